@@ -1,0 +1,173 @@
+//! Paths: which collections there are and what they allow.
+
+use crate::{FACTS, RELEASE};
+
+/// An HTTP verb that a path may allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    /// The letter that stands for it in the catalog's text.
+    const fn letter(self) -> char {
+        match self {
+            Self::Get => 'G',
+            Self::Post => 'P',
+            Self::Put => 'U',
+            Self::Patch => 'A',
+            Self::Delete => 'D',
+        }
+    }
+}
+
+/// A path below `/api` that lists records of one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Collection {
+    /// Without `/api/`, such as `purchase_orders`, or with the parent's id in
+    /// braces: `suppliers/{supplier_id}/addresses`.
+    pub path: &'static str,
+    pub record_type: &'static str,
+    verbs: &'static str,
+    xml_list_element: Option<&'static str>,
+}
+
+impl Collection {
+    /// The element around a list in XML, such as `order-headers`.
+    pub fn xml_list_element(&self) -> String {
+        match self.xml_list_element {
+            Some(name) => name.to_owned(),
+            None => self.last_segment().replace('_', "-"),
+        }
+    }
+
+    /// The last segment of the path, such as `purchase_orders`.
+    pub fn last_segment(&self) -> &'static str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+
+    /// Whether the path holds a parent's id that a caller must fill in.
+    pub fn is_nested(&self) -> bool {
+        self.path.contains('{')
+    }
+
+    /// `GET` on the collection.
+    pub fn can_list(&self) -> bool {
+        self.verbs.contains(Verb::Get.letter())
+    }
+
+    /// `POST` on the collection.
+    pub fn can_create(&self) -> bool {
+        self.verbs.contains(Verb::Post.letter()) || self.posts_by_fact()
+    }
+
+    /// `GET` on one record.
+    pub fn can_show(&self) -> bool {
+        self.record_allows(Verb::Get)
+    }
+
+    /// `PUT` on one record.
+    pub fn can_update(&self) -> bool {
+        self.record_allows(Verb::Put)
+    }
+
+    /// `DELETE` on one record.
+    pub fn can_delete(&self) -> bool {
+        self.record_allows(Verb::Delete)
+    }
+
+    /// Whether this is the collection that `path` (without `/api/`) means,
+    /// with the ids of its parents filled in.
+    fn matches(&self, path: &str) -> bool {
+        let mut template = self.path.split('/');
+        let mut given = path.split('/');
+        loop {
+            match (template.next(), given.next()) {
+                (None, None) => return true,
+                (Some(t), Some(g)) if t.starts_with('{') => {
+                    if g.is_empty() || !g.bytes().all(|b| b.is_ascii_digit()) {
+                        return false;
+                    }
+                }
+                (Some(t), Some(g)) if t == g => {}
+                _ => return false,
+            }
+        }
+    }
+
+    fn record_allows(&self, verb: Verb) -> bool {
+        paths().any(|(path, verbs)| {
+            path.strip_prefix(self.path) == Some("/{id}") && verbs.contains(verb.letter())
+        })
+    }
+
+    fn posts_by_fact(&self) -> bool {
+        FACTS
+            .lines()
+            .any(|line| line.strip_prefix("post /") == Some(self.path))
+    }
+}
+
+/// Every path below `/api/` with the letters of its verbs.
+pub fn paths() -> impl Iterator<Item = (&'static str, &'static str)> {
+    path_lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some((words.next()?, words.next()?))
+    })
+}
+
+/// Every collection, in the order of the paths.
+pub fn collections() -> impl Iterator<Item = Collection> {
+    path_lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some(Collection {
+            path: words.next()?,
+            verbs: words.next()?,
+            record_type: words.next()?,
+            xml_list_element: words.next(),
+        })
+    })
+}
+
+/// The collection of a path without `/api/`: `suppliers`, or
+/// `suppliers/83/addresses`, or that path's template.
+pub fn find_collection(path: &str) -> Option<Collection> {
+    collections().find(|collection| collection.path == path || collection.matches(path))
+}
+
+fn path_lines() -> impl Iterator<Item = &'static str> {
+    RELEASE.lines().filter_map(|line| line.strip_prefix('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collections_say_what_they_allow() {
+        let suppliers = find_collection("suppliers").unwrap();
+        assert_eq!(suppliers.record_type, "Supplier");
+        assert!(suppliers.can_list() && suppliers.can_create() && suppliers.can_update());
+        assert!(!suppliers.can_delete());
+
+        let orders = find_collection("purchase_orders").unwrap();
+        assert_eq!(orders.xml_list_element(), "order-headers");
+
+        assert!(!find_collection("currencies").unwrap().can_create());
+        assert!(find_collection("invoices").unwrap().can_create(), "by fact");
+    }
+
+    #[test]
+    fn nested_collections_are_found_by_filled_in_paths() {
+        let addresses = find_collection("suppliers/83/addresses").unwrap();
+        assert!(addresses.is_nested());
+        assert_eq!(addresses, find_collection(addresses.path).unwrap());
+        assert!(find_collection("suppliers/x/addresses").is_none());
+        assert!(find_collection("suppliers//addresses").is_none());
+        assert!(find_collection("supplier").is_none());
+    }
+}

@@ -1,0 +1,318 @@
+//! Talks to Coupa: signs in, sends, retries what may be retried, and turns
+//! every kind of answer into a body or an [`Error`].
+
+mod answer;
+mod backoff;
+mod token;
+
+pub use answer::{messages_per_field, not_json, not_sent as unreachable, refusal};
+pub use backoff::Backoff;
+pub use token::{Token, TokenStore, mint};
+
+use crate::contract::{Error, ErrorKind, Notice, NoticeKind};
+use crate::host::{Host, Method, Request, Response, SendError};
+use crate::settings::{Authentication, Settings, name};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// An answer larger than this is broken off. Coupa's largest records are some
+/// megabytes, and a page has at most fifty.
+const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
+/// Tries of one request, the first included.
+const MAX_TRIES: u32 = 6;
+/// A longer wait than this is not sat out: the call fails and says when to come back.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// A token may not work right after it was minted; Coupa advises five seconds.
+const TOKEN_SETTLES_IN: Duration = Duration::from_secs(10);
+
+/// How a request may be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// A read, or a write that has the same effect twice: whenever it failed.
+    Freely,
+    /// A write: only when it certainly did not reach Coupa or Coupa certainly
+    /// did not process it.
+    IfNotProcessed,
+}
+
+/// What to send.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    pub method: Method,
+    /// Starts with `/api/`.
+    pub path_and_query: String,
+    /// JSON, or empty.
+    pub body: String,
+    pub repeat: Repeat,
+}
+
+/// Where a try failed.
+enum Failure {
+    /// Nothing of the request itself reached Coupa.
+    BeforeSending(Error),
+    /// It may have.
+    AfterSending(Error),
+}
+
+impl Failure {
+    const fn error(&self) -> &Error {
+        match self {
+            Self::BeforeSending(error) | Self::AfterSending(error) => error,
+        }
+    }
+}
+
+/// What a call has sent, and what it wants to tell.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub requests: Cell<u64>,
+    pub retries: Cell<u64>,
+    notices: RefCell<Vec<Notice>>,
+}
+
+/// Notices beyond this many that nobody has taken yet are dropped.
+const MOST_NOTICES: usize = 64;
+
+impl Ledger {
+    /// The notices since the last time.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.notices.take()
+    }
+
+    fn notice(&self, kind: NoticeKind, message: String, wait: Option<Duration>) {
+        let mut notices = self.notices.borrow_mut();
+        if notices.len() < MOST_NOTICES {
+            notices.push(Notice { kind, message, wait_ms: wait.map(milliseconds) });
+        }
+    }
+
+    fn count_request(&self) {
+        self.requests.set(self.requests.get() + 1);
+    }
+}
+
+/// A signed-in line to one Coupa, for one call.
+pub struct Client<H> {
+    host: Rc<H>,
+    settings: Settings,
+    tokens: Rc<TokenStore>,
+    ledger: Ledger,
+}
+
+impl<H: Host> Client<H> {
+    /// A client for one call. `tokens` is shared by the calls of an instance.
+    pub fn new(host: Rc<H>, settings: Settings, tokens: Rc<TokenStore>) -> Self {
+        Self { host, settings, tokens, ledger: Ledger::default() }
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub fn host(&self) -> &H {
+        &self.host
+    }
+
+    /// Reads a path, retrying as long as that makes sense. `judge` turns a
+    /// successful response into what is wanted; a passing error from it is
+    /// retried like one of the line.
+    pub async fn get<T>(
+        &self,
+        path_and_query: String,
+        judge: impl Fn(Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let exchange = Exchange {
+            method: Method::Get,
+            path_and_query,
+            body: String::new(),
+            repeat: Repeat::Freely,
+        };
+        self.exchange(exchange, judge).await
+    }
+
+    /// Sends a request until it succeeds or it makes no sense to try again.
+    ///
+    /// # Errors
+    /// With the kind and code of what went wrong the last time. For a request
+    /// that is not to be repeated freely, [`ErrorKind::Uncertain`] where it may
+    /// have been processed.
+    pub async fn exchange<T>(
+        &self,
+        exchange: Exchange,
+        judge: impl Fn(Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut backoff = Backoff::new(self.host.now());
+        let mut renewed = false;
+        loop {
+            let failure = match self.credentials().await {
+                Err(error) => Failure::BeforeSending(error),
+                Ok((header, token)) => match self.send_once(&exchange, header).await {
+                    Ok(response) if response.status == 401 => {
+                        if self.has_fresh_start(token.as_ref(), &mut renewed).await {
+                            continue;
+                        }
+                        return Err(answer::unauthorized(&self.settings));
+                    }
+                    Ok(response) if (200..300).contains(&response.status) => match judge(response) {
+                        Ok(answer) => return Ok(answer),
+                        Err(error) => Failure::AfterSending(error),
+                    },
+                    Ok(response) => {
+                        Failure::AfterSending(answer::refusal(&response, exchange.method))
+                    }
+                    Err(error) if error.certainly_not_sent() => {
+                        Failure::BeforeSending(answer::not_sent(&error, &self.settings))
+                    }
+                    Err(error) => Failure::AfterSending(answer::not_sent(&error, &self.settings)),
+                },
+            };
+            let may_repeat = match (&failure, exchange.repeat) {
+                (Failure::AfterSending(error), Repeat::IfNotProcessed) => {
+                    error.kind == ErrorKind::RateLimited
+                }
+                (Failure::BeforeSending(error) | Failure::AfterSending(error), _) => {
+                    answer::is_passing(error)
+                }
+            };
+            let wait = if may_repeat { self.wait(&mut backoff, failure.error()) } else { None };
+            match (wait, failure) {
+                (Some(wait), failure) => {
+                    let error = failure.error();
+                    let kind = match error.kind {
+                        ErrorKind::RateLimited => NoticeKind::Throttled,
+                        _ => NoticeKind::Retrying,
+                    };
+                    self.pause(kind, &error.message, wait).await;
+                }
+                (None, Failure::AfterSending(error)) if exchange.method != Method::Get => {
+                    return Err(answer::after_a_write(error, exchange.method));
+                }
+                (None, Failure::BeforeSending(error) | Failure::AfterSending(error)) => {
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Whether a request that was answered 401 should be sent once more: with a
+    /// new token, or with a new one that may not have settled yet.
+    async fn has_fresh_start(&self, token: Option<&Token>, renewed: &mut bool) -> bool {
+        let Some(token) = token else { return false };
+        if !*renewed {
+            *renewed = true;
+            self.tokens.forget(&*self.host, &self.settings, token).await;
+            self.count_retry();
+            return true;
+        }
+        let age = self.host.now().saturating_sub(token.minted_at);
+        if age >= TOKEN_SETTLES_IN {
+            return false;
+        }
+        let wait = Duration::from_millis(500).saturating_add(age / 2);
+        self.pause(NoticeKind::Retrying, "Coupa does not accept a new token yet", wait).await;
+        true
+    }
+
+    /// How long to wait before the next try; none where there is to be none.
+    fn wait(&self, backoff: &mut Backoff, error: &Error) -> Option<Duration> {
+        if backoff.tries() + 1 >= MAX_TRIES {
+            return None;
+        }
+        let asked = error.retry_after_ms.map(Duration::from_millis);
+        if asked.is_some_and(|asked| asked > LONGEST_WAIT) {
+            return None;
+        }
+        let own = backoff.next(self.host.now());
+        Some(asked.map_or(own, |asked| asked.max(own)))
+    }
+
+    async fn pause(&self, kind: NoticeKind, why: &str, wait: Duration) {
+        self.count_retry();
+        self.ledger.notice(kind, why.to_owned(), Some(wait));
+        self.host.sleep(wait).await;
+    }
+
+    fn count_retry(&self) {
+        self.ledger.retries.set(self.ledger.retries.get() + 1);
+    }
+
+    /// The header that signs in, and the token where it is one.
+    async fn credentials(&self) -> Result<((&'static str, String), Option<Token>), Error> {
+        match &self.settings.authentication {
+            Authentication::ApiKey => {
+                let key = reveal(&*self.host, name::API_KEY).await?;
+                Ok((("x-coupa-api-key", key), None))
+            }
+            Authentication::OAuth { .. } => {
+                let token = self
+                    .tokens
+                    .valid(&*self.host, &self.settings, || self.ledger.count_request())
+                    .await?;
+                let header = format!("Bearer {}", token.access_token);
+                Ok((("authorization", header), Some(token)))
+            }
+        }
+    }
+
+    async fn send_once(
+        &self,
+        exchange: &Exchange,
+        credentials: (&'static str, String),
+    ) -> Result<Response, SendError> {
+        let mut headers = vec![("accept", "application/json".to_owned()), credentials];
+        if !exchange.body.is_empty() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        self.ledger.count_request();
+        self.host
+            .send(Request {
+                method: exchange.method,
+                secure: self.settings.origin.secure,
+                authority: self.settings.origin.authority.clone(),
+                path_and_query: exchange.path_and_query.clone(),
+                headers,
+                body: exchange.body.clone().into_bytes(),
+                timeout: self.settings.timeout,
+                max_answer_bytes: MAX_ANSWER_BYTES,
+            })
+            .await
+    }
+}
+
+/// A secret of the connection.
+///
+/// # Errors
+/// Says which secret is missing and where it belongs.
+pub async fn reveal<H: Host>(host: &H, secret: &'static str) -> Result<String, Error> {
+    use crate::host::SecretError;
+    let value = host.reveal(secret).await.map_err(|error| match error {
+        SecretError::NotSet => missing_secret(secret),
+        SecretError::Unavailable => Error::setting(
+            "settings.secret-unavailable",
+            format!("the secret “{secret}” could not be read"),
+        )
+        .remedy("Look at the host's log for why."),
+    })?;
+    let value = value.trim();
+    if value.is_empty() {
+        return Err(missing_secret(secret));
+    }
+    if !value.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
+        return Err(Error::setting(
+            "settings.secret-malformed",
+            format!("the secret “{secret}” has a blank or a character that no such secret has"),
+        )
+        .remedy("Copy it again from Coupa, without anything around it."));
+    }
+    Ok(value.to_owned())
+}
+
+fn missing_secret(secret: &str) -> Error {
+    Error::setting("settings.secret-missing", format!("the secret “{secret}” is not set"))
+        .remedy(format!("Set “{secret}” in the connection."))
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

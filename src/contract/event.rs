@@ -1,0 +1,53 @@
+//! What a running call emits.
+
+use super::Error;
+
+/// One record on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    pub key: String,
+    /// A JSON object, or empty where Coupa was asked to answer nothing.
+    pub data: String,
+}
+
+/// A record that was not taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejection {
+    pub key: String,
+    pub data: String,
+    pub error: Error,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    Throttled,
+    Retrying,
+    Warning,
+}
+
+/// Something worth showing; losing one loses no data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub kind: NoticeKind,
+    pub message: String,
+    pub wait_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    Item(Item),
+    Rejected(Rejection),
+    /// Everything before it has been emitted.
+    Checkpoint(String),
+    Notice(Notice),
+}
+
+/// The totals of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub succeeded: u64,
+    pub rejected: u64,
+    pub requests: u64,
+    pub retries: u64,
+    pub stopped_early: bool,
+}

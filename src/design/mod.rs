@@ -1,0 +1,50 @@
+//! What a form or a canvas needs before anything runs.
+
+mod objects;
+mod schema;
+
+pub use objects::{Object, objects};
+pub use schema::{Shape, shape};
+
+use crate::contract::Property;
+use crate::settings;
+
+/// When one of `changed` changes, the secrets `clear` no longer belong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reauthentication {
+    pub changed: Vec<&'static str>,
+    pub clear: Vec<&'static str>,
+}
+
+/// What this connector is and what it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descriptor {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub description: &'static str,
+    pub version: &'static str,
+    pub properties: Vec<Property>,
+    pub reauthentication: Vec<Reauthentication>,
+    pub reaches: Vec<&'static str>,
+    pub requests_per_second: u32,
+    pub burst: u32,
+}
+
+/// Describes this connector.
+pub fn describe() -> Descriptor {
+    Descriptor {
+        id: "coupa",
+        title: "Coupa",
+        description: "Reads and writes suppliers, orders, invoices and all else that Coupa's Core API offers.",
+        version: env!("CARGO_PKG_VERSION"),
+        properties: settings::form(),
+        reauthentication: vec![Reauthentication {
+            changed: vec![settings::name::HOST, settings::name::CLIENT_ID],
+            clear: vec![settings::name::API_KEY, settings::name::CLIENT_SECRET],
+        }],
+        reaches: vec![settings::name::HOST],
+        // Documented by Coupa for an instance as a whole.
+        requests_per_second: 25,
+        burst: 20,
+    }
+}

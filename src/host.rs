@@ -1,0 +1,147 @@
+//! What lies outside the connector: HTTP, clocks, secrets, cache and log.
+
+use std::time::Duration;
+
+/// An HTTP method that the connector uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+}
+
+impl Method {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+/// An HTTP request to the connection's own origin.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: Method,
+    /// True for `https`.
+    pub secure: bool,
+    /// Host and port.
+    pub authority: String,
+    /// Starts with `/`, percent-encoded.
+    pub path_and_query: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    /// For connecting, for the first byte, and between bytes, each.
+    pub timeout: Duration,
+    /// A larger answer is broken off with [`SendError::TooLarge`].
+    pub max_answer_bytes: usize,
+}
+
+/// An answer, whole.
+#[derive(Debug, Clone, Default)]
+pub struct Response {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The first header of this lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why no whole answer came. What matters most is whether the request can have
+/// reached Coupa: see [`SendError::certainly_not_sent`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    #[error("the name could not be resolved")]
+    UnknownName,
+    #[error("the connection was refused")]
+    Refused,
+    #[error("no route leads there, or nothing answers")]
+    NoRoute,
+    #[error("connecting took too long")]
+    ConnectTimeout,
+    #[error("no secure connection came about: {0}")]
+    Tls(String),
+    #[error("the host does not let the connector reach it")]
+    Denied,
+    #[error("no answer came in time")]
+    AnswerTimeout,
+    #[error("the connection was closed before the answer was whole")]
+    Interrupted,
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("HTTP failed: {0}")]
+    Protocol(String),
+}
+
+impl SendError {
+    /// True where no connection came about, so that nothing was sent.
+    pub const fn certainly_not_sent(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownName
+                | Self::Refused
+                | Self::NoRoute
+                | Self::ConnectTimeout
+                | Self::Tls(_)
+                | Self::Denied
+        )
+    }
+
+    /// True where the same request may fare better a moment later.
+    pub const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownName
+                | Self::Refused
+                | Self::NoRoute
+                | Self::ConnectTimeout
+                | Self::AnswerTimeout
+                | Self::Interrupted
+                | Self::Protocol(_)
+        )
+    }
+}
+
+/// Why a secret cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    #[error("it is not set")]
+    NotSet,
+    #[error("the place it is kept in failed")]
+    Unavailable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Warn,
+    Info,
+    Debug,
+}
+
+/// Everything that the connector asks of the outside. Single-threaded, as a
+/// component instance is.
+#[expect(async_fn_in_trait, reason = "an instance runs on one thread")]
+pub trait Host: 'static {
+    async fn send(&self, request: Request) -> Result<Response, SendError>;
+    async fn sleep(&self, how_long: Duration);
+    /// Since some fixed moment; never goes back.
+    fn now(&self) -> Duration;
+    /// Since 1970-01-01T00:00:00Z; may jump.
+    fn unix_time(&self) -> Duration;
+    async fn reveal(&self, secret: &str) -> Result<String, SecretError>;
+    /// The value and how long it is still good for.
+    async fn cache_get(&self, key: &str) -> Option<(String, Duration)>;
+    async fn cache_put(&self, key: &str, value: String, ttl: Duration);
+    async fn cache_remove(&self, key: &str);
+    fn log(&self, level: LogLevel, message: &str, fields: &[(&str, String)]);
+}

@@ -1,0 +1,28 @@
+//! A connector to Coupa as one WebAssembly component.
+//!
+//! The component implements the WIT package `integration:connector` (folder
+//! `wit/`). It knows Coupa and nothing of the host that runs it.
+//!
+//! Dependencies point one way:
+//!
+//! ```text
+//! component ─→ activities, design, test_connection ─→ client ─→ host (a trait)
+//!                        │                              │
+//!                        └────────→ query ─→ catalog    └─→ settings
+//! ```
+//!
+//! All logic compiles and is unit-tested natively: what lies outside the
+//! connector (HTTP, clocks, secrets, cache, log) stands behind the trait
+//! [`host::Host`], and only [`component`] names wit-bindgen.
+
+pub mod activities;
+pub mod client;
+pub mod contract;
+pub mod design;
+pub mod host;
+pub mod query;
+pub mod settings;
+pub mod test_connection;
+
+#[cfg(target_family = "wasm")]
+mod component;

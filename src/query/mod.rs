@@ -1,0 +1,21 @@
+//! What is asked of a collection: filters, order, fields, and its pages.
+
+mod attribute;
+mod fields;
+mod filter;
+mod pages;
+
+pub use attribute::{SPECIAL_FILTERS, closest};
+pub use fields::Fields;
+pub use filter::{Filter, Operator};
+pub use pages::{Cursor, Page, Pages, Plan};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Left as they are in a query: RFC 3986's unreserved characters.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Percent-encodes a name or a value of a query.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string()
+}

@@ -1,0 +1,409 @@
+//! Reads a collection page by page, in order, ahead of what is taken.
+//!
+//! Coupa has no cursor and no total. Where the order is by id, each page is
+//! asked for as the records after the last id (keyset), so that rows that come
+//! or go meanwhile shift nothing. Any other order has only offsets.
+//!
+//! The end is an empty page, never a short one: how Coupa treats a `limit` is
+//! not certain enough to lose records over, and one more request is cheap.
+
+use super::{Fields, Filter, Operator, encode};
+use crate::client::{Client, not_json};
+use crate::contract::{Error, ErrorKind, Item};
+use crate::host::{Host, Response};
+use futures::channel::mpsc::Sender;
+use futures::stream::{FuturesOrdered, StreamExt};
+use futures::SinkExt;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// Coupa's greatest page.
+const PAGE: u64 = 50;
+/// Pages asked for at once where the order is not by id.
+const AT_ONCE: u64 = 4;
+
+/// What to read: everything but where to start.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Such as `/api/suppliers`.
+    pub path: String,
+    pub filters: Vec<Filter>,
+    /// The field to order by, in snake case; none: by id.
+    pub order_by: Option<String>,
+    pub descending: bool,
+    pub fields: Option<Fields>,
+    pub return_object: Option<String>,
+    /// Records, at most.
+    pub limit: Option<u64>,
+    /// Whether the records have an id, as nearly all do.
+    pub has_id: bool,
+    /// Whether the path holds the id of a parent, which may not exist.
+    pub is_nested: bool,
+}
+
+/// Where to go on, as it travels in a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The last id delivered; in keyset reading only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<i64>,
+    /// Records delivered so far, which is the offset where there is no keyset.
+    taken: u64,
+    /// What was asked; a checkpoint of another question is refused.
+    of: String,
+}
+
+impl Cursor {
+    /// Reads a checkpoint of this plan.
+    ///
+    /// # Errors
+    /// If it is not one, or is of another object or other options.
+    pub fn parse(text: &str, plan: &Plan) -> Result<Self, Error> {
+        let cursor: Self = serde_json::from_str(text).map_err(|_| {
+            Error::setting("resume.malformed", "the checkpoint to resume from cannot be read")
+                .remedy("Give it exactly as it was printed, or start anew without it.")
+        })?;
+        if cursor.of != plan.fingerprint() {
+            return Err(Error::setting(
+                "resume.of-another-call",
+                "the checkpoint is of another object, or of other options",
+            )
+            .remedy("Repeat the call with the options it had, or start anew without the checkpoint."));
+        }
+        Ok(cursor)
+    }
+
+    /// As it travels.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Some records and where to go on after them.
+#[derive(Debug)]
+pub struct Page {
+    pub items: Vec<Item>,
+    pub next: Cursor,
+    /// Something that a person should know.
+    pub warning: Option<String>,
+}
+
+impl Plan {
+    fn is_keyset(&self) -> bool {
+        self.has_id && self.order_by.as_deref().is_none_or(|field| field == "id")
+    }
+
+    /// Where a read starts that resumes nothing.
+    pub fn start(&self) -> Cursor {
+        // A caller's own bound on the id and the keyset's would be the same
+        // parameter twice, so it becomes where the keyset starts.
+        let bounds = self.filters.iter().filter(|filter| self.is_start(filter));
+        let ids = bounds.filter_map(|filter| filter.value.parse::<i64>().ok());
+        Cursor {
+            after: if self.descending { ids.min() } else { ids.max() },
+            taken: 0,
+            of: self.fingerprint(),
+        }
+    }
+
+    /// Whether a filter only says where a keyset starts.
+    fn is_start(&self, filter: &Filter) -> bool {
+        let operator = if self.descending { Operator::Less } else { Operator::Greater };
+        self.is_keyset() && filter.is_on_id() && filter.operator == operator
+    }
+
+    /// The URL of a page of `size` records.
+    fn url(&self, cursor: &Cursor, offset: u64, size: u64) -> String {
+        let mut parts: Vec<String> = self
+            .filters
+            .iter()
+            .filter(|filter| !self.is_start(filter))
+            .map(Filter::to_query)
+            .collect();
+        let direction = if self.descending { "desc" } else { "asc" };
+        if self.is_keyset() {
+            parts.push(format!("order_by=id&dir={direction}"));
+            if let Some(id) = cursor.after {
+                let operator = if self.descending { "lt" } else { "gt" };
+                parts.push(format!("id%5B{operator}%5D={id}"));
+            }
+        } else {
+            if let Some(field) = &self.order_by {
+                parts.push(format!("order_by={}&dir={direction}", encode(field)));
+            }
+            parts.push(format!("offset={offset}"));
+        }
+        parts.push(format!("limit={size}"));
+        parts.extend(self.fields.as_ref().map(Fields::to_query));
+        parts.extend(self.return_object.as_ref().map(|value| format!("return_object={value}")));
+        format!("{}?{}", self.path, parts.join("&"))
+    }
+
+    /// A short sign of everything that decides which records come in which
+    /// order: FNV-1a, 64 bits.
+    fn fingerprint(&self) -> String {
+        let filters: Vec<_> = self.filters.iter().map(Filter::to_query).collect();
+        let question = format!(
+            "{} {} {:?} {}",
+            self.path,
+            filters.join("&"),
+            self.order_by,
+            self.descending
+        );
+        let hash = question.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("{hash:016x}")
+    }
+
+    fn left(&self, cursor: &Cursor) -> u64 {
+        self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(cursor.taken))
+    }
+}
+
+/// The pages of a plan.
+pub struct Pages<'a, H> {
+    pub client: &'a Client<H>,
+    pub plan: &'a Plan,
+}
+
+impl<H: Host> Pages<'_, H> {
+    /// Reads from `cursor` to the end into `out`, whose capacity bounds how far
+    /// it reads ahead. An error is the last thing sent. Ends quietly when
+    /// nobody takes pages any more.
+    pub async fn read(&self, cursor: Cursor, mut out: Sender<Result<Page, Error>>) {
+        let ended = if self.plan.is_keyset() {
+            self.by_keyset(cursor, &mut out).await
+        } else {
+            self.by_offset(cursor, &mut out).await
+        };
+        if let Err(error) = ended {
+            let _ = out.send(Err(error)).await;
+        }
+    }
+
+    async fn by_keyset(&self, mut cursor: Cursor, out: &mut Sender<Result<Page, Error>>) -> Result<(), Error> {
+        loop {
+            let size = PAGE.min(self.plan.left(&cursor));
+            if size == 0 {
+                return Ok(());
+            }
+            let fetched = self.fetch(self.plan.url(&cursor, 0, size), cursor.taken == 0).await?;
+            let Some(last) = fetched.last_id(self.plan.descending, cursor.after)? else {
+                return send_warning(fetched, cursor, out).await;
+            };
+            cursor.after = Some(last);
+            if !deliver(fetched, &mut cursor, out).await {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn by_offset(&self, mut cursor: Cursor, out: &mut Sender<Result<Page, Error>>) -> Result<(), Error> {
+        let mut size = PAGE;
+        'anew: loop {
+            let mut ahead = FuturesOrdered::new();
+            let mut next_offset = cursor.taken;
+            loop {
+                let left = self.plan.limit.map_or(u64::MAX, |limit| limit.saturating_sub(next_offset));
+                if (ahead.len() as u64) < AT_ONCE && left > 0 {
+                    let asked = size.min(left);
+                    let url = self.plan.url(&cursor, next_offset, asked);
+                    let first = cursor.taken == 0;
+                    ahead.push_back(async move { (asked, self.fetch(url, first).await) });
+                    next_offset += asked;
+                    continue;
+                }
+                let Some((asked, fetched)) = ahead.next().await else { return Ok(()) };
+                let fetched = fetched?;
+                let found = fetched.items.len() as u64;
+                if found == 0 {
+                    return send_warning(fetched, cursor, out).await;
+                }
+                if !deliver(fetched, &mut cursor, out).await {
+                    return Ok(());
+                }
+                if found < asked {
+                    // The last page, or Coupa gives smaller ones than it was
+                    // asked for. What was asked for ahead does not fit then.
+                    size = found;
+                    continue 'anew;
+                }
+            }
+        }
+    }
+
+    async fn fetch(&self, url: String, first: bool) -> Result<Fetched, Error> {
+        let plan = self.plan;
+        match self.client.get(url, |response| Fetched::parse(&response)).await {
+            // In XML an empty list is a 404, and some paths answer so in JSON.
+            Err(error) if error.kind == ErrorKind::NotFound && !plan.is_nested => {
+                let said_so = error.message.to_ascii_lowercase().contains("no results");
+                Ok(Fetched {
+                    items: Vec::new(),
+                    ids: Vec::new(),
+                    warning: (first && !said_so).then(|| {
+                        format!("{} answered 404, which was read as: there are no records", plan.path)
+                    }),
+                })
+            }
+            other => other,
+        }
+    }
+}
+
+/// A page as it came.
+struct Fetched {
+    items: Vec<Item>,
+    /// In the order of the items; none for one that has no id.
+    ids: Vec<Option<i64>>,
+    warning: Option<String>,
+}
+
+impl Fetched {
+    fn parse(response: &Response) -> Result<Self, Error> {
+        let records: Vec<&RawValue> =
+            serde_json::from_slice(&response.body).map_err(|_| not_json(response, "a list of records"))?;
+        let mut items = Vec::with_capacity(records.len());
+        let mut ids = Vec::with_capacity(records.len());
+        for record in records {
+            let text = record.get();
+            if !text.starts_with('{') {
+                return Err(not_json(response, "a list of records"));
+            }
+            let id = record_id(text);
+            items.push(Item {
+                key: id.map_or_else(String::new, |id| id.to_string()),
+                data: text.to_owned(),
+            });
+            ids.push(id);
+        }
+        Ok(Self { items, ids, warning: None })
+    }
+
+    /// The id to go on after; none where the page is empty. Every id has to lie
+    /// beyond the one before, or reading on could lose records or never end.
+    fn last_id(&self, descending: bool, mut before: Option<i64>) -> Result<Option<i64>, Error> {
+        let mut last = None;
+        for id in &self.ids {
+            let Some(id) = id else {
+                return Err(Error::new(
+                    ErrorKind::UnexpectedAnswer,
+                    "coupa.no-id",
+                    "Coupa answered a record without its id, so that reading on is not safe",
+                )
+                .remedy("An API response filter may be taking the id away: choose fields, or change the filter in Coupa."));
+            };
+            let beyond = before.is_none_or(|before| if descending { *id < before } else { *id > before });
+            if !beyond {
+                return Err(Error::new(
+                    ErrorKind::UnexpectedAnswer,
+                    "coupa.out-of-order",
+                    format!(
+                        "Coupa answered the record {id} where one {} {} was asked for",
+                        if descending { "before" } else { "after" },
+                        before.unwrap_or_default()
+                    ),
+                )
+                .remedy("What was delivered so far stands. Try again; if it stays so, order by another field."));
+            }
+            before = Some(*id);
+            last = before;
+        }
+        Ok(last)
+    }
+}
+
+/// Sends a page's records. False where nobody takes them any more.
+async fn deliver(fetched: Fetched, cursor: &mut Cursor, out: &mut Sender<Result<Page, Error>>) -> bool {
+    cursor.taken += fetched.items.len() as u64;
+    let page = Page { items: fetched.items, next: cursor.clone(), warning: fetched.warning };
+    out.send(Ok(page)).await.is_ok()
+}
+
+async fn send_warning(
+    fetched: Fetched,
+    cursor: Cursor,
+    out: &mut Sender<Result<Page, Error>>,
+) -> Result<(), Error> {
+    if fetched.warning.is_some() {
+        let page = Page { items: Vec::new(), next: cursor, warning: fetched.warning };
+        let _ = out.send(Ok(page)).await;
+    }
+    Ok(())
+}
+
+/// The id of a record. Coupa writes it first, so that the rest need not be
+/// looked at; anywhere else it is found too.
+fn record_id(record: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Identified {
+        id: Option<i64>,
+    }
+    if let Some(rest) = record.strip_prefix("{\"id\":") {
+        let end = rest.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(0);
+        if let Some(id) = rest.get(..end).and_then(|digits| digits.parse().ok())
+            && matches!(rest.as_bytes().get(end), Some(b',' | b'}'))
+        {
+            return Some(id);
+        }
+    }
+    serde_json::from_str::<Identified>(record).ok()?.id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(filters: &[&str], order_by: Option<&str>, descending: bool) -> Plan {
+        let suppliers = coupa_catalog::find_collection("suppliers").unwrap();
+        Plan {
+            path: "/api/suppliers".to_owned(),
+            filters: filters.iter().map(|f| Filter::parse(f, &suppliers, &[]).unwrap()).collect(),
+            order_by: order_by.map(str::to_owned),
+            descending,
+            fields: None,
+            return_object: None,
+            limit: None,
+            has_id: true,
+            is_nested: false,
+        }
+    }
+
+    #[test]
+    fn a_bound_on_the_id_becomes_the_start() {
+        let up = plan(&["id[gt]=5", "id[gt]=9", "id[lt]=100", "status=active"], None, false);
+        assert_eq!(up.start().after, Some(9));
+        assert_eq!(
+            up.url(&up.start(), 0, 50),
+            "/api/suppliers?id%5Blt%5D=100&status=active&order_by=id&dir=asc&id%5Bgt%5D=9&limit=50"
+        );
+        let down = plan(&["id[gt]=5", "id[lt]=100"], Some("id"), true);
+        assert_eq!(down.start().after, Some(100));
+        let by_name = plan(&["id[gt]=5"], Some("name"), false);
+        assert_eq!(
+            by_name.url(&by_name.start(), 150, 50),
+            "/api/suppliers?id%5Bgt%5D=5&order_by=name&dir=asc&offset=150&limit=50"
+        );
+    }
+
+    #[test]
+    fn ids_are_found_wherever_they_stand() {
+        assert_eq!(record_id(r#"{"id":42,"name":"x"}"#), Some(42));
+        assert_eq!(record_id(r#"{"id":42}"#), Some(42));
+        assert_eq!(record_id(r#"{ "name":"id", "id" : 7 }"#), Some(7));
+        assert_eq!(record_id(r#"{"id":"7"}"#), None);
+        assert_eq!(record_id(r#"{"id":1.5,"x":0}"#), None);
+        assert_eq!(record_id(r#"{"name":1}"#), None);
+    }
+
+    #[test]
+    fn checkpoints_belong_to_their_question() {
+        let plan_a = plan(&["status=active"], None, false);
+        let text = plan_a.start().to_text();
+        assert!(Cursor::parse(&text, &plan_a).is_ok());
+        let other = plan(&["status=inactive"], None, false);
+        assert_eq!(Cursor::parse(&text, &other).unwrap_err().code, "resume.of-another-call");
+        assert_eq!(Cursor::parse("{", &plan_a).unwrap_err().code, "resume.malformed");
+    }
+}

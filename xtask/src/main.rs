@@ -1,0 +1,54 @@
+//! Builds, shows, tests and measures the project: `cargo xtask --help`.
+
+mod catalog;
+mod component;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+
+/// Builds, shows, tests and measures the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the connector and make it a component: target/components/coupa.wasm.
+    Build {
+        /// Where the standard library for wasm32-unknown-unknown comes from.
+        #[arg(long, value_enum, default_value = "auto")]
+        std: component::StandardLibrary,
+    },
+    /// Remake the catalog's text from the facts of a Coupa release.
+    Catalog {
+        /// The facts: paths, collections and types as JSON.
+        facts: PathBuf,
+        /// The release they are of.
+        #[arg(long, default_value = "R39")]
+        release: String,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Build { std } => {
+            let built = component::build(std)?;
+            println!("{} ({} bytes)", built.path.display(), built.size);
+            Ok(())
+        }
+        Command::Catalog { facts, release } => {
+            catalog::run(&release, &facts, &workspace().join("catalog/r39.txt"))
+        }
+    }
+}
+
+/// The workspace's root.
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace")
+}
