@@ -1,0 +1,35 @@
+//! Queries: what the parameters of a request ask for.
+
+mod filter;
+mod operator;
+mod order;
+mod page;
+mod parameters;
+mod selection;
+mod shaping;
+mod sql;
+
+pub use filter::Filter;
+pub use order::Order;
+pub use page::Page;
+pub use parameters::Parameters;
+pub use selection::Selection;
+pub use shaping::Shaping;
+pub use sql::{Scope, select};
+
+/// Parameters that are never filters.
+const RESERVED: [&str; 13] = [
+    "offset",
+    "limit",
+    "order_by",
+    "order-by",
+    "dir",
+    "fields",
+    "return_object",
+    "filter",
+    "show_deleted_lines",
+    "attachable_type",
+    "bypass_strict_validations",
+    "bulk",
+    "reason",
+];

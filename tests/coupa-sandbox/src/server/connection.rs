@@ -1,0 +1,132 @@
+//! Connections that can be reset on demand: with a TCP reset and not a tidy
+//! end, as when a machine in between gives up.
+
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::Shared;
+
+/// Resets the connection that a request came on.
+#[derive(Debug, Clone, Default)]
+pub struct ResetHandle(Arc<AtomicBool>);
+
+impl ResetHandle {
+    /// Lets the next write fail, which ends the connection.
+    pub fn reset(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was told to.
+    pub fn is_reset(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Counts connections and makes them resettable.
+pub struct CountingListener {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+impl CountingListener {
+    pub fn new(listener: TcpListener, shared: Arc<Shared>) -> Self {
+        Self { listener, shared }
+    }
+}
+
+impl Listener for CountingListener {
+    type Io = Connection;
+    type Addr = ResetHandle;
+
+    async fn accept(&mut self) -> (Connection, ResetHandle) {
+        let (stream, _) = Listener::accept(&mut self.listener).await;
+        // Without it small answers wait for the other side's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        self.shared.observed.connected();
+        let reset = ResetHandle::default();
+        let connection = Connection {
+            stream,
+            reset: reset.clone(),
+        };
+        (connection, reset)
+    }
+
+    fn local_addr(&self) -> io::Result<ResetHandle> {
+        Ok(ResetHandle::default())
+    }
+}
+
+impl Connected<IncomingStream<'_, CountingListener>> for ResetHandle {
+    fn connect_info(stream: IncomingStream<'_, CountingListener>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+/// A connection that ends with a reset when it is told to.
+pub struct Connection {
+    stream: TcpStream,
+    reset: ResetHandle,
+}
+
+impl Connection {
+    fn check(&self) -> io::Result<()> {
+        if self.reset.is_reset() {
+            self.stream.set_zero_linger()?;
+            return Err(ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

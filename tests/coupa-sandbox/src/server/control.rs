@@ -1,0 +1,81 @@
+//! The control endpoints under `/sandbox/`, by which another process watches
+//! and steers the sandbox. They are no part of Coupa and need no token.
+
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Shared;
+use super::request::Request;
+use crate::fault::FaultRule;
+use crate::media::Answer;
+use crate::model::model;
+
+/// Answers a request below `/sandbox/`.
+pub fn answer(shared: &Shared, request: &Request) -> Answer {
+    let outcome = match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/sandbox/stats") => Ok(stats(shared)),
+        ("GET", "/sandbox/log") => Ok(print(&shared.observed.log())),
+        ("GET", "/sandbox/switches") => Ok(print(&*shared.switches())),
+        ("PUT", "/sandbox/switches") => set_switches(shared, &request.body),
+        ("GET", "/sandbox/faults") => Ok(print(&shared.faults.rules())),
+        ("POST", "/sandbox/faults") => add_fault(shared, &request.body),
+        ("DELETE", "/sandbox/faults") => {
+            shared.faults.clear();
+            Ok(Value::Null)
+        }
+        ("POST", "/sandbox/reset-log") => {
+            shared.observed.reset();
+            Ok(Value::Null)
+        }
+        _ => return Answer::empty(StatusCode::NOT_FOUND),
+    };
+    match outcome {
+        Ok(value) => Answer::json(StatusCode::OK, &value),
+        Err(error) => Answer::json(
+            StatusCode::BAD_REQUEST,
+            &json!({"error": error.to_string()}),
+        ),
+    }
+}
+
+/// How many records each collection holds, by its path.
+pub fn record_counts(shared: &Shared) -> Map<String, Value> {
+    let counts = shared
+        .store
+        .read(|records| records.counts())
+        .unwrap_or_default();
+    let collections = model().collections().iter().filter(|c| !c.is_nested());
+    collections
+        .filter_map(|collection| {
+            let table = model().table(collection.record_type);
+            let (_, count) = counts.iter().find(|(name, _)| name == table)?;
+            Some((collection.path.to_owned(), (*count).into()))
+        })
+        .collect()
+}
+
+fn stats(shared: &Shared) -> Value {
+    json!({
+        "counters": print(&shared.observed.counters()),
+        "records": record_counts(shared),
+    })
+}
+
+fn set_switches(shared: &Shared, body: &[u8]) -> Result<Value, serde_json::Error> {
+    let changes = serde_json::from_slice(body)?;
+    let mut switches = shared.switches_mut();
+    switches.merge(changes)?;
+    Ok(print(&*switches))
+}
+
+fn add_fault(shared: &Shared, body: &[u8]) -> Result<Value, serde_json::Error> {
+    let rule: FaultRule = serde_json::from_slice(body)?;
+    let printed = print(&rule);
+    shared.faults.add(rule);
+    Ok(printed)
+}
+
+fn print(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
