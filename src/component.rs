@@ -9,7 +9,7 @@ use crate::{design, test_connection};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
-use wasip3::clocks::{monotonic_clock, system_clock};
+use wasip3::clocks::monotonic_clock;
 use wasip3::http::types::{ErrorCode, Fields, Method as HttpMethod, RequestOptions, Scheme};
 use wit_bindgen::{StreamReader, StreamResult, StreamWriter};
 
@@ -173,11 +173,6 @@ impl Host for Outside {
 
     fn now(&self) -> Duration {
         Duration::from_nanos(monotonic_clock::now())
-    }
-
-    fn unix_time(&self) -> Duration {
-        let now = system_clock::now();
-        Duration::new(u64::try_from(now.seconds).unwrap_or_default(), now.nanoseconds)
     }
 
     async fn reveal(&self, secret: &str) -> Result<String, SecretError> {

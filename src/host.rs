@@ -136,8 +136,6 @@ pub trait Host: 'static {
     async fn sleep(&self, how_long: Duration);
     /// Since some fixed moment; never goes back.
     fn now(&self) -> Duration;
-    /// Since 1970-01-01T00:00:00Z; may jump.
-    fn unix_time(&self) -> Duration;
     async fn reveal(&self, secret: &str) -> Result<String, SecretError>;
     /// The value and how long it is still good for.
     async fn cache_get(&self, key: &str) -> Option<(String, Duration)>;

@@ -1,1 +1,19 @@
+//! Runs connectors: WebAssembly components of the contract
+//! `integration:connector`, the way an integration platform's agents do.
+//!
+//! A version is published to a [`registry`], pulled by digest into the agent's
+//! own store, verified on every load, and run in a sandbox by the [`runtime`]:
+//! limited memory, limited time, and one door to the network, the [`egress`],
+//! that opens only to the connection's own origin. Nothing here knows any remote
+//! system.
+//!
+//! Dependencies point one way: `cli` → `run` → `runtime` → `egress`, with
+//! `registry`, `connection`, `records` and `cache` beneath.
 
+pub mod agent;
+pub mod cache;
+pub mod connection;
+pub mod egress;
+pub mod records;
+pub mod registry;
+pub mod runtime;

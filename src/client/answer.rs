@@ -57,12 +57,14 @@ pub fn refusal(response: &Response, method: Method) -> Error {
             format!("{status} leads elsewhere: “{}”", cut(response.header("location").unwrap_or("nowhere"))),
         )
         .remedy("Use the address that Coupa has now as the Host Name; redirects are not followed, so that credentials go nowhere else."),
-        408 | 504 => Error::new(ErrorKind::TimedOut, "coupa.gateway-timeout", said.sentence("Coupa took too long")),
+        408 | 504 => Error::new(ErrorKind::TimedOut, "coupa.gateway-timeout", said.sentence("Coupa took too long"))
+            .remedy("Try again later, or ask for less at once."),
         500.. => Error::new(
             ErrorKind::RemoteFailure,
             "coupa.server-error",
             said.sentence("Coupa failed"),
-        ),
+        )
+        .remedy("Try again later; if it stays so, look at Coupa's status page or ask its support."),
         _ => Error::new(
             ErrorKind::UnexpectedAnswer,
             "coupa.unexpected-status",

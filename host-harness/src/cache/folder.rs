@@ -1,0 +1,141 @@
+//! Entries as files: `<hash of the namespace>/<hash of namespace and key>`.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tempfile::NamedTempFile;
+
+use super::entry::{Entry, HEADER_BYTES};
+use super::seal::{self, OVERHEAD_BYTES, Place};
+use super::{CacheError, CacheKey, MAX_ENTRIES, MAX_VALUE_BYTES};
+
+/// The size of the largest entry. A larger file is none; it is read no further.
+const MAX_FILE_BYTES: u64 = (MAX_VALUE_BYTES + HEADER_BYTES + OVERHEAD_BYTES) as u64;
+
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    key: CacheKey,
+}
+
+impl Folder {
+    pub(super) fn open(path: PathBuf, key: CacheKey) -> Result<Self, CacheError> {
+        make_private_folder(&path).map_err(|source| unusable(&path, source))?;
+        Ok(Self { path, key })
+    }
+
+    /// The entry, or none where there is none or it does not open; a file that
+    /// does not open is removed.
+    pub(super) fn get(&self, place: Place<'_>) -> Option<Entry> {
+        let path = self.file(place);
+        let bytes = match read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "a cache entry cannot be read");
+                return None;
+            }
+        };
+        let entry = seal::open(&self.key, place, &bytes)
+            .and_then(|entry_bytes| Entry::from_bytes(&entry_bytes));
+        if entry.is_none() {
+            tracing::warn!(
+                file = %path.display(),
+                "a cache entry does not open: it was damaged, or sealed under another key; removed"
+            );
+            self.forget(place);
+        }
+        entry
+    }
+
+    pub(super) fn put(&self, place: Place<'_>, entry: &Entry) -> Result<(), CacheError> {
+        let path = self.file(place);
+        let folder = self.path.join(place.folder_name());
+        let sealed = seal::seal(&self.key, place, &entry.to_bytes())?;
+        let write = || {
+            make_private_folder(&folder)?;
+            make_room(&folder, &path)?;
+            // Private from the start. Not synced: what a power failure tears
+            // does not open, and is then absent.
+            let mut file = NamedTempFile::new_in(&folder)?;
+            file.write_all(&sealed)?;
+            file.persist(&path).map_err(|failed| failed.error)?;
+            Ok(())
+        };
+        write().map_err(|source| unusable(&path, source))
+    }
+
+    pub(super) fn remove(&self, place: Place<'_>) -> Result<(), CacheError> {
+        let path = self.file(place);
+        remove_file(&path).map_err(|source| unusable(&path, source))
+    }
+
+    /// Removes what is of no use. That it stays where it cannot be removed does
+    /// no harm: it is found unusable again.
+    pub(super) fn forget(&self, place: Place<'_>) {
+        if let Err(error) = self.remove(place) {
+            tracing::warn!(%error, "a cache entry of no use cannot be removed");
+        }
+    }
+
+    fn file(&self, place: Place<'_>) -> PathBuf {
+        self.path.join(place.folder_name()).join(place.file_name())
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_FILE_BYTES)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Removes the files written longest ago, so that `path` fits into `folder`.
+fn make_room(folder: &Path, path: &Path) -> io::Result<()> {
+    let mut others: Vec<(SystemTime, PathBuf)> = Vec::new();
+    for file in fs::read_dir(folder)? {
+        let file = file?;
+        if file.path() == path {
+            continue;
+        }
+        match file.metadata().and_then(|metadata| metadata.modified()) {
+            Ok(modified) => others.push((modified, file.path())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let surplus = (others.len() + 1).saturating_sub(MAX_ENTRIES);
+    if surplus > 0 {
+        others.sort_unstable();
+        for (_, oldest) in &others[..surplus] {
+            remove_file(oldest)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes `path` and what is missing above it, for their owner alone.
+pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn unusable(path: &Path, source: io::Error) -> CacheError {
+    CacheError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}

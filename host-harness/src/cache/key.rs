@@ -1,0 +1,136 @@
+//! The key under which an agent encrypts its cache.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretBox};
+use tempfile::NamedTempFile;
+
+use super::CacheKeyError;
+use super::folder::make_private_folder;
+use crate::connection::{PrivateFileError, read_private_file};
+
+/// The bytes of a key.
+pub(super) const KEY_BYTES: usize = 32;
+
+/// 32 random bytes. Never shown, and wiped from memory when dropped.
+pub struct CacheKey(SecretBox<[u8; KEY_BYTES]>);
+
+impl CacheKey {
+    /// The key in the file at `path`. Where there is no file, one is made with a
+    /// new key, readable by its owner alone. Of several who do so at the same
+    /// time one makes it, and all get the same key.
+    ///
+    /// # Errors
+    /// Where the file is open to others than its owner, is no key, or cannot be
+    /// read or made.
+    pub fn load_or_create(path: impl AsRef<Path>) -> Result<Self, CacheKeyError> {
+        let path = path.as_ref();
+        match load(path) {
+            Err(CacheKeyError::File(PrivateFileError::Io { source, .. }))
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                create(path)?;
+                load(path)
+            }
+            loaded => loaded,
+        }
+    }
+
+    pub(super) fn expose(&self) -> &[u8; KEY_BYTES] {
+        self.0.expose_secret()
+    }
+}
+
+fn load(path: &Path) -> Result<CacheKey, CacheKeyError> {
+    let content = read_private_file(path, KEY_BYTES)?;
+    if content.len() != KEY_BYTES {
+        return Err(CacheKeyError::WrongSize {
+            path: path.to_owned(),
+            size: content.len(),
+        });
+    }
+    Ok(CacheKey(SecretBox::init_with_mut(
+        |key: &mut [u8; KEY_BYTES]| key.copy_from_slice(&content),
+    )))
+}
+
+/// Makes the file with a new key, unless it exists by then.
+fn create(path: &Path) -> Result<(), CacheKeyError> {
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    getrandom::fill(key.as_mut()).map_err(CacheKeyError::NoRandomness)?;
+    write_new(path, key.as_ref()).map_err(|source| CacheKeyError::NotWritten {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The temporary file is private from the start, so there is no moment in which
+/// others could read it.
+fn write_new(path: &Path, key: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    make_private_folder(folder)?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(key)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => Err(failed.error),
+        _ => Ok(()),
+    }
+}
+
+impl fmt::Debug for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent").join("cache.key");
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| CacheKey::load_or_create(&path).unwrap()))
+                .collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        for key in &keys {
+            assert_eq!(key.expose(), keys[0].expose());
+        }
+        assert_ne!(keys[0].expose(), &[0; KEY_BYTES]);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_key_open_to_others_or_of_another_size_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache.key");
+        CacheKey::load_or_create(&path).unwrap();
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let message = CacheKey::load_or_create(&path).unwrap_err().to_string();
+        assert!(message.contains("chmod 600"), "{message}");
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        for content in [vec![1; 31], vec![1; 33], vec![]] {
+            fs::write(&path, content).unwrap();
+            assert!(CacheKey::load_or_create(&path).is_err());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Encrypting an entry for one place, and opening it only there.
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use secrecy::zeroize::Zeroizing;
+use sha2::{Digest, Sha256};
+
+use super::{CacheError, CacheKey};
+
+/// Says how the file is made, so that another way can be told apart later.
+const FORMAT: u8 = 1;
+
+/// 24 bytes are enough to draw a nonce at random each time.
+const NONCE_BYTES: usize = 24;
+
+/// The bytes of a sealed entry beyond the entry itself: format, nonce, tag.
+pub(super) const OVERHEAD_BYTES: usize = 1 + NONCE_BYTES + 16;
+
+/// Where an entry belongs.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) key: &'a str,
+}
+
+impl Place<'_> {
+    /// The namespace's length comes first, so that no two places read the same.
+    fn bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(8 + self.namespace.len() + self.key.len());
+        bytes.extend_from_slice(&(self.namespace.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(self.namespace.as_bytes());
+        bytes.extend_from_slice(self.key.as_bytes());
+        bytes
+    }
+
+    pub(super) fn file_name(self) -> String {
+        hash(&self.bytes())
+    }
+
+    pub(super) fn folder_name(self) -> String {
+        hash(self.namespace.as_bytes())
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The sealed form of `entry`: format, nonce, and what the cipher made of it.
+pub(super) fn seal(key: &CacheKey, place: Place<'_>, entry: &[u8]) -> Result<Vec<u8>, CacheError> {
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce).map_err(CacheError::NoRandomness)?;
+    let sealed = cipher(key)
+        .encrypt(
+            &XNonce::from(nonce),
+            Payload {
+                msg: entry,
+                aad: &place.bytes(),
+            },
+        )
+        .map_err(|_| CacheError::NotEncrypted)?;
+    Ok([&[FORMAT], &nonce[..], &sealed].concat())
+}
+
+/// The entry, or none where it was not sealed under this key for this place, or
+/// was altered since.
+pub(super) fn open(key: &CacheKey, place: Place<'_>, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (&[FORMAT], rest) = bytes.split_first_chunk()? else {
+        return None;
+    };
+    let (nonce, sealed) = rest.split_first_chunk::<NONCE_BYTES>()?;
+    cipher(key)
+        .decrypt(
+            &XNonce::from(*nonce),
+            Payload {
+                msg: sealed,
+                aad: &place.bytes(),
+            },
+        )
+        .ok()
+        .map(Zeroizing::new)
+}
+
+fn cipher(key: &CacheKey) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(key.expose().into())
+}

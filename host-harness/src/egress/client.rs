@@ -1,0 +1,90 @@
+//! The HTTP client of a session, and the bodies of its answers.
+
+use super::policy::EgressPolicy;
+use super::resolver::Resolver;
+use super::traffic::Traffic;
+use super::{Chunk, classify};
+use http_body::{Body, Frame, SizeHint};
+use reqwest::{Client, redirect};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+use wasmtime_wasi_http::Error;
+
+/// For resolving the name, the TCP connection and TLS together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Kept open for the next request. Shorter than what servers commonly allow, so
+/// that a request seldom meets a connection that is just being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A pooled client that goes only where the policy lets it.
+pub(super) fn client(policy: &EgressPolicy) -> reqwest::Result<Client> {
+    // Whichever comes first in the process decides; any of them will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .dns_resolver(Arc::new(Resolver(policy.clone())))
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .tcp_nodelay(true)
+        .user_agent(concat!("integration-harness/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// A body whose chunks must not be too far apart.
+pub(super) struct BetweenBytes {
+    body: reqwest::Body,
+    timeout: Duration,
+    /// Armed while a chunk is waited for.
+    patience: Option<Pin<Box<Sleep>>>,
+    traffic: Traffic,
+}
+
+impl BetweenBytes {
+    pub(super) fn new(body: reqwest::Body, timeout: Duration, traffic: Traffic) -> Self {
+        Self { body, timeout, patience: None, traffic }
+    }
+}
+
+impl Body for BetweenBytes {
+    type Data = Chunk;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Chunk>, Error>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(frame) => {
+                self.patience = None;
+                if let Some(Ok(frame)) = &frame
+                    && let Some(data) = frame.data_ref()
+                {
+                    self.traffic.add_received(data.len());
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| classify::classify_body(&error))))
+            }
+            Poll::Pending => {
+                let timeout = self.timeout;
+                let patience = self
+                    .patience
+                    .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
+                ready!(patience.as_mut().poll(context));
+                Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

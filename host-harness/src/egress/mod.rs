@@ -1,0 +1,165 @@
+//! The one door out of the sandbox: what a connector may reach, how fast, and
+//! by which client.
+//!
+//! One pooled client serves a session. Redirects are not followed: where one
+//! leads is for the connector to report, not for the host to go. No proxy and
+//! no certificate is taken from the environment.
+
+mod budget;
+mod classify;
+mod client;
+mod policy;
+mod resolver;
+mod traffic;
+
+pub use policy::{Denied, EgressPolicy, Origin};
+pub use traffic::Traffic;
+
+use crate::runtime::{Level, Redactor, RunLog};
+use budget::Budget;
+use bytes::Bytes;
+use client::BetweenBytes;
+use http_body_util::{BodyDataStream, BodyExt};
+use reqwest::Client;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+/// Where the guest says nothing else.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+
+type Settled = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Sent = Result<(http::Response<WasiBody>, Settled), Error>;
+
+/// The client of a session could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client could be made: {0}")]
+pub struct EgressError(#[from] reqwest::Error);
+
+/// The door of one session.
+#[derive(Clone)]
+pub struct Egress(Arc<Door>);
+
+struct Door {
+    policy: EgressPolicy,
+    client: Client,
+    budget: Option<Budget>,
+    log: RunLog,
+    redactor: Redactor,
+    traffic: Traffic,
+}
+
+impl Egress {
+    /// A door that opens only to what `policy` allows. `rate` is requests per
+    /// second and how many may go at once after a pause.
+    ///
+    /// # Errors
+    /// If the client cannot be made, for want of TLS roots for instance.
+    pub fn new(
+        policy: EgressPolicy,
+        rate: Option<(u32, u32)>,
+        log: RunLog,
+        redactor: Redactor,
+        traffic: Traffic,
+    ) -> Result<Self, EgressError> {
+        let client = client::client(&policy)?;
+        let budget = rate.map(|(per_second, burst)| Budget::new(per_second, burst));
+        Ok(Self(Arc::new(Door { policy, client, budget, log, redactor, traffic })))
+    }
+}
+
+impl Door {
+    fn refuse(&self, denied: &Denied, uri: &http::Uri) -> Error {
+        let origin = format!(
+            "{}://{}",
+            uri.scheme_str().unwrap_or("?"),
+            uri.authority().map_or("?", |authority| authority.as_str())
+        );
+        self.log.host(
+            Level::Warn,
+            "refused a request to what the connection does not reach",
+            &[("origin", origin), ("rule", denied.to_string())],
+        );
+        self.traffic.count_refused();
+        match denied {
+            Denied::Address(_) => Error::DestinationIpProhibited,
+            _ => Error::HttpRequestDenied,
+        }
+    }
+
+    async fn send(&self, request: http::Request<WasiBody>, options: RequestOptions) -> Sent {
+        let (parts, body) = request.into_parts();
+        if let Err(denied) = self.policy.check(&parts.uri) {
+            return Err(self.refuse(&denied, &parts.uri));
+        }
+        if let Some(budget) = &self.budget {
+            let waited = budget.take().await;
+            self.traffic.add_waited(waited);
+        }
+        if let Some(value) = parts.headers.get(http::header::AUTHORIZATION)
+            && let Ok(value) = value.to_str()
+        {
+            // Tokens are secrets too, though only the connector knows them.
+            self.redactor.add(value.split(' ').next_back().unwrap_or(value));
+        }
+        let url = parts.uri.to_string();
+        let mut outgoing = self.client.request(parts.method.clone(), url).headers(parts.headers);
+        if http_body::Body::size_hint(&body).exact() != Some(0) {
+            outgoing = outgoing.body(reqwest::Body::wrap_stream(BodyDataStream::new(body)));
+        }
+        self.traffic.count_request();
+        let started = Instant::now();
+        let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let answered = match tokio::time::timeout(first_byte, outgoing.send()).await {
+            Err(_) => Err(Error::HttpResponseTimeout),
+            Ok(Err(error)) => Err(match resolver::prohibited(&error) {
+                Some(denied) => self.refuse(&denied, &parts.uri),
+                None => classify::classify(&error),
+            }),
+            Ok(Ok(answer)) => Ok(answer),
+        };
+        let fields = |outcome: String| {
+            [
+                ("method", parts.method.to_string()),
+                // The query may hold what is nobody's business.
+                ("path", parts.uri.path().to_owned()),
+                ("outcome", outcome),
+                ("ms", started.elapsed().as_millis().to_string()),
+            ]
+        };
+        match answered {
+            Ok(answer) => {
+                self.log.host(Level::Debug, "request", &fields(answer.status().as_str().to_owned()));
+                let between = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
+                let (parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
+                let body = BetweenBytes::new(body, between, self.traffic.clone());
+                let response = http::Response::from_parts(parts, body.boxed_unsync());
+                Ok((response, Box::new(async { Ok(()) })))
+            }
+            Err(error) => {
+                self.log.host(Level::Info, "request failed", &fields(error.to_string()));
+                Err(error)
+            }
+        }
+    }
+}
+
+impl WasiHttpHooks for Egress {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Settled,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let door = Arc::clone(&self.0);
+        Box::new(async move { door.send(request, options.unwrap_or_default()).await })
+    }
+
+    fn is_supported_scheme(&mut self, scheme: &http::uri::Scheme) -> bool {
+        *scheme == http::uri::Scheme::HTTPS || *scheme == http::uri::Scheme::HTTP
+    }
+}
+
+/// The type of a body's chunks.
+type Chunk = Bytes;

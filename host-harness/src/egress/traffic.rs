@@ -1,0 +1,56 @@
+//! What went over the network in a run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Counters of one run. Cheap to share and to read while it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Traffic(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    requests: AtomicU64,
+    refused: AtomicU64,
+    received: AtomicU64,
+    waited: AtomicU64,
+}
+
+impl Traffic {
+    /// Requests that went out.
+    pub fn requests(&self) -> u64 {
+        self.0.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests that the policy refused.
+    pub fn refused(&self) -> u64 {
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of answers' bodies.
+    pub fn received(&self) -> u64 {
+        self.0.received.load(Ordering::Relaxed)
+    }
+
+    /// Time that requests have waited for the rate budget, added up.
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(self.0.waited.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn count_request(&self) {
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_refused(&self) {
+        self.0.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_received(&self, bytes: usize) {
+        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_waited(&self, waited: Duration) {
+        let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.0.waited.fetch_add(waited, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,87 @@
+//! How records lie in a file.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+/// How records lie in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Format {
+    /// One JSON object per line.
+    #[value(alias = "jsonl")]
+    Ndjson,
+    /// One JSON array of objects.
+    Json,
+    /// A header and rows, separated by commas (RFC 4180).
+    Csv,
+}
+
+/// A text or file name that names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` names no format of records: use `ndjson` (or `jsonl`), `json` or `csv`")]
+pub struct UnknownFormat {
+    text: String,
+}
+
+impl Format {
+    /// The format that the extension of `path` stands for, in any case.
+    ///
+    /// # Errors
+    /// [`UnknownFormat`] where it has none, or another.
+    pub fn of_path(path: &Path) -> Result<Self, UnknownFormat> {
+        path.extension()
+            .and_then(|extension| extension.to_str())
+            .and_then(|extension| extension.parse().ok())
+            .ok_or_else(|| UnknownFormat {
+                text: path.display().to_string(),
+            })
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        <Self as ValueEnum>::from_str(text, true).map_err(|_| UnknownFormat {
+            text: text.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ndjson => "ndjson",
+            Self::Json => "json",
+            Self::Csv => "csv",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_stand_for_formats() {
+        for (path, format) in [
+            ("a.ndjson", Some(Format::Ndjson)),
+            ("a.jsonl", Some(Format::Ndjson)),
+            ("a.b/c.JSON", Some(Format::Json)),
+            ("a.csv", Some(Format::Csv)),
+            ("a.csv.gz", None),
+            ("csv", None),
+        ] {
+            assert_eq!(Format::of_path(Path::new(path)).ok(), format, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_shown() {
+        for format in Format::value_variants() {
+            assert_eq!(format.to_string().parse(), Ok(*format));
+        }
+    }
+}

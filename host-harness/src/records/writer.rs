@@ -1,0 +1,159 @@
+//! Writing records, whatever their format.
+
+use std::io::{self, Write};
+
+use super::csv_writer::CsvWriter;
+use super::{Format, OutputFile, WriteError};
+
+/// Writes records one by one. What it wrote is whole only after
+/// [`RecordWriter::finish`].
+///
+/// In NDJSON and JSON a record is written as it stands, only its line breaks are
+/// left out: valid JSON has them between values and never inside one.
+///
+/// In CSV a record's fields are columns, those of a record within it are named
+/// `outer.inner`; a list is JSON text in one cell; `null` is an empty cell. The
+/// columns are those of the first record, unless they are given: a field that
+/// only a later record has is dropped, and [`WriteReport`] tells its name. A cell
+/// holds exactly the text of its value, also where a spreadsheet would take it
+/// for a formula, so that the file can be read back.
+pub struct RecordWriter<W: Write> {
+    kind: Kind<W>,
+    records: u64,
+}
+
+enum Kind<W: Write> {
+    Ndjson(W),
+    Json(W),
+    Csv(Box<CsvWriter<W>>),
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteReport {
+    /// How many records.
+    pub records: u64,
+    /// CSV only: the names of the columns whose values were left out, because the
+    /// header had no place for them.
+    pub dropped_columns: Vec<String>,
+}
+
+impl<W: Write> RecordWriter<W> {
+    /// Writes to `sink`, which should be buffered, as [`OutputFile`] is.
+    #[must_use]
+    pub fn new(sink: W, format: Format) -> Self {
+        let kind = match format {
+            Format::Ndjson => Kind::Ndjson(sink),
+            Format::Json => Kind::Json(sink),
+            Format::Csv => Kind::Csv(Box::new(CsvWriter::new(sink))),
+        };
+        Self { kind, records: 0 }
+    }
+
+    /// Writes CSV with exactly these columns, in this order, each named once.
+    #[must_use]
+    pub fn with_columns(sink: W, columns: Vec<String>) -> Self {
+        Self {
+            kind: Kind::Csv(Box::new(CsvWriter::with_columns(sink, columns))),
+            records: 0,
+        }
+    }
+
+    /// Writes one record. That it is JSON is believed, except for CSV, where it
+    /// has to be taken apart.
+    ///
+    /// # Errors
+    /// Where the sink fails; for CSV also where the record is no object, or is
+    /// the first and has no fields. Nothing of the record is written then.
+    pub fn write(&mut self, json: &str) -> Result<(), WriteError> {
+        match &mut self.kind {
+            Kind::Ndjson(sink) => {
+                write_line(sink, json)?;
+                sink.write_all(b"\n")?;
+            }
+            Kind::Json(sink) => {
+                let separator = if self.records == 0 { "[\n" } else { ",\n" };
+                sink.write_all(separator.as_bytes())?;
+                write_line(sink, json)?;
+            }
+            Kind::Csv(writer) => writer.write(json)?,
+        }
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Hands everything written so far to the operating system.
+    ///
+    /// # Errors
+    /// Where the sink fails.
+    pub fn flush(&mut self) -> Result<(), WriteError> {
+        match &mut self.kind {
+            Kind::Ndjson(sink) | Kind::Json(sink) => sink.flush()?,
+            Kind::Csv(writer) => writer.flush()?,
+        }
+        Ok(())
+    }
+
+    /// Completes the output, and gives the sink back.
+    ///
+    /// # Errors
+    /// Where the sink fails.
+    pub fn finish(mut self) -> Result<(W, WriteReport), WriteError> {
+        if let Kind::Json(sink) = &mut self.kind {
+            let end = if self.records == 0 { "[]\n" } else { "\n]\n" };
+            sink.write_all(end.as_bytes())?;
+        }
+        let (mut sink, dropped_columns) = match self.kind {
+            Kind::Ndjson(sink) | Kind::Json(sink) => (sink, Vec::new()),
+            Kind::Csv(writer) => writer.finish()?,
+        };
+        sink.flush()?;
+        let report = WriteReport {
+            records: self.records,
+            dropped_columns,
+        };
+        Ok((sink, report))
+    }
+
+    fn sink(&self) -> &W {
+        match &self.kind {
+            Kind::Ndjson(sink) | Kind::Json(sink) => sink,
+            Kind::Csv(writer) => writer.sink(),
+        }
+    }
+}
+
+impl RecordWriter<OutputFile> {
+    /// Goes on with a file that [`OutputFile::resume`] opened: a CSV header that
+    /// is there already is not repeated, and its columns hold.
+    #[must_use]
+    pub fn resume(mut file: OutputFile) -> Self {
+        match file.take_header() {
+            Some(columns) => Self {
+                kind: Kind::Csv(Box::new(CsvWriter::below_header(file, columns))),
+                records: 0,
+            },
+            None => {
+                let format = file.format();
+                Self::new(file, format)
+            }
+        }
+    }
+
+    /// Puts everything written so far on the disk, and tells how many bytes the
+    /// file has. A run that is broken off after that can be resumed from exactly
+    /// there, with [`OutputFile::resume_at`].
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn sync(&mut self) -> Result<u64, WriteError> {
+        self.flush()?;
+        self.sink().sync()?;
+        Ok(self.sink().bytes())
+    }
+}
+
+fn write_line(sink: &mut impl Write, json: &str) -> io::Result<()> {
+    json.split(['\n', '\r'])
+        .try_for_each(|piece| sink.write_all(piece.as_bytes()))
+}

@@ -1,0 +1,291 @@
+//! A registry in a folder, on this machine or shared by several.
+//!
+//! ```text
+//! blobs/sha256/<hex>                  the bytes
+//! connectors/<name>/<version>.json    the receipt
+//! ```
+//!
+//! The receipt is written last: only what has one is published, and bytes that a
+//! broken-off publication left behind are nobody's.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+
+use super::commit::{Draft, Placed};
+use super::{ConnectorName, Digest, Entry, Pulled, RegistryError, Requirement, Store};
+
+const RECEIPT_EXTENSION: &str = "json";
+
+/// A registry in a folder. Several programs may use it at the same time.
+#[derive(Debug, Clone)]
+pub struct LocalRegistry {
+    folder: PathBuf,
+}
+
+/// A version as it stands in the registry after publishing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The connector.
+    pub name: ConnectorName,
+    /// The version.
+    pub version: Version,
+    /// What its bytes hash to.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub size: u64,
+}
+
+impl LocalRegistry {
+    /// The registry in `folder`, which is made where it does not exist.
+    ///
+    /// # Errors
+    /// [`RegistryError::Io`] where the folder cannot be made.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, RegistryError> {
+        let registry = Self {
+            folder: folder.into(),
+        };
+        make(&registry.blobs())?;
+        make(&registry.connectors())?;
+        Ok(registry)
+    }
+
+    /// Publishes `component` as `version` of `name`. To publish the same bytes
+    /// again changes nothing, but puts back bytes that were lost.
+    ///
+    /// # Errors
+    /// [`RegistryError::VersionTaken`] where the version has other bytes.
+    pub fn publish(
+        &self,
+        name: &ConnectorName,
+        version: Version,
+        component: &[u8],
+    ) -> Result<Published, RegistryError> {
+        let entry = Entry {
+            name: name.clone(),
+            version,
+            digest: Digest::of(component),
+            size: component.len() as u64,
+            published_at: jiff::Timestamp::now(),
+        };
+        let receipt = self.receipt(name, &entry.version);
+        if let Some(published) = read_receipt(&receipt, name)? {
+            refuse_other_bytes(&published, entry.digest)?;
+        }
+        self.write_blob(&entry.digest, component)?;
+        if write_receipt(&receipt, &entry)? == Placed::Before
+            && let Some(published) = read_receipt(&receipt, name)?
+        {
+            refuse_other_bytes(&published, entry.digest)?;
+        }
+        Ok(Published {
+            name: entry.name,
+            version: entry.version,
+            digest: entry.digest,
+            size: entry.size,
+        })
+    }
+
+    /// All that is published, by name and then by version, oldest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::DamagedReceipt`] where one receipt cannot be understood:
+    /// a list that silently lacks a version would mislead.
+    pub fn list(&self) -> Result<Vec<Entry>, RegistryError> {
+        let mut entries = Vec::new();
+        for name in self.names()? {
+            entries.extend(self.versions(&name)?);
+        }
+        Ok(entries)
+    }
+
+    /// The version of `name` that is asked for.
+    ///
+    /// # Errors
+    /// [`RegistryError::UnknownConnector`] or [`RegistryError::UnknownVersion`]
+    /// where there is none.
+    pub fn resolve(
+        &self,
+        name: &ConnectorName,
+        required: &Requirement,
+    ) -> Result<Entry, RegistryError> {
+        let entries = self.versions(name)?;
+        if entries.is_empty() {
+            return Err(RegistryError::UnknownConnector {
+                folder: self.folder.clone(),
+                name: name.clone(),
+                known: self.names()?,
+            });
+        }
+        match required.choose(&entries) {
+            Some(entry) => Ok(entry.clone()),
+            None => Err(RegistryError::UnknownVersion {
+                name: name.clone(),
+                required: required.clone(),
+                published: entries.into_iter().map(|entry| entry.version).collect(),
+            }),
+        }
+    }
+
+    /// Brings the version of `entry` into `store`.
+    ///
+    /// # Errors
+    /// [`RegistryError::MissingBlob`], or [`RegistryError::Store`] where the
+    /// bytes are not those that were published, or the store is at fault.
+    pub fn pull(&self, entry: &Entry, store: &Store) -> Result<Pulled, RegistryError> {
+        store.receive(entry.digest, entry.size, || self.open_blob(entry))
+    }
+
+    fn open_blob(&self, entry: &Entry) -> Result<File, RegistryError> {
+        let file = self.blob(&entry.digest);
+        File::open(&file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => RegistryError::MissingBlob {
+                name: entry.name.clone(),
+                version: entry.version.clone(),
+                file,
+            },
+            _ => unusable(&file, error),
+        })
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.folder.join("blobs").join("sha256")
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(digest.hex())
+    }
+
+    fn connectors(&self) -> PathBuf {
+        self.folder.join("connectors")
+    }
+
+    fn receipt(&self, name: &ConnectorName, version: &Version) -> PathBuf {
+        self.connectors()
+            .join(name.as_str())
+            .join(format!("{version}.{RECEIPT_EXTENSION}"))
+    }
+
+    fn write_blob(&self, digest: &Digest, component: &[u8]) -> Result<(), RegistryError> {
+        let path = self.blob(digest);
+        let mut draft = Draft::new(&self.blobs()).map_err(|error| unusable(&path, error))?;
+        draft
+            .write(component)
+            .and_then(|()| draft.replace(&path))
+            .map_err(|error| unusable(&path, error))
+    }
+
+    /// The names of the connectors, in order. What is not a name was not put
+    /// there by a registry and is passed over.
+    fn names(&self) -> Result<Vec<ConnectorName>, RegistryError> {
+        let folder = self.connectors();
+        let mut names: Vec<ConnectorName> = file_names(&folder)?
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The versions of one connector, oldest first; none where it is unknown.
+    fn versions(&self, name: &ConnectorName) -> Result<Vec<Entry>, RegistryError> {
+        let folder = self.connectors().join(name.as_str());
+        let mut entries = Vec::new();
+        for file in file_names(&folder)? {
+            let path = folder.join(&file);
+            let is_receipt = path.extension().is_some_and(|e| e == RECEIPT_EXTENSION);
+            if is_receipt
+                && !file.starts_with('.')
+                && let Some(entry) = read_receipt(&path, name)?
+            {
+                entries.push(entry);
+            }
+        }
+        entries.sort_unstable_by(|a, b| a.version.cmp(&b.version));
+        Ok(entries)
+    }
+}
+
+fn refuse_other_bytes(published: &Entry, offered: Digest) -> Result<(), RegistryError> {
+    if published.digest == offered {
+        return Ok(());
+    }
+    Err(RegistryError::VersionTaken {
+        published: Box::new(published.clone()),
+        offered,
+    })
+}
+
+fn write_receipt(path: &Path, entry: &Entry) -> Result<Placed, RegistryError> {
+    let write = || {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let mut draft = Draft::new(folder)?;
+        draft.write(&serde_json::to_vec_pretty(entry)?)?;
+        draft.place(path)
+    };
+    write().map_err(|error| unusable(path, error))
+}
+
+/// The receipt at `path`, or none where there is no file. It must say what its
+/// place says: a receipt that was copied or renamed by hand is refused.
+fn read_receipt(path: &Path, name: &ConnectorName) -> Result<Option<Entry>, RegistryError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(path, error)),
+    };
+    let damaged = |reason: String| RegistryError::DamagedReceipt {
+        file: path.to_owned(),
+        reason,
+    };
+    let entry: Entry =
+        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let belongs = entry.name == *name
+        && path.file_stem().and_then(|stem| stem.to_str()) == Some(&entry.version.to_string());
+    if !belongs {
+        return Err(damaged(format!(
+            "it is the one of `{}` {}",
+            entry.name, entry.version
+        )));
+    }
+    Ok(Some(entry))
+}
+
+/// The names in `folder` that are text; none where there is no such folder.
+fn file_names(folder: &Path) -> Result<Vec<String>, RegistryError> {
+    let files = match fs::read_dir(folder) {
+        Ok(files) => files,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(unusable(folder, error)),
+    };
+    files
+        .filter_map(|file| match file {
+            Ok(file) => file.file_name().into_string().ok().map(Ok),
+            Err(error) => Some(Err(unusable(folder, error))),
+        })
+        .collect()
+}
+
+fn make(folder: &Path) -> Result<(), RegistryError> {
+    fs::create_dir_all(folder).map_err(|error| unusable(folder, error))
+}
+
+fn unusable(path: &Path, source: io::Error) -> RegistryError {
+    RegistryError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests;

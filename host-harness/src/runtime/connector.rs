@@ -1,0 +1,137 @@
+//! Connectors, loaded and ready to be instantiated.
+
+use super::bindings::{ConnectorComponentPre, design};
+use super::compiled::CompiledCode;
+use super::engine::{Engine, MOST_INSTANCES};
+use super::error::RuntimeError;
+use super::guest::Guest;
+use super::limits::Limits;
+use super::session::{Connection, Session};
+use super::admission;
+use crate::registry::Digest;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+
+/// How long to wait for another run to end where the process is full.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs connectors: one per process.
+#[derive(Clone)]
+pub struct Runtime {
+    engine: Engine,
+    linker: Arc<Linker<Guest>>,
+    places: Arc<Semaphore>,
+    compiled: CompiledCode,
+}
+
+impl Runtime {
+    /// A runtime that keeps compiled code in `compiled`.
+    ///
+    /// # Errors
+    /// If this machine cannot run compiled code.
+    pub fn new(compiled: CompiledCode) -> Result<Self, RuntimeError> {
+        let engine = Engine::new()?;
+        let linker = Guest::linker(engine.wasmtime()).map_err(RuntimeError::Engine)?;
+        Ok(Self {
+            engine,
+            linker: Arc::new(linker),
+            // The pool refuses more than it holds; better to wait before it.
+            places: Arc::new(Semaphore::new(MOST_INSTANCES as usize)),
+            compiled,
+        })
+    }
+
+    /// Makes a connector of a component whose digest has been verified.
+    /// Compiling takes a third of a second or so: call it where that may block.
+    ///
+    /// # Errors
+    /// If the component is none, asks for more than a connector may have, or
+    /// cannot describe itself.
+    pub async fn load(&self, digest: &Digest, bytes: Vec<u8>) -> Result<Connector, RuntimeError> {
+        let (runtime, digest) = (self.clone(), digest.clone());
+        let loaded = tokio::task::spawn_blocking(move || runtime.link(&digest, &bytes).map(|pre| (pre, digest)));
+        let (pre, digest) = loaded
+            .await
+            .map_err(|error| RuntimeError::Trap(error.to_string()))??;
+        Connector::described(self.clone(), pre, digest).await
+    }
+
+    fn link(&self, digest: &Digest, bytes: &[u8]) -> Result<ConnectorComponentPre<Guest>, RuntimeError> {
+        let refused = |why: String| RuntimeError::NotAConnector { digest: digest.clone(), why };
+        admission::check(bytes).map_err(refused)?;
+        let component = self
+            .compiled
+            .load(self.engine.wasmtime(), digest, bytes)
+            .map_err(|source| RuntimeError::Compile { digest: digest.clone(), source })?;
+        self.linker
+            .instantiate_pre(&component)
+            .and_then(ConnectorComponentPre::new)
+            .map_err(|error| refused(format!("it does not fit the contract: {error:#}")))
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// A place in the pool of instances, given back when it is dropped.
+    pub(super) async fn place(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RuntimeError> {
+        let place = Arc::clone(&self.places).acquire_owned();
+        match tokio::time::timeout(PATIENCE, place).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(RuntimeError::Full(MOST_INSTANCES)),
+        }
+    }
+}
+
+/// One version of a connector, ready to run.
+#[derive(Clone)]
+pub struct Connector {
+    runtime: Runtime,
+    pre: ConnectorComponentPre<Guest>,
+    digest: Digest,
+    descriptor: Arc<design::Descriptor>,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connector({} {} {})", self.descriptor.id, self.descriptor.version, self.digest)
+    }
+}
+
+impl Connector {
+    /// Asks a component what it is, in a sandbox that can reach nothing.
+    async fn described(
+        runtime: Runtime,
+        pre: ConnectorComponentPre<Guest>,
+        digest: Digest,
+    ) -> Result<Self, RuntimeError> {
+        let limits = Limits {
+            memory: 64 << 20,
+            cpu: Duration::from_secs(2),
+            wall: Duration::from_secs(10),
+            requests_per_second: None,
+        };
+        let descriptor = Session::describe(&runtime, &pre, limits).await?;
+        Ok(Self { runtime, pre, digest, descriptor: Arc::new(descriptor) })
+    }
+
+    /// What the connector says that it is and needs.
+    pub fn descriptor(&self) -> &design::Descriptor {
+        &self.descriptor
+    }
+
+    /// The digest that it was verified by.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// An instance for one connection and one run.
+    ///
+    /// # Errors
+    /// If the connection does not fit the connector's form, or the process is full.
+    pub async fn session(&self, connection: Connection) -> Result<Session, RuntimeError> {
+        Session::open(&self.runtime, &self.pre, &self.descriptor, connection).await
+    }
+}

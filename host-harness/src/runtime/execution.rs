@@ -1,0 +1,215 @@
+//! A running activity, seen from the host: batches of events as they come, and
+//! in the end its totals.
+
+use super::bindings::types::{Call, Event, Item, Summary};
+use super::error::{ConnectorError, RuntimeError};
+use super::guest::Guest;
+use super::limits::Usage;
+use super::redaction::Redactor;
+use super::run_log::RunLog;
+use super::session::{Session, clean};
+use crate::egress::Traffic;
+use futures::channel::{mpsc, oneshot};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::task::JoinHandle;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{
+    Destination, FutureConsumer, FutureReader, Source, StreamConsumer, StreamProducer, StreamReader, StreamResult,
+};
+
+/// Batches that wait to be taken. A batch is what the connector writes at once,
+/// a page for instance; when none is taken, the connector waits.
+const BATCHES_AHEAD: usize = 1;
+
+/// A run under way. Dropping it ends the run at once.
+pub struct Execution {
+    events: mpsc::Receiver<Vec<Event>>,
+    ended: JoinHandle<Result<Summary, RuntimeError>>,
+    usage: Usage,
+    log: RunLog,
+    traffic: Traffic,
+    redactor: Redactor,
+}
+
+impl Execution {
+    /// The next events, in order; none when the run has ended.
+    pub async fn next(&mut self) -> Option<Vec<Event>> {
+        let mut events = self.events.next().await?;
+        for event in &mut events {
+            match event {
+                // Data is the user's own and passes as it is.
+                Event::Item(_) | Event::Checkpoint(_) => {}
+                Event::Rejected(rejection) => clean(&mut rejection.error, &self.redactor),
+                Event::Notice(notice) => self.redactor.clean(&mut notice.message),
+            }
+        }
+        Some(events)
+    }
+
+    /// How the run ended. Events that nobody took are lost; the connector is
+    /// told that nobody listens, and stops.
+    ///
+    /// # Errors
+    /// What the connector says, or how it broke down. What was delivered stands.
+    pub async fn finish(mut self) -> Result<Summary, RuntimeError> {
+        self.events.close();
+        match (&mut self.ended).await {
+            Ok(ended) => ended,
+            Err(error) if error.is_cancelled() => Err(RuntimeError::Cancelled),
+            Err(_) => Err(RuntimeError::Trap("the host itself panicked".to_owned())),
+        }
+    }
+
+    /// What the run has used so far.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// The run's log.
+    pub fn log(&self) -> &RunLog {
+        &self.log
+    }
+
+    /// What went over the network so far.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+}
+
+impl Drop for Execution {
+    fn drop(&mut self) {
+        // Dropping the store is the only way to cancel a guest.
+        self.ended.abort();
+    }
+}
+
+/// Starts an activity in a task of its own.
+pub(super) fn start(mut session: Session, call: Call, input: BoxStream<'static, Item>) -> Execution {
+    let (sender, events) = mpsc::channel(BATCHES_AHEAD);
+    let (usage, log) = (session.usage().clone(), session.log().clone());
+    let (traffic, redactor) = (session.traffic().clone(), session.redactor().clone());
+    let ended = tokio::spawn(async move { run(&mut session, call, input, sender).await });
+    Execution { events, ended, usage, log, traffic, redactor }
+}
+
+async fn run(
+    session: &mut Session,
+    call: Call,
+    input: BoxStream<'static, Item>,
+    events: mpsc::Sender<Vec<Event>>,
+) -> Result<Summary, RuntimeError> {
+    let connection = session.connection();
+    let redactor = session.redactor().clone();
+    let ended = session
+        .call(async |accessor, instance| {
+            let input = accessor.with(|access| StreamReader::new(access, Input(input)))?;
+            let started = instance
+                .integration_connector_connector()
+                .call_execute(accessor, connection, call, input)
+                .await?;
+            let (stream, future): (StreamReader<Event>, FutureReader<Result<Summary, _>>) = match started {
+                Ok(running) => running,
+                Err(error) => return Ok(Some(Err(error))),
+            };
+            let (end, ended) = oneshot::channel();
+            accessor.with(|mut access| {
+                stream.pipe(&mut access, Events(events))?;
+                future.pipe(&mut access, End(Some(end)))
+            })?;
+            Ok(ended.await.ok())
+        })
+        .await?;
+    match ended {
+        Some(Ok(summary)) => Ok(summary),
+        Some(Err(mut error)) => {
+            clean(&mut error, &redactor);
+            Err(ConnectorError(error).into())
+        }
+        None => Err(RuntimeError::Trap("it ended without saying how".to_owned())),
+    }
+}
+
+/// Gives the guest its input, one record at a time.
+struct Input(BoxStream<'static, Item>);
+
+impl StreamProducer<Guest> for Input {
+    type Item = Item;
+    type Buffer = Option<Item>;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        _: StoreContextMut<'a, Guest>,
+        mut destination: Destination<'a, Item, Self::Buffer>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        match Pin::new(&mut self.0).poll_next(context) {
+            Poll::Ready(Some(item)) => {
+                destination.set_buffer(Some(item));
+                Poll::Ready(Ok(StreamResult::Completed))
+            }
+            Poll::Ready(None) => Poll::Ready(Ok(StreamResult::Dropped)),
+            Poll::Pending if finish => Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Takes the guest's events, a batch at a time, as fast as they are taken from
+/// the other side.
+struct Events(mpsc::Sender<Vec<Event>>);
+
+impl StreamConsumer<Guest> for Events {
+    type Item = Event;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut store: StoreContextMut<'_, Guest>,
+        mut source: Source<'_, Event>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        match self.0.poll_ready(context) {
+            Poll::Ready(Ok(())) => {}
+            // Nobody listens any more: the guest learns it and stops.
+            Poll::Ready(Err(_)) => return Poll::Ready(Ok(StreamResult::Dropped)),
+            Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending => return Poll::Pending,
+        }
+        let count = source.remaining(&mut store);
+        if count > 0 {
+            let mut events = Vec::with_capacity(count);
+            source.read(&mut store, &mut events)?;
+            if self.0.start_send(events).is_err() {
+                return Poll::Ready(Ok(StreamResult::Dropped));
+            }
+        }
+        Poll::Ready(Ok(StreamResult::Completed))
+    }
+}
+
+/// Takes the guest's end.
+struct End(Option<oneshot::Sender<Result<Summary, super::bindings::types::Error>>>);
+
+impl FutureConsumer<Guest> for End {
+    type Item = Result<Summary, super::bindings::types::Error>;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        mut store: StoreContextMut<'_, Guest>,
+        mut source: Source<'_, Self::Item>,
+        _: bool,
+    ) -> Poll<wasmtime::Result<()>> {
+        let mut ended = Vec::with_capacity(1);
+        source.read(&mut store, &mut ended)?;
+        if let (Some(sender), Some(ended)) = (self.0.take(), ended.pop()) {
+            // The run may have been dropped meanwhile.
+            let _ = sender.send(ended);
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,33 @@
+//! Loads connectors and runs them in a sandbox.
+//!
+//! [`Runtime`] is one per process. It makes a [`Connector`] of a component:
+//! admitted by its imports and exports, compiled or taken from the cache,
+//! linked once. A [`Session`] is one instance of it for one connection and one
+//! run; whatever goes wrong in it, dropping it is all there is to do.
+
+mod admission;
+pub mod bindings;
+mod compiled;
+mod connector;
+mod engine;
+mod error;
+mod execution;
+mod guest;
+mod limits;
+mod redaction;
+mod run_log;
+mod secret_source;
+mod session;
+
+pub use admission::{CONTRACT, Interfaces, interfaces};
+pub use bindings::{design, types};
+pub use compiled::CompiledCode;
+pub use connector::{Connector, Runtime};
+pub use engine::{Engine, MOST_INSTANCES, MOST_MEMORY, TICK};
+pub use error::{ConnectorError, RuntimeError};
+pub use execution::Execution;
+pub use limits::{LimitReached, Limits, Usage};
+pub use redaction::Redactor;
+pub use run_log::{Level, Line, RunLog};
+pub use secret_source::{NoSecrets, SecretError, SecretSource};
+pub use session::{Connection, Session};

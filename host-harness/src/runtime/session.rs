@@ -1,0 +1,329 @@
+//! One instance of a connector, for one connection and one run.
+
+use super::bindings::{ConnectorComponent, ConnectorComponentPre, design, types};
+use super::connector::Runtime;
+use super::error::{ConnectorError, RuntimeError};
+use super::execution::{self, Execution};
+use super::guest::{Guest, Services};
+use super::limits::{CpuMeter, LimitReached, Limits, Usage};
+use super::redaction::Redactor;
+use super::run_log::RunLog;
+use super::secret_source::{NoSecrets, SecretSource};
+use crate::cache::{Cache, Namespace};
+use crate::connection::Environment;
+use crate::egress::{Egress, EgressPolicy, Traffic};
+use futures::stream::BoxStream;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::Store;
+use wasmtime::component::Accessor;
+
+/// A connection, ready to be used: variables resolved.
+#[derive(Clone)]
+pub struct Connection {
+    /// For messages.
+    pub name: String,
+    /// Properties by name; a repeatable one may stand several times.
+    pub settings: Vec<(String, String)>,
+    /// Where its secrets come from.
+    pub secrets: Arc<dyn SecretSource>,
+    /// What the connector may keep between runs.
+    pub cache: Namespace,
+    /// What kind of place it is used in.
+    pub environment: Environment,
+    /// What a run may use.
+    pub limits: Limits,
+}
+
+impl Connection {
+    /// A connection without secrets, with default limits, that keeps nothing.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            settings: Vec::new(),
+            secrets: Arc::new(NoSecrets),
+            cache: Cache::in_memory().namespace("none"),
+            environment: Environment::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Sets a property.
+    #[must_use]
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    fn to_wit(&self) -> types::Connection {
+        types::Connection { name: self.name.clone(), settings: to_settings(&self.settings) }
+    }
+}
+
+/// One instance. Dropping it ends everything that it does.
+pub struct Session {
+    store: Store<Guest>,
+    instance: ConnectorComponent,
+    connection: types::Connection,
+    limits: Limits,
+    meter: CpuMeter,
+    usage: Usage,
+    redactor: Redactor,
+    log: RunLog,
+    traffic: Traffic,
+    /// After a limit or a trap the instance is of no more use.
+    broken: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Session {
+    pub(super) async fn open(
+        runtime: &Runtime,
+        pre: &ConnectorComponentPre<Guest>,
+        descriptor: &design::Descriptor,
+        connection: Connection,
+    ) -> Result<Self, RuntimeError> {
+        let policy = EgressPolicy::new(
+            descriptor
+                .reaches
+                .iter()
+                .filter_map(|property| {
+                    connection.settings.iter().find(|(name, _)| name == property)
+                })
+                .map(|(_, url)| url.as_str()),
+            connection.environment,
+        );
+        let rate = descriptor.rate.as_ref().map(|rate| (rate.per_second, rate.burst));
+        let rate = match (connection.limits.requests_per_second, rate) {
+            (Some(per_second), rate) => {
+                let burst = rate.map_or(per_second, |(_, burst)| burst);
+                Some((per_second, burst))
+            }
+            (None, rate) => rate,
+        };
+        let secret_names = descriptor
+            .properties
+            .iter()
+            .filter(|property| matches!(property.kind, types::PropertyKind::Secret))
+            .map(|property| property.name.clone())
+            .collect();
+        let redactor = Redactor::default();
+        let log = RunLog::new(redactor.clone());
+        let traffic = Traffic::default();
+        let egress = Egress::new(policy, rate, log.clone(), redactor.clone(), traffic.clone())
+            .map_err(|error| RuntimeError::Connection(error.to_string()))?;
+        let services = Services {
+            secret_names,
+            secrets: Arc::clone(&connection.secrets),
+            cache: connection.cache.clone(),
+            redactor: redactor.clone(),
+            log: log.clone(),
+        };
+        let place = runtime.place().await?;
+        let usage = Usage::default();
+        let engine = runtime.engine().wasmtime();
+        let (mut store, meter) = Guest::store(engine, services, egress, &connection.limits, &usage);
+        let instance = pre
+            .instantiate_async(&mut store)
+            .await
+            .map_err(|error| RuntimeError::from_call(&error))?;
+        Ok(Self {
+            store,
+            instance,
+            connection: connection.to_wit(),
+            limits: connection.limits,
+            meter,
+            usage,
+            redactor,
+            log,
+            traffic,
+            broken: false,
+            _place: place,
+        })
+    }
+
+    pub(super) async fn describe(
+        runtime: &Runtime,
+        pre: &ConnectorComponentPre<Guest>,
+        limits: Limits,
+    ) -> Result<design::Descriptor, RuntimeError> {
+        let nothing = design::Descriptor {
+            id: String::new(),
+            title: String::new(),
+            description: String::new(),
+            version: String::new(),
+            properties: Vec::new(),
+            reauthentication: Vec::new(),
+            reaches: Vec::new(),
+            rate: None,
+        };
+        let mut connection = Connection::new("describe");
+        connection.limits = limits;
+        let mut session = Self::open(runtime, pre, &nothing, connection).await?;
+        let call = session.instance.integration_connector_design().call_describe(&mut session.store);
+        let called = session.meter.metered(tokio::time::timeout(limits.wall, call)).await;
+        match called {
+            Ok(Ok(descriptor)) => Ok(descriptor),
+            Ok(Err(error)) => Err(RuntimeError::from_call(&error)),
+            Err(_) => Err(LimitReached::Wall(limits.wall).into()),
+        }
+    }
+
+    /// Tries the connection, step by step.
+    ///
+    /// # Errors
+    /// Only if the connector itself breaks down; a failed step is a check.
+    pub async fn test(&mut self) -> Result<Vec<types::Check>, RuntimeError> {
+        let connection = self.connection.clone();
+        let mut checks = self
+            .call(async |accessor, instance| {
+                instance.integration_connector_connector().call_test_connection(accessor, connection).await
+            })
+            .await?;
+        for check in &mut checks {
+            if let Some(error) = &mut check.error {
+                clean(error, &self.redactor);
+            }
+            if let Some(detail) = &mut check.detail {
+                self.redactor.clean(detail);
+            }
+        }
+        Ok(checks)
+    }
+
+    /// The activities that the connection offers.
+    ///
+    /// # Errors
+    /// What the connector says, or how it broke down.
+    pub async fn activities(&mut self) -> Result<Vec<types::Activity>, RuntimeError> {
+        let connection = self.connection.clone();
+        let answer = self
+            .call(async |accessor, instance| {
+                instance.integration_connector_connector().call_list_activities(accessor, connection).await
+            })
+            .await?;
+        answer.map_err(|error| self.said(error))
+    }
+
+    /// The objects whose name or title contains `search`.
+    ///
+    /// # Errors
+    /// What the connector says, or how it broke down.
+    pub async fn objects(&mut self, search: Option<String>) -> Result<Vec<design::Object>, RuntimeError> {
+        let connection = self.connection.clone();
+        let answer = self
+            .call(async |accessor, instance| {
+                instance.integration_connector_design().call_list_objects(accessor, connection, search).await
+            })
+            .await?;
+        answer.map_err(|error| self.said(error))
+    }
+
+    /// The shapes of an object for an activity, as JSON Schema.
+    ///
+    /// # Errors
+    /// What the connector says, or how it broke down.
+    pub async fn describe_object(&mut self, activity: &str, object: &str) -> Result<design::Shape, RuntimeError> {
+        let connection = self.connection.clone();
+        let (activity, object) = (activity.to_owned(), object.to_owned());
+        let answer = self
+            .call(async |accessor, instance| {
+                instance
+                    .integration_connector_design()
+                    .call_describe_object(accessor, connection, activity, object)
+                    .await
+            })
+            .await?;
+        answer.map_err(|error| self.said(error))
+    }
+
+    /// Runs an activity. Records come from `input`, which is empty for a source;
+    /// events come from the [`Execution`]. Dropping that ends the run.
+    pub fn execute(self, call: types::Call, input: BoxStream<'static, types::Item>) -> Execution {
+        execution::start(self, call, input)
+    }
+
+    /// What the run has used so far.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// The run's log.
+    pub fn log(&self) -> &RunLog {
+        &self.log
+    }
+
+    /// What went over the network so far.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    pub(super) fn connection(&self) -> types::Connection {
+        self.connection.clone()
+    }
+
+    /// Calls into the guest, within the limits. The time-out stands outside of
+    /// what drives the guest: inside, it would never fire while the guest computes.
+    pub(super) async fn call<R: Send + 'static>(
+        &mut self,
+        call: impl AsyncFnOnce(&Accessor<Guest>, &ConnectorComponent) -> wasmtime::Result<R>,
+    ) -> Result<R, RuntimeError> {
+        if self.broken {
+            return Err(RuntimeError::Trap("it broke down before; open a new session".to_owned()));
+        }
+        // Set back only when the call returns: a call that is dropped midway
+        // leaves the instance in an unknown state as well.
+        self.broken = true;
+        let started = Instant::now();
+        let instance = &self.instance;
+        let driven = self
+            .store
+            .run_concurrent(async |accessor| call(accessor, instance).await);
+        let wall = self.limits.wall;
+        let ended = self.meter.metered(tokio::time::timeout(wall, driven)).await;
+        let result = match ended {
+            Err(_) => Err(LimitReached::Wall(wall).into()),
+            Ok(Err(error) | Ok(Err(error))) => Err(RuntimeError::from_call(&error)),
+            Ok(Ok(Ok(value))) => Ok(value),
+        };
+        tracing::debug!(elapsed = ?started.elapsed(), ok = result.is_ok(), "call into the connector ended");
+        self.broken = result.is_err();
+        if let Err(error) = &result {
+            self.log.host(super::run_log::Level::Error, &error.to_string(), &[]);
+        }
+        result
+    }
+
+    fn said(&self, mut error: types::Error) -> RuntimeError {
+        clean(&mut error, &self.redactor);
+        RuntimeError::Connector(ConnectorError(error))
+    }
+}
+
+/// Takes secrets out of an error.
+pub(super) fn clean(error: &mut types::Error, redactor: &Redactor) {
+    redactor.clean(&mut error.message);
+    redactor.clean(&mut error.code);
+    if let Some(remedy) = &mut error.remedy {
+        redactor.clean(remedy);
+    }
+    for field in &mut error.fields {
+        redactor.clean(&mut field.message);
+        if let Some(name) = &mut field.field {
+            redactor.clean(name);
+        }
+    }
+}
+
+/// Names and values in the contract's form.
+pub(crate) fn to_settings(pairs: &[(String, String)]) -> Vec<types::Setting> {
+    pairs
+        .iter()
+        .map(|(name, value)| types::Setting { name: name.clone(), value: value.clone() })
+        .collect()
+}

@@ -1,0 +1,12 @@
+//! End to end: the real component in the real host against the Coupa sandbox.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod contract;
+mod faults;
+mod limits;
+mod program;
+mod query;
+mod support;
+mod test_connection;
+mod write;
