@@ -11,7 +11,7 @@
 
 use crate::cache::{Cache, CacheError, CacheKey, CacheKeyError};
 use crate::connection::{ConnectionFile, RevealError, Secrets};
-use crate::registry::{ConnectorName, Entry, LocalRegistry, Pulled, RegistryError, Requirement, Store, StoreError};
+use crate::registry::{ConnectorName, Digest, Entry, LocalRegistry, Pulled, RegistryError, Requirement, Store, StoreError};
 use crate::runtime::{
     CompiledCode, Connection, Connector, Limits, MOST_MEMORY, Runtime, RuntimeError, SecretError, SecretSource,
 };
@@ -107,6 +107,14 @@ impl Agent {
         let bytes = self.store.read(&pulled.digest)?;
         let connector = self.runtime.load(&pulled.digest, bytes).await?;
         Ok(Downloaded { entry, pulled, connector })
+    }
+
+    /// Makes a connector of a component that is not in the registry.
+    ///
+    /// # Errors
+    /// If it is no connector that this host can run.
+    pub async fn load(&self, digest: &Digest, bytes: Vec<u8>) -> Result<Connector, AgentError> {
+        Ok(self.runtime.load(digest, bytes).await?)
     }
 
     /// A connection as its file describes it, ready to be used.

@@ -16,4 +16,5 @@ pub mod connection;
 pub mod egress;
 pub mod records;
 pub mod registry;
+pub mod run;
 pub mod runtime;

@@ -5,12 +5,14 @@
 //! environment, standard streams and the file system, which a connector must
 //! not have.
 
+use crate::process::run;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// The only target whose standard library imports nothing.
+pub const TARGET: &str = "wasm32-unknown-unknown";
 /// Debian's packages for the case that rustup cannot reach out.
 const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld-22";
 
@@ -129,19 +131,4 @@ fn debian_cargo() -> Result<Command> {
         cargo.env_remove(name);
     }
     Ok(cargo)
-}
-
-/// Runs a command to its end.
-///
-/// # Errors
-/// If it cannot be started or does not succeed.
-pub fn run(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .status()
-        .with_context(|| format!("starting {program}"))?;
-    if !status.success() {
-        bail!("{program} ended with {status}");
-    }
-    Ok(())
 }

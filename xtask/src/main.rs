@@ -2,6 +2,9 @@
 
 mod catalog;
 mod component;
+mod demo;
+mod process;
+mod test;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -9,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Builds, shows, tests and measures the project.
 #[derive(Parser)]
-#[command(name = "cargo xtask", version)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -23,6 +26,10 @@ enum Command {
         #[arg(long, value_enum, default_value = "auto")]
         std: component::StandardLibrary,
     },
+    /// Show the whole thread in one run, against a Coupa sandbox.
+    Demo,
+    /// Check and test everything: format, lints, docs, units, end to end.
+    Test,
     /// Remake the catalog's text from the facts of a Coupa release.
     Catalog {
         /// The facts: paths, collections and types as JSON.
@@ -40,6 +47,8 @@ fn main() -> Result<()> {
             println!("{} ({} bytes)", built.path.display(), built.size);
             Ok(())
         }
+        Command::Demo => demo::demo(),
+        Command::Test => test::test(),
         Command::Catalog { facts, release } => {
             catalog::run(&release, &facts, &workspace().join("catalog/r39.txt"))
         }
@@ -48,7 +57,6 @@ fn main() -> Result<()> {
 
 /// The workspace's root.
 fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the workspace")
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
 }

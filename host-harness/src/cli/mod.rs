@@ -1,0 +1,198 @@
+//! The command line: what a person types, and what it answers.
+
+mod discover;
+mod progress;
+mod registry;
+mod run;
+mod table;
+
+use clap::{Args, Parser, Subcommand};
+use directories::ProjectDirs;
+use host_harness::agent::Agent;
+use host_harness::connection::ConnectionFile;
+use host_harness::registry::{ConnectorName, Requirement};
+use host_harness::runtime::Session;
+use semver::Version;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+type Failed = Box<dyn Error + Send + Sync>;
+
+/// Runs connectors: downloads a version, verifies it, and runs it in a sandbox.
+///
+/// Start with one file, connection.toml, in the current folder:
+///
+///     name = "Acme test"
+///     connector = "acme"                  # a name in the registry
+///
+///     [settings]                          # `harness describe` shows them all
+///     host = "https://test.acme.example"
+///     client-id = "abc"
+///
+///     [secrets]                           # only where they are kept, never the secrets
+///     client-secret = { env = "ACME_SECRET" }
+///
+/// and then:
+///
+///     harness publish acme.wasm           put a connector into the local registry
+///     harness test                        try the connection step by step
+///     harness objects order               find objects by name
+///     harness run query orders -o limit=10
+#[derive(Parser)]
+#[command(name = "harness", version, verbatim_doc_comment, max_term_width = 100)]
+struct Arguments {
+    /// The agent's folder: registry, downloaded versions, compiled code, cache.
+    #[arg(long, global = true, env = "HARNESS_HOME", value_name = "FOLDER")]
+    home: Option<PathBuf>,
+
+    /// The folder of the registry, where it is not the agent's own.
+    #[arg(long, global = true, env = "HARNESS_REGISTRY", value_name = "FOLDER")]
+    registry: Option<PathBuf>,
+
+    /// Say more on standard error: once for what happens, twice for each request.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Put a component into the registry under its own name and version.
+    Publish {
+        /// The component, a .wasm file.
+        component: PathBuf,
+        /// Another name than its own.
+        #[arg(long)]
+        name: Option<ConnectorName>,
+        /// Another version than its own.
+        #[arg(long, value_name = "VERSION")]
+        version: Option<Version>,
+    },
+    /// List the versions in the registry.
+    List,
+    /// Download a version and verify it.
+    Pull {
+        /// The connector.
+        name: ConnectorName,
+        /// `newest`, or a version such as 1.2.3.
+        #[arg(long, default_value = "newest")]
+        version: Requirement,
+    },
+    /// Try the connection step by step.
+    Test(Connected),
+    /// List what can be done with the connection.
+    Activities(Connected),
+    /// List the kinds of records that the remote system has.
+    Objects {
+        /// Only those whose name or title contains this.
+        search: Option<String>,
+        #[command(flatten)]
+        connected: Connected,
+    },
+    /// Show the shape of an object as JSON Schema; without an object, the
+    /// connection's form.
+    Describe {
+        /// The object.
+        object: Option<String>,
+        /// For which activity.
+        #[arg(long, default_value = "query")]
+        activity: String,
+        #[command(flatten)]
+        connected: Connected,
+    },
+    /// Run an activity: a source into a file, or a file into a target.
+    ///
+    /// Exit codes: 0 everything was done, 1 it failed, 3 some records were
+    /// rejected or left out, 130 it was interrupted.
+    Run(run::RunArguments),
+}
+
+/// What every command with a connection takes.
+#[derive(Args)]
+struct Connected {
+    /// The connection file.
+    #[arg(short, long, env = "HARNESS_CONNECTION", default_value = "connection.toml", value_name = "FILE")]
+    connection: PathBuf,
+    /// Answer in JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let level = match arguments.verbose {
+        0 => "error",
+        1 => "host_harness=info",
+        _ => "host_harness=debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("harness: no threads can be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(dispatch(arguments));
+    // Standard input may still be read from in a thread that cannot be stopped.
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("harness: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
+    let home = match arguments.home {
+        Some(home) => home,
+        None => ProjectDirs::from("", "", "integration-harness")
+            .ok_or("this user has no home folder; say where the agent's folder is with --home")?
+            .data_dir()
+            .to_owned(),
+    };
+    let agent = Agent::open(&home, arguments.registry.as_deref())?;
+    match arguments.command {
+        Command::Publish { component, name, version } => {
+            registry::publish(&agent, &component, name, version).await
+        }
+        Command::List => registry::list(&agent),
+        Command::Pull { name, version } => registry::pull(&agent, &name, &version).await,
+        Command::Test(connected) => discover::test(&agent, &connected).await,
+        Command::Activities(connected) => discover::activities(&agent, &connected).await,
+        Command::Objects { search, connected } => discover::objects(&agent, &connected, search).await,
+        Command::Describe { object: Some(object), activity, connected } => {
+            discover::object(&agent, &connected, &object, &activity).await
+        }
+        Command::Describe { object: None, connected, .. } => discover::form(&agent, &connected).await,
+        Command::Run(arguments) => run::run(&agent, arguments).await,
+    }
+}
+
+impl Connected {
+    /// Downloads the connection's connector and opens a session.
+    async fn session(&self, agent: &Agent) -> Result<Session, Failed> {
+        let file = ConnectionFile::read(&self.connection)?;
+        let downloaded = agent.download(&file.connector, &file.version).await?;
+        Ok(downloaded.connector.session(agent.connection(&file)).await?)
+    }
+}
+
+/// Writes to standard output; a reader that has gone away is no error.
+fn print(text: &str) -> Result<(), Failed> {
+    use std::io::Write;
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

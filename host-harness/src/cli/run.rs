@@ -1,0 +1,243 @@
+//! `harness run`.
+
+use super::progress::Progress;
+use super::{Connected, Failed};
+use clap::Args;
+use host_harness::agent::Agent;
+use host_harness::records::Format;
+use host_harness::run::{self, Destination, Origin, Outcome, Report};
+use host_harness::runtime::types::{Call, Role, Setting};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct RunArguments {
+    /// The activity: query, create, update, …
+    activity: String,
+    /// The object: suppliers, …
+    object: String,
+    /// An option of the activity; `harness activities` lists them.
+    #[arg(short, long = "option", value_name = "NAME=VALUE", value_parser = option)]
+    option: Vec<(String, String)>,
+    /// Where the records go; - is standard output. Of a target: what it answers.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where the records of a target come from; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// How records lie in the output; else its name tells, else ndjson.
+    #[arg(long, value_enum)]
+    output_format: Option<Format>,
+    /// How records lie in the input; else its name tells, else ndjson.
+    #[arg(long, value_enum)]
+    input_format: Option<Format>,
+    /// Where rejected records go, with the reasons, as NDJSON; else beside the input.
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+    /// Go on where a run into the same output was broken off.
+    #[arg(long, conflicts_with = "resume_from")]
+    resume: bool,
+    /// Go on after this checkpoint, as an interrupted run printed it.
+    #[arg(long, value_name = "CHECKPOINT")]
+    resume_from: Option<String>,
+    /// Keep the report of the run in this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Show no progress.
+    #[arg(long)]
+    no_progress: bool,
+    #[command(flatten)]
+    connected: Connected,
+}
+
+fn option(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("an option is written NAME=VALUE, such as limit=10")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Failed> {
+    let activities = arguments.connected.session(agent).await?.activities().await?;
+    let activity = activities.iter().find(|activity| activity.name == arguments.activity);
+    let Some(activity) = activity else {
+        let names: Vec<&str> = activities.iter().map(|activity| activity.name.as_str()).collect();
+        return Err(format!("there is no activity “{}”; there are: {}", arguments.activity, names.join(", ")).into());
+    };
+    let report = match activity.role {
+        Role::Source => read(agent, &arguments).await?,
+        Role::Target => write(agent, &arguments).await?,
+    };
+    if let Some(path) = &arguments.report {
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    if arguments.connected.json {
+        eprintln!("{}", serde_json::to_string(&report)?);
+    } else {
+        tell(&report, &arguments);
+    }
+    Ok(match report.outcome {
+        Outcome::Success => ExitCode::SUCCESS,
+        Outcome::Partial => ExitCode::from(3),
+        Outcome::Interrupted => ExitCode::from(130),
+        Outcome::Failure => ExitCode::FAILURE,
+    })
+}
+
+fn call(arguments: &RunArguments) -> Call {
+    Call {
+        activity: arguments.activity.clone(),
+        object: arguments.object.clone(),
+        options: arguments
+            .option
+            .iter()
+            .map(|(name, value)| Setting { name: name.clone(), value: value.clone() })
+            .collect(),
+        resume: arguments.resume_from.clone(),
+    }
+}
+
+async fn read(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed> {
+    if arguments.input.is_some() {
+        return Err(format!("{} is a source and takes no --input", arguments.activity).into());
+    }
+    let path = arguments.output.clone().unwrap_or_else(|| "-".into());
+    let format = format(arguments.output_format, &path)?;
+    let to_stream = path.as_os_str() == "-";
+    let destination = if to_stream {
+        if arguments.resume {
+            return Err("--resume needs an --output file; for standard output use --resume-from".into());
+        }
+        Destination::Stream { sink: Box::new(io::BufWriter::new(io::stdout())), format }
+    } else {
+        Destination::File { path, format, resume: arguments.resume }
+    };
+    let session = arguments.connected.session(agent).await?;
+    // A line of progress would be mixed up with records on the same terminal.
+    let shown = !arguments.no_progress && !(to_stream && io::stdout().is_terminal());
+    let progress = Progress::new(shown);
+    let report = run::read(session, call(arguments), destination, interrupted(), |told| progress.tell(&told)).await;
+    progress.finish();
+    Ok(report?)
+}
+
+async fn write(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed> {
+    let Some(input) = &arguments.input else {
+        return Err(format!("{} is a target: say where its records come from with --input", arguments.activity).into());
+    };
+    if arguments.resume || arguments.resume_from.is_some() {
+        return Err(format!("{} is a target and has no place to resume at; give it the rest of the input", arguments.activity).into());
+    }
+    let input_format = format(arguments.input_format, input)?;
+    let source: Box<dyn Read + Send> = if input.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(input).map_err(|error| format!("{}: {error}", input.display()))?)
+    };
+    let rejected = arguments.rejected.clone().unwrap_or_else(|| {
+        let mut name = if input.as_os_str() == "-" { "input".into() } else { input.clone().into_os_string() };
+        name.push(".rejected.ndjson");
+        name.into()
+    });
+    let answers = match &arguments.output {
+        Some(path) => Some((path.clone(), format(arguments.output_format, path)?)),
+        None => None,
+    };
+    let session = arguments.connected.session(agent).await?;
+    let progress = Progress::new(!arguments.no_progress);
+    let origin = Origin { source, format: input_format };
+    let report = run::write(session, call(arguments), origin, answers, rejected, interrupted(), |told| {
+        progress.tell(&told);
+    })
+    .await;
+    progress.finish();
+    Ok(report?)
+}
+
+fn format(chosen: Option<Format>, path: &Path) -> Result<Format, Failed> {
+    match chosen {
+        Some(format) => Ok(format),
+        None if path.as_os_str() == "-" => Ok(Format::Ndjson),
+        None => Ok(Format::of_path(path)?),
+    }
+}
+
+/// Ready at the first Ctrl-C or SIGTERM. A second one ends the program at once.
+async fn interrupted() {
+    signal().await;
+    eprintln!("stopping: what is under way is finished; press Ctrl-C again to end at once");
+    tokio::spawn(async {
+        signal().await;
+        std::process::exit(130);
+    });
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    // Where there is no such signal, the program ends as any other.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// The report for a person, on standard error: standard output may hold records.
+fn tell(report: &Report, arguments: &RunArguments) {
+    let mut lines = Vec::new();
+    let counts = report.counts;
+    let seconds = report.elapsed_ms as f64 / 1000.0;
+    let rate = counts.written as f64 / seconds.max(0.001);
+    let outcome = match report.outcome {
+        Outcome::Success => "done",
+        Outcome::Partial => "partly done",
+        Outcome::Interrupted => "interrupted",
+        Outcome::Failure => "failed",
+    };
+    lines.push(format!(
+        "{outcome}: {} records in {seconds:.1} s ({rate:.0}/s), {} rejected, {} requests, {} retries",
+        counts.written, counts.rejected, report.requests, report.retries
+    ));
+    if counts.uncertain > 0 {
+        lines.push(format!(
+            "{} of the rejected may have been written all the same: look before sending them again",
+            counts.uncertain
+        ));
+    }
+    if let Some(error) = &report.error {
+        lines.push(format!("error: {error}"));
+    }
+    if let Some(path) = &report.output {
+        lines.push(format!("records: {}", path.display()));
+    }
+    if let Some(path) = &report.rejected {
+        lines.push(format!("rejected: {}", path.display()));
+    }
+    if let Some(key) = &report.not_tried_from {
+        lines.push(format!("not tried: everything from {key} on"));
+    }
+    if !report.dropped_columns.is_empty() {
+        lines.push(format!("left out for want of a column: {}", report.dropped_columns.join(", ")));
+    }
+    if let Some(checkpoint) = &report.checkpoint {
+        lines.push(match &arguments.output {
+            Some(path) if path.as_os_str() != "-" => "to go on: the same command with --resume".to_owned(),
+            _ => format!("to go on: the same command with --resume-from '{checkpoint}'"),
+        });
+    }
+    // Nobody may be there to read it.
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
+}

@@ -1,0 +1,51 @@
+//! Operations with a connector at one end and a file at the other.
+//!
+//! [`read`] takes the records of a source into a file, [`write`] gives those of
+//! a file to a target. Both end with a [`Report`], whatever happened: what was
+//! delivered stands, and the report says where to go on.
+
+mod checkpoint_file;
+mod read;
+mod report;
+mod write;
+
+pub use read::{Destination, read};
+pub use report::{Counts, Outcome, Report, Told};
+pub use write::{Origin, write};
+
+use crate::records::{OpenError, OutputError, ReadError, WriteError};
+use std::path::PathBuf;
+
+/// Why an operation could not start, or its files could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The output's own file.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A record could not be written to it.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The input cannot be understood at all.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The input broke off.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The file beside an output that says where to resume.
+    #[error("{path}: {why}")]
+    Checkpoint {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// A file that could not be opened or made.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,213 @@
+//! A source into a file or a stream.
+
+use super::RunError;
+use super::checkpoint_file::CheckpointFile;
+use super::report::{Counts, Measured, Report, Told};
+use crate::records::{Format, OutputFile, RecordWriter};
+use crate::runtime::types::{Call, Event, Summary};
+use crate::runtime::{RuntimeError, Session};
+use futures::StreamExt;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How often the disk is made to hold everything up to a checkpoint. What was
+/// written after it is cut off when a run that died is resumed.
+const SAVED_EVERY: Duration = Duration::from_secs(1);
+
+/// Where the records go.
+pub enum Destination {
+    /// A file that has its name only once it is whole.
+    File {
+        /// Its name.
+        path: PathBuf,
+        /// How records lie in it.
+        format: Format,
+        /// Go on where an earlier run was broken off.
+        resume: bool,
+    },
+    /// A stream, such as standard output.
+    Stream {
+        /// Where to.
+        sink: Box<dyn Write + Send>,
+        /// How records lie in it.
+        format: Format,
+    },
+}
+
+/// Runs a source to its end, or until `stop` is ready. `told` hears how it goes.
+///
+/// # Errors
+/// Only where the files cannot be used. That the connector failed is in the report.
+pub async fn read(
+    session: Session,
+    mut call: Call,
+    destination: Destination,
+    stop: impl Future<Output = ()>,
+    mut told: impl FnMut(Told<'_>),
+) -> Result<Report, RunError> {
+    let mut output = Output::open(destination, &mut call)?;
+    let started = Instant::now();
+    let mut execution = session.execute(call, futures::stream::empty().boxed());
+    let mut measured = Measured::of(&execution);
+    let mut counts = Counts::default();
+    let mut stop = std::pin::pin!(stop);
+    let mut interrupted = false;
+    loop {
+        let events = tokio::select! {
+            biased;
+            () = &mut stop => {
+                interrupted = true;
+                break;
+            }
+            events = execution.next() => events,
+        };
+        let Some(events) = events else { break };
+        for event in events {
+            match event {
+                Event::Item(item) => {
+                    counts.read += 1;
+                    output.write(&item.data)?;
+                    counts.written += 1;
+                }
+                Event::Checkpoint(checkpoint) => output.reached(checkpoint)?,
+                Event::Notice(notice) => {
+                    measured.count(&notice);
+                    told(Told::Notice(&notice));
+                }
+                // A source takes nothing in, so it has nothing to reject.
+                Event::Rejected(_) => {}
+            }
+        }
+        told(Told::Counts(counts));
+    }
+    let ended = if interrupted {
+        // Everything delivered is written; what the connector read ahead can
+        // be read again.
+        drop(execution);
+        Ok(Summary {
+            succeeded: counts.read,
+            rejected: 0,
+            requests: 0,
+            retries: 0,
+            stopped_early: true,
+        })
+    } else {
+        execution.finish().await
+    };
+    let whole = ended.as_ref().is_ok_and(|summary| !summary.stopped_early);
+    let closed = output.close(whole)?;
+    let ended: Result<Summary, RuntimeError> = ended;
+    let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
+    report.checkpoint = closed.checkpoint;
+    report.output = closed.path;
+    report.dropped_columns = closed.dropped_columns;
+    Ok(report)
+}
+
+/// The output under way.
+struct Output {
+    writer: Writer,
+    /// The last checkpoint, and whether records came after it.
+    checkpoint: Option<String>,
+    /// Records up to here, those of the run resumed included.
+    records: u64,
+    after_checkpoint: u64,
+    saved_at: Instant,
+}
+
+enum Writer {
+    File { path: PathBuf, writer: RecordWriter<OutputFile> },
+    Stream(RecordWriter<Box<dyn Write + Send>>),
+}
+
+struct Closed {
+    path: Option<PathBuf>,
+    checkpoint: Option<String>,
+    dropped_columns: Vec<String>,
+}
+
+impl Output {
+    fn open(destination: Destination, call: &mut Call) -> Result<Self, RunError> {
+        let mut records = 0;
+        let writer = match destination {
+            Destination::Stream { sink, format } => Writer::Stream(RecordWriter::new(sink, format)),
+            Destination::File { path, format, resume: true } => {
+                let saved = CheckpointFile::read(&path)?;
+                let file = OutputFile::resume_at(&path, format, saved.bytes)?;
+                records = saved.records;
+                call.resume = Some(saved.checkpoint);
+                Writer::File { path, writer: RecordWriter::resume(file) }
+            }
+            Destination::File { path, format, resume: false } => {
+                let file = OutputFile::create(&path, format)?;
+                CheckpointFile::remove(&path);
+                Writer::File { path, writer: RecordWriter::new(file, format) }
+            }
+        };
+        Ok(Self {
+            writer,
+            checkpoint: call.resume.clone(),
+            records,
+            after_checkpoint: 0,
+            saved_at: Instant::now(),
+        })
+    }
+
+    fn write(&mut self, json: &str) -> Result<(), RunError> {
+        self.after_checkpoint += 1;
+        match &mut self.writer {
+            Writer::File { writer, .. } => writer.write(json)?,
+            Writer::Stream(writer) => writer.write(json)?,
+        }
+        Ok(())
+    }
+
+    fn reached(&mut self, checkpoint: String) -> Result<(), RunError> {
+        self.checkpoint = Some(checkpoint);
+        self.records += self.after_checkpoint;
+        self.after_checkpoint = 0;
+        if self.saved_at.elapsed() >= SAVED_EVERY {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// Puts everything up to the checkpoint that was just reached on the disk.
+    fn save(&mut self) -> Result<(), RunError> {
+        self.saved_at = Instant::now();
+        match (&mut self.writer, &self.checkpoint) {
+            (Writer::File { path, writer }, Some(checkpoint)) => {
+                let bytes = writer.sync()?;
+                CheckpointFile { checkpoint: checkpoint.clone(), bytes, records: self.records }.write(path)
+            }
+            (Writer::Stream(writer), _) => Ok(writer.flush()?),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(mut self, whole: bool) -> Result<Closed, RunError> {
+        // Records that no checkpoint follows are read again when resumed, and
+        // cut off here then.
+        if !whole && self.after_checkpoint == 0 {
+            self.save()?;
+        }
+        let checkpoint = if whole { None } else { self.checkpoint };
+        match self.writer {
+            Writer::File { path, writer } => {
+                let (file, report) = writer.finish()?;
+                let kept = if whole {
+                    CheckpointFile::remove(&path);
+                    file.commit()?
+                } else {
+                    file.keep_partial()?
+                };
+                Ok(Closed { path: Some(kept), checkpoint, dropped_columns: report.dropped_columns })
+            }
+            Writer::Stream(writer) => {
+                let (_, report) = writer.finish()?;
+                Ok(Closed { path: None, checkpoint, dropped_columns: report.dropped_columns })
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! How an operation went.
+
+use crate::runtime::types::{Notice, NoticeKind, Summary};
+use crate::runtime::{Execution, Line, RuntimeError};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Everything was done.
+    Success,
+    /// It ran to its end, and some records were rejected or left out.
+    Partial,
+    /// It was stopped by the person or program that started it.
+    Interrupted,
+    /// It broke off.
+    Failure,
+}
+
+/// Records so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Records that came in: from the connector, or from the file.
+    pub read: u64,
+    /// Records that were delivered: to the file, or to the remote system.
+    pub written: u64,
+    /// Records that were not taken.
+    pub rejected: u64,
+    /// Of these, those whose fate is not known.
+    pub uncertain: u64,
+}
+
+/// What an operation tells while it runs.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// The counts have changed.
+    Counts(Counts),
+    /// Something worth showing.
+    Notice(&'a Notice),
+}
+
+/// How an operation went, as it is kept: without secrets.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Records.
+    pub counts: Counts,
+    /// Why it broke off, where it did.
+    pub error: Option<String>,
+    /// Where a source can be resumed, where it did not come to its end.
+    pub checkpoint: Option<String>,
+    /// Target: the first record that was not tried.
+    pub not_tried_from: Option<String>,
+    /// The file with the records, or what there is of them.
+    pub output: Option<PathBuf>,
+    /// The file with the rejected records, where there are any.
+    pub rejected: Option<PathBuf>,
+    /// CSV: fields that had no column.
+    pub dropped_columns: Vec<String>,
+    /// HTTP requests.
+    pub requests: u64,
+    /// HTTP requests that were sent again.
+    pub retries: u64,
+    /// Bytes of answers.
+    pub received: u64,
+    /// Milliseconds from start to end.
+    pub elapsed_ms: u64,
+    /// Milliseconds that the connector computed.
+    pub cpu_ms: u64,
+    /// The most memory that the connector had, in bytes.
+    pub peak_memory: usize,
+    /// The run's log.
+    pub log: Vec<Line>,
+}
+
+impl Report {
+    /// A report of what the execution has used and said so far.
+    pub(super) fn of(
+        counts: Counts,
+        execution: &Measured,
+        elapsed: Duration,
+        ended: Result<Summary, RuntimeError>,
+        interrupted: bool,
+    ) -> Self {
+        let mut outcome = match &ended {
+            Ok(summary) if summary.stopped_early || counts.rejected > 0 => Outcome::Partial,
+            Ok(_) => Outcome::Success,
+            Err(_) => Outcome::Failure,
+        };
+        if interrupted && outcome != Outcome::Failure {
+            outcome = Outcome::Interrupted;
+        }
+        let (retries, error) = match ended {
+            Ok(summary) => (summary.retries, None),
+            Err(error) => (0, Some(error.to_string())),
+        };
+        Self {
+            outcome,
+            counts,
+            error,
+            checkpoint: None,
+            not_tried_from: None,
+            output: None,
+            rejected: None,
+            dropped_columns: Vec::new(),
+            requests: execution.traffic.requests(),
+            retries: retries.max(execution.retries),
+            received: execution.traffic.received(),
+            elapsed_ms: milliseconds(elapsed),
+            cpu_ms: milliseconds(execution.usage.cpu()),
+            peak_memory: execution.usage.peak_memory(),
+            log: execution.log.lines().0,
+        }
+    }
+}
+
+/// What can be read of an execution after it is gone.
+pub(super) struct Measured {
+    usage: crate::runtime::Usage,
+    traffic: crate::egress::Traffic,
+    log: crate::runtime::RunLog,
+    retries: u64,
+}
+
+impl Measured {
+    pub(super) fn of(execution: &Execution) -> Self {
+        Self {
+            usage: execution.usage().clone(),
+            traffic: execution.traffic().clone(),
+            log: execution.log().clone(),
+            retries: 0,
+        }
+    }
+
+    pub(super) fn count(&mut self, notice: &Notice) {
+        if matches!(notice.kind, NoticeKind::Retrying | NoticeKind::Throttled) {
+            self.retries += 1;
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,53 @@
+//! `cargo xtask test`: everything that has to hold, cheapest first.
+
+use crate::component::{self, StandardLibrary};
+use crate::process::{cargo, run};
+use anyhow::Result;
+
+/// Runs all checks and tests.
+///
+/// # Errors
+/// The first that fails.
+pub fn test() -> Result<()> {
+    step("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
+    step("component", || component::build(StandardLibrary::Auto).map(drop))?;
+    step("lints, host", || {
+        run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--quiet"]).args(DENY))
+    })?;
+    step("lints, component", || {
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--package", "coupa-connector", "--lib", "--quiet"]);
+        clippy.args(["--profile", "component", "--target", component::TARGET]);
+        run(clippy.args(DENY))
+    })?;
+    step("documentation", || {
+        let mut doc = cargo();
+        doc.args(["doc", "--release", "--workspace", "--no-deps", "--quiet"]);
+        run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    // The program is built together with the tests that start it.
+    step("build", || {
+        let kinds = ["--lib", "--bins", "--tests", "--examples", "--benches"];
+        run(cargo().args(["build", "--release", "--workspace", "--exclude", "xtask", "--quiet"]).args(kinds))
+    })?;
+    step("tests", || {
+        let mut tests = cargo();
+        tests.args(["test", "--release", "--workspace", "--exclude", "xtask", "--quiet"]);
+        run(tests.args(["--lib", "--bins", "--tests", "--examples"]))
+    })?;
+    step("documentation's examples", || {
+        let mut tests = cargo();
+        tests.args(["test", "--release", "--workspace", "--exclude", "xtask", "--quiet"]);
+        run(tests.arg("--doc"))
+    })
+}
+
+const DENY: [&str; 3] = ["--", "-D", "warnings"];
+
+fn step(name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
+    let started = std::time::Instant::now();
+    println!("== {name}");
+    check()?;
+    println!("   {name}: {:.1} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
