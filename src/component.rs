@@ -51,7 +51,9 @@ impl Connector for Component {
             .collect()
     }
 
-    async fn list_activities(_connection: wit::Connection) -> Result<Vec<wit::Activity>, wit::Error> {
+    async fn list_activities(
+        _connection: wit::Connection,
+    ) -> Result<Vec<wit::Activity>, wit::Error> {
         Ok(activities::all().into_iter().map(Into::into).collect())
     }
 
@@ -60,7 +62,10 @@ impl Connector for Component {
         call: wit::Call,
         input: StreamReader<wit::Item>,
     ) -> Result<
-        (StreamReader<wit::Event>, wit_bindgen::FutureReader<Result<wit::Summary, wit::Error>>),
+        (
+            StreamReader<wit::Event>,
+            wit_bindgen::FutureReader<Result<wit::Summary, wit::Error>>,
+        ),
         wit::Error,
     > {
         let settings = Settings::check(&connection.into())?;
@@ -82,7 +87,9 @@ impl Connector for Component {
             let outcome = prepared.run(&client, Source(input), &mut sink).await;
             drop(sink);
             // Nobody waits for the end of a call that was dropped whole.
-            let _ = ended.write(outcome.map(Into::into).map_err(Into::into)).await;
+            let _ = ended
+                .write(outcome.map(Into::into).map_err(Into::into))
+                .await;
         });
         Ok((events, end))
     }
@@ -134,7 +141,10 @@ impl wit_design::Guest for Component {
         object: String,
     ) -> Result<wit_design::Shape, wit::Error> {
         let shape = design::shape(&activity, &object)?;
-        Ok(wit_design::Shape { request: shape.request, response: shape.response })
+        Ok(wit_design::Shape {
+            request: shape.request,
+            response: shape.response,
+        })
     }
 }
 
@@ -155,7 +165,10 @@ struct Source(StreamReader<wit::Item>);
 impl Input for Source {
     async fn next(&mut self) -> Option<own::Item> {
         let item = self.0.next().await?;
-        Some(own::Item { key: item.key, data: item.data })
+        Some(own::Item {
+            key: item.key,
+            data: item.data,
+        })
     }
 }
 
@@ -176,10 +189,12 @@ impl Host for Outside {
     }
 
     async fn reveal(&self, secret: &str) -> Result<String, SecretError> {
-        secrets::reveal(secret.to_owned()).await.map_err(|error| match error {
-            secrets::SecretError::NotSet => SecretError::NotSet,
-            secrets::SecretError::Unavailable => SecretError::Unavailable,
-        })
+        secrets::reveal(secret.to_owned())
+            .await
+            .map_err(|error| match error {
+                secrets::SecretError::NotSet => SecretError::NotSet,
+                secrets::SecretError::Unavailable => SecretError::Unavailable,
+            })
     }
 
     async fn cache_get(&self, key: &str) -> Option<(String, Duration)> {
@@ -226,7 +241,10 @@ async fn send(request: Request) -> Result<Response, SendError> {
     let contents = if request.body.is_empty() {
         None
     } else {
-        headers.push(("content-length".to_owned(), request.body.len().to_string().into_bytes()));
+        headers.push((
+            "content-length".to_owned(),
+            request.body.len().to_string().into_bytes(),
+        ));
         let (mut writer, reader) = wasip3::wit_stream::new();
         let body = request.body;
         wit_bindgen::spawn_local(async move {
@@ -254,19 +272,34 @@ async fn send(request: Request) -> Result<Response, SendError> {
         Method::Post => HttpMethod::Post,
         Method::Put => HttpMethod::Put,
     };
-    let scheme = if request.secure { Scheme::Https } else { Scheme::Http };
+    let scheme = if request.secure {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
     outgoing.set_method(&method).map_err(protocol)?;
     outgoing.set_scheme(Some(&scheme)).map_err(protocol)?;
-    outgoing.set_authority(Some(&request.authority)).map_err(protocol)?;
-    outgoing.set_path_with_query(Some(&request.path_and_query)).map_err(protocol)?;
+    outgoing
+        .set_authority(Some(&request.authority))
+        .map_err(protocol)?;
+    outgoing
+        .set_path_with_query(Some(&request.path_and_query))
+        .map_err(protocol)?;
 
-    let response = wasip3::http::client::send(outgoing).await.map_err(send_error)?;
+    let response = wasip3::http::client::send(outgoing)
+        .await
+        .map_err(send_error)?;
     let status = response.get_status_code();
     let headers: Vec<(String, String)> = response
         .get_headers()
         .copy_all()
         .into_iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.to_ascii_lowercase(),
+                String::from_utf8_lossy(&value).into_owned(),
+            )
+        })
         .collect();
     let announced = headers
         .iter()
@@ -274,7 +307,8 @@ async fn send(request: Request) -> Result<Response, SendError> {
         .and_then(|(_, value)| value.parse::<usize>().ok());
     let (settled, read_to_the_end) = wasip3::wit_future::new(|| Ok(()));
     drop(settled);
-    let (mut stream, ended) = wasip3::http::types::Response::consume_body(response, read_to_the_end);
+    let (mut stream, ended) =
+        wasip3::http::types::Response::consume_body(response, read_to_the_end);
     let most = request.max_answer_bytes;
     if announced.is_some_and(|length| length > most) {
         return Err(SendError::TooLarge(most));
@@ -295,25 +329,41 @@ async fn send(request: Request) -> Result<Response, SendError> {
         }
     }
     ended.await.map_err(send_error)?;
-    Ok(Response { status, headers, body })
+    Ok(Response {
+        status,
+        headers,
+        body,
+    })
 }
 
 fn send_error(error: ErrorCode) -> SendError {
     match error {
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => SendError::UnknownName,
-        ErrorCode::ConnectionRefused => SendError::Refused,
-        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => SendError::NoRoute,
-        ErrorCode::ConnectionTimeout => SendError::ConnectTimeout,
-        ErrorCode::TlsProtocolError => SendError::Tls("the other side does not speak TLS as it should".to_owned()),
-        ErrorCode::TlsCertificateError => SendError::Tls("its certificate is not one to trust".to_owned()),
-        ErrorCode::TlsAlertReceived(alert) => {
-            SendError::Tls(alert.alert_message.unwrap_or_else(|| "it broke off the handshake".to_owned()))
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
+            SendError::UnknownName
         }
+        ErrorCode::ConnectionRefused => SendError::Refused,
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
+            SendError::NoRoute
+        }
+        ErrorCode::ConnectionTimeout => SendError::ConnectTimeout,
+        ErrorCode::TlsProtocolError => {
+            SendError::Tls("the other side does not speak TLS as it should".to_owned())
+        }
+        ErrorCode::TlsCertificateError => {
+            SendError::Tls("its certificate is not one to trust".to_owned())
+        }
+        ErrorCode::TlsAlertReceived(alert) => SendError::Tls(
+            alert
+                .alert_message
+                .unwrap_or_else(|| "it broke off the handshake".to_owned()),
+        ),
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => SendError::Denied,
         ErrorCode::HttpResponseTimeout
         | ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout => SendError::AnswerTimeout,
-        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => SendError::Interrupted,
+        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
+            SendError::Interrupted
+        }
         ErrorCode::HttpResponseBodySize(size) => {
             SendError::TooLarge(usize::try_from(size.unwrap_or_default()).unwrap_or(usize::MAX))
         }
@@ -325,7 +375,10 @@ fn send_error(error: ErrorCode) -> SendError {
 
 impl From<wit::Setting> for own::Setting {
     fn from(setting: wit::Setting) -> Self {
-        Self { name: setting.name, value: setting.value }
+        Self {
+            name: setting.name,
+            value: setting.value,
+        }
     }
 }
 
@@ -380,7 +433,10 @@ impl From<own::Error> for wit::Error {
             fields: error
                 .fields
                 .into_iter()
-                .map(|entry| wit::FieldError { field: entry.field, message: entry.message })
+                .map(|entry| wit::FieldError {
+                    field: entry.field,
+                    message: entry.message,
+                })
                 .collect(),
         }
     }
@@ -388,7 +444,10 @@ impl From<own::Error> for wit::Error {
 
 impl From<own::Item> for wit::Item {
     fn from(item: own::Item) -> Self {
-        Self { key: item.key, data: item.data }
+        Self {
+            key: item.key,
+            data: item.data,
+        }
     }
 }
 
@@ -474,7 +533,11 @@ impl From<own::Property> for wit::Property {
             accepts_variables: property.accepts_variables,
             shown_when: property.shown_when.map(|condition| wit::Condition {
                 property: condition.property.to_owned(),
-                values: condition.values.iter().map(|value| (*value).to_owned()).collect(),
+                values: condition
+                    .values
+                    .iter()
+                    .map(|value| (*value).to_owned())
+                    .collect(),
             }),
         }
     }

@@ -65,7 +65,10 @@ impl Settings {
             if !form().iter().any(|property| property.name == setting.name) {
                 return Err(Error::setting(
                     "settings.unknown",
-                    format!("the connection has a setting “{}” that Coupa's does not have", setting.name),
+                    format!(
+                        "the connection has a setting “{}” that Coupa's does not have",
+                        setting.name
+                    ),
                 )
                 .remedy(format!("Known settings: {}.", names(&form()))));
             }
@@ -184,7 +187,10 @@ fn authentication(connection: &Connection) -> Result<Authentication, Error> {
                 .filter(|scope| !scope.is_empty())
                 .map(str::to_owned)
                 .collect();
-            Ok(Authentication::OAuth { client_id: client_id.to_owned(), scopes })
+            Ok(Authentication::OAuth {
+                client_id: client_id.to_owned(),
+                scopes,
+            })
         }
         other => Err(Error::setting(
             "settings.authentication-unknown",
@@ -212,8 +218,10 @@ fn origin(text: &str) -> Result<Origin, Error> {
             .remedy("Use https://<instance>.coupahost.com: no path, no user, nothing after it.")
     };
     if text.is_empty() {
-        return Err(Error::setting("settings.host-missing", "the Host Name is empty")
-            .remedy("Use the address of your Coupa, such as https://acme.coupahost.com."));
+        return Err(
+            Error::setting("settings.host-missing", "the Host Name is empty")
+                .remedy("Use the address of your Coupa, such as https://acme.coupahost.com."),
+        );
     }
     let (scheme, rest) = text
         .split_once("://")
@@ -221,34 +229,56 @@ fn origin(text: &str) -> Result<Origin, Error> {
     let secure = match scheme.to_ascii_lowercase().as_str() {
         "https" => true,
         "http" => false,
-        _ => return Err(malformed(format!("the Host Name's scheme “{scheme}” is not https"))),
+        _ => {
+            return Err(malformed(format!(
+                "the Host Name's scheme “{scheme}” is not https"
+            )));
+        }
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains('@') {
-        return Err(malformed("the Host Name has a user or password in it".to_owned()));
+        return Err(malformed(
+            "the Host Name has a user or password in it".to_owned(),
+        ));
     }
     if let Some(at) = authority.find(['/', '?', '#']) {
         let extra = authority.get(at..).unwrap_or_default();
-        return Err(malformed(format!("the Host Name has “{extra}” after the host")));
+        return Err(malformed(format!(
+            "the Host Name has “{extra}” after the host"
+        )));
     }
     let (host, port) = split_port(authority);
     let host_is_name = !host.is_empty()
         && host.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
         });
     let host_is_v6 = host.starts_with('[')
         && host.ends_with(']')
-        && host.bytes().all(|b| b.is_ascii_hexdigit() || b"[]:.".contains(&b));
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_hexdigit() || b"[]:.".contains(&b));
     if !host_is_name && !host_is_v6 {
-        return Err(malformed(format!("“{host}” in the Host Name is not the name of a host")));
+        return Err(malformed(format!(
+            "“{host}” in the Host Name is not the name of a host"
+        )));
     }
     if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
-        return Err(malformed(format!("the port in “{authority}” is not a number from 1 to 65535")));
+        return Err(malformed(format!(
+            "the port in “{authority}” is not a number from 1 to 65535"
+        )));
     }
     if !secure && !is_loopback(host) {
-        return Err(malformed("the Host Name uses http, which would send secrets in the clear".to_owned()));
+        return Err(malformed(
+            "the Host Name uses http, which would send secrets in the clear".to_owned(),
+        ));
     }
-    Ok(Origin { secure, authority: authority.to_ascii_lowercase() })
+    Ok(Origin {
+        secure,
+        authority: authority.to_ascii_lowercase(),
+    })
 }
 
 fn split_port(authority: &str) -> (&str, Option<&str>) {
@@ -276,7 +306,10 @@ mod tests {
             name: "test".to_owned(),
             settings: settings
                 .iter()
-                .map(|(name, value)| Setting { name: (*name).to_owned(), value: (*value).to_owned() })
+                .map(|(name, value)| Setting {
+                    name: (*name).to_owned(),
+                    value: (*value).to_owned(),
+                })
                 .collect(),
         }
     }
@@ -330,11 +363,15 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_unknown_is_named() {
-        let code = |settings: &[(&str, &str)]| Settings::check(&connection(settings)).unwrap_err().code;
+        let code =
+            |settings: &[(&str, &str)]| Settings::check(&connection(settings)).unwrap_err().code;
         let host = ("host", "https://acme.coupahost.com");
         assert_eq!(code(&[]), "settings.host-missing");
         assert_eq!(code(&[host]), "settings.client-id-missing");
-        assert_eq!(code(&[host, ("authentication", "basic")]), "settings.authentication-unknown");
+        assert_eq!(
+            code(&[host, ("authentication", "basic")]),
+            "settings.authentication-unknown"
+        );
         assert_eq!(code(&[host, ("hots", "x")]), "settings.unknown");
         assert_eq!(
             code(&[host, ("authentication", "api-key"), ("timeout", "soon")]),

@@ -1,6 +1,6 @@
 //! Tries a connection step by step: settings, reachable, token, read.
 
-use crate::client::{Client, TokenStore, mint, milliseconds, reveal};
+use crate::client::{Client, TokenStore, milliseconds, mint, reveal};
 use crate::contract::{Check, Connection, Error, ErrorKind, Outcome};
 use crate::host::{Host, Method, Request};
 use crate::settings::{Authentication, Settings, name};
@@ -43,15 +43,32 @@ const STEPS: [(&str, &str); 4] = [
 
 /// Tries the connection. After the first step that fails the rest is skipped.
 pub async fn test_connection<H: Host>(host: Rc<H>, connection: &Connection) -> Vec<Check> {
-    let mut checks = Checks { host: &*host, done: Vec::new() };
+    let mut checks = Checks {
+        host: &*host,
+        done: Vec::new(),
+    };
     let settings = Settings::check(connection);
     let settings = match settings {
-        Ok(settings) => checks.step(async { secret_is_set(&*host, &settings).await.map(|()| (settings.origin.to_string(), settings)) }).await,
+        Ok(settings) => {
+            checks
+                .step(async {
+                    secret_is_set(&*host, &settings)
+                        .await
+                        .map(|()| (settings.origin.to_string(), settings))
+                })
+                .await
+        }
         Err(error) => checks.step(async { Err(error) }).await,
     };
-    let Some(settings) = settings else { return checks.rest_skipped() };
+    let Some(settings) = settings else {
+        return checks.rest_skipped();
+    };
 
-    if checks.step(async { reach(&*host, &settings).await.map(|said| (said, ())) }).await.is_none() {
+    if checks
+        .step(async { reach(&*host, &settings).await.map(|said| (said, ())) })
+        .await
+        .is_none()
+    {
         return checks.rest_skipped();
     }
     let tokens = Rc::new(TokenStore::default());
@@ -73,7 +90,9 @@ pub async fn test_connection<H: Host>(host: Rc<H>, connection: &Connection) -> V
                     Ok((said, token))
                 })
                 .await;
-            let Some(token) = token else { return checks.rest_skipped() };
+            let Some(token) = token else {
+                return checks.rest_skipped();
+            };
             let known = token.scope.clone().unwrap_or_else(|| scopes.join(" "));
             granted = Some(known).filter(|scopes| !scopes.is_empty());
             tokens.hold(token).await;
@@ -81,7 +100,13 @@ pub async fn test_connection<H: Host>(host: Rc<H>, connection: &Connection) -> V
         Authentication::ApiKey => checks.skip(),
     }
     let client = Client::new(Rc::clone(&host), settings, tokens);
-    let _ = checks.step(async { read(&client, granted.as_deref()).await.map(|said| (said, ())) }).await;
+    let _ = checks
+        .step(async {
+            read(&client, granted.as_deref())
+                .await
+                .map(|said| (said, ()))
+        })
+        .await;
     checks.done
 }
 
@@ -93,7 +118,10 @@ struct Checks<'a, H> {
 
 impl<H: Host> Checks<'_, H> {
     /// Does the next step; its value is none where it failed.
-    async fn step<T>(&mut self, step: impl Future<Output = Result<(String, T), Error>>) -> Option<T> {
+    async fn step<T>(
+        &mut self,
+        step: impl Future<Output = Result<(String, T), Error>>,
+    ) -> Option<T> {
         let started = self.host.now();
         let ended = step.await;
         let elapsed_ms = milliseconds(self.host.now().saturating_sub(started));
@@ -111,7 +139,12 @@ impl<H: Host> Checks<'_, H> {
 
     fn push(&mut self, outcome: Outcome, elapsed_ms: u64) {
         if let Some(&(name, title)) = STEPS.get(self.done.len()) {
-            self.done.push(Check { name, title, outcome, elapsed_ms });
+            self.done.push(Check {
+                name,
+                title,
+                outcome,
+                elapsed_ms,
+            });
         }
     }
 
@@ -154,7 +187,12 @@ async fn reach<H: Host>(host: &H, settings: &Settings) -> Result<String, Error> 
 
 /// Coupa refuses a whole list of scopes for one of them. Asking for each by
 /// itself tells which.
-async fn name_the_scopes<H: Host>(host: &H, settings: &Settings, scopes: &[String], whole: Error) -> Error {
+async fn name_the_scopes<H: Host>(
+    host: &H,
+    settings: &Settings,
+    scopes: &[String],
+    whole: Error,
+) -> Error {
     if scopes.len() < 2 {
         return whole;
     }
@@ -182,7 +220,12 @@ async fn read<H: Host>(client: &Client<H>, granted: Option<&str>) -> Result<Stri
         Some(scopes) => scopes
             .split(' ')
             .filter_map(|scope| scope.strip_suffix(".read"))
-            .any(|scope| scope == stem || scope.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))),
+            .any(|scope| {
+                scope == stem
+                    || scope
+                        .strip_prefix(stem)
+                        .is_some_and(|rest| rest.starts_with('.'))
+            }),
     };
     let mut refused = Vec::new();
     let started = client.host().now();
@@ -191,14 +234,18 @@ async fn read<H: Host>(client: &Client<H>, granted: Option<&str>) -> Result<Stri
             let url = format!("/api/{object}?limit=1&fields=%5B%22id%22%5D");
             match client.get(url, |_| Ok(())).await {
                 Ok(()) => return Ok(format!("read {object}")),
-                Err(error) if error.kind == ErrorKind::NotFound => return Ok(format!("read {object}, of which there is none")),
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    return Ok(format!("read {object}, of which there is none"));
+                }
                 Err(error) if error.kind == ErrorKind::Permission => {
                     refused.push(*stem);
                     break;
                 }
                 // A new token may take some seconds to be accepted.
-                Err(error) if error.code == "coupa.token-refused"
-                    && client.host().now().saturating_sub(started) < PATIENCE => {
+                Err(error)
+                    if error.code == "coupa.token-refused"
+                        && client.host().now().saturating_sub(started) < PATIENCE =>
+                {
                     client.host().sleep(Duration::from_secs(1)).await;
                 }
                 Err(error) => return Err(error),
@@ -209,13 +256,19 @@ async fn read<H: Host>(client: &Client<H>, granted: Option<&str>) -> Result<Stri
         Error::new(
             ErrorKind::Permission,
             "read.no-scope",
-            format!("none of the scopes allows a read: {}", granted.unwrap_or_default()),
+            format!(
+                "none of the scopes allows a read: {}",
+                granted.unwrap_or_default()
+            ),
         )
     } else {
         Error::new(
             ErrorKind::Permission,
             "read.forbidden",
-            format!("the credentials are good, but Coupa allows none of these reads: {}", refused.join(", ")),
+            format!(
+                "the credentials are good, but Coupa allows none of these reads: {}",
+                refused.join(", ")
+            ),
         )
     };
     Err(error.remedy("Add a read scope, such as core.supplier.read, to the client in Coupa, and to Scope if it is filled in."))

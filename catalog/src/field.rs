@@ -140,7 +140,12 @@ mod tests {
             field("ExchangeRate", "rate").unwrap().kind,
             FieldKind::Decimal(Some((30, 9)))
         );
-        assert!(field("Supplier", "invoice-matching-level").unwrap().choices.contains(&"3-way"));
+        assert!(
+            field("Supplier", "invoice-matching-level")
+                .unwrap()
+                .choices
+                .contains(&"3-way")
+        );
         assert!(field("Supplier", "nmae").is_none());
         assert_eq!(fields("NoSuchType").count(), 0);
     }

@@ -86,7 +86,9 @@ mod tests {
         assert_eq!(collections().count(), 144);
         assert_eq!(record_types().count(), 308);
         assert_eq!(
-            record_types().map(|name| fields(name).count()).sum::<usize>(),
+            record_types()
+                .map(|name| fields(name).count())
+                .sum::<usize>(),
             5516
         );
         assert!(RELEASE.len() + FACTS.len() < 150 * 1024);
@@ -98,18 +100,29 @@ mod tests {
         for record_type in &known {
             for field in fields(record_type) {
                 if let Some(target) = field.kind.record_type() {
-                    assert!(known.contains(&target), "{record_type}.{} -> {target}", field.name);
+                    assert!(
+                        known.contains(&target),
+                        "{record_type}.{} -> {target}",
+                        field.name
+                    );
                 }
             }
         }
         for collection in collections() {
-            assert!(known.contains(&collection.record_type), "{}", collection.path);
+            assert!(
+                known.contains(&collection.record_type),
+                "{}",
+                collection.path
+            );
         }
     }
 
     #[test]
     fn facts_speak_of_what_exists() {
-        for line in FACTS.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        for line in FACTS
+            .lines()
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        {
             let words: Vec<_> = line.split(' ').collect();
             if words[0] == "post" {
                 assert!(find_collection(&words[1][1..]).is_some(), "{line}");

@@ -16,17 +16,33 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let agent = Agent::open(Path::new(".harness"), None)?;
     let connection = ConnectionFile::read(&file)?;
-    let downloaded = agent.download(&connection.connector, &connection.version).await?;
+    let downloaded = agent
+        .download(&connection.connector, &connection.version)
+        .await?;
     println!("{} {}", downloaded.entry.name, downloaded.entry.digest);
 
-    let mut session = downloaded.connector.session(agent.connection(&connection)).await?;
+    let mut session = downloaded
+        .connector
+        .session(agent.connection(&connection))
+        .await?;
     for check in session.test().await? {
         println!("{}: {:?}", check.title, check.outcome);
     }
 
-    let session = downloaded.connector.session(agent.connection(&connection)).await?;
-    let limit = Setting { name: "limit".to_owned(), value: "5".to_owned() };
-    let call = Call { activity: "query".to_owned(), object, options: vec![limit], resume: None };
+    let session = downloaded
+        .connector
+        .session(agent.connection(&connection))
+        .await?;
+    let limit = Setting {
+        name: "limit".to_owned(),
+        value: "5".to_owned(),
+    };
+    let call = Call {
+        activity: "query".to_owned(),
+        object,
+        options: vec![limit],
+        resume: None,
+    };
     let mut run = session.execute(call, futures::stream::empty().boxed());
     while let Some(events) = run.next().await {
         for event in events {

@@ -11,9 +11,13 @@
 
 use crate::cache::{Cache, CacheError, CacheKey, CacheKeyError};
 use crate::connection::{ConnectionFile, RevealError, Secrets};
-use crate::registry::{ConnectorName, Digest, Entry, LocalRegistry, Pulled, RegistryError, Requirement, Store, StoreError};
+use crate::registry::{
+    ConnectorName, Digest, Entry, LocalRegistry, Pulled, RegistryError, Requirement, Store,
+    StoreError,
+};
 use crate::runtime::{
-    CompiledCode, Connection, Connector, Limits, MOST_MEMORY, Runtime, RuntimeError, SecretError, SecretSource,
+    CompiledCode, Connection, Connector, Limits, MOST_MEMORY, Runtime, RuntimeError, SecretError,
+    SecretSource,
 };
 use futures::future::BoxFuture;
 use secrecy::SecretString;
@@ -79,13 +83,18 @@ impl Agent {
     pub fn open(home: &Path, registry: Option<&Path>) -> Result<Self, AgentError> {
         let registry = registry.map_or_else(|| home.join("registry"), Path::to_path_buf);
         let compiled = home.join("compiled");
-        let compiled = CompiledCode::open(&compiled)
-            .map_err(|source| AgentError::Folder { path: compiled.clone(), source })?;
+        let compiled = CompiledCode::open(&compiled).map_err(|source| AgentError::Folder {
+            path: compiled.clone(),
+            source,
+        })?;
         Ok(Self {
             registry: LocalRegistry::open(registry)?,
             store: Store::open(home.join("store"))?,
             runtime: Runtime::new(compiled)?,
-            cache: Cache::open(home.join("cache"), CacheKey::load_or_create(home.join("cache.key"))?)?,
+            cache: Cache::open(
+                home.join("cache"),
+                CacheKey::load_or_create(home.join("cache.key"))?,
+            )?,
         })
     }
 
@@ -101,19 +110,27 @@ impl Agent {
     /// # Errors
     /// If there is no such version, its bytes are not what was published, or it
     /// is no connector that this host can run.
-    pub async fn download(&self, name: &ConnectorName, version: &Requirement) -> Result<Downloaded, AgentError> {
+    pub async fn download(
+        &self,
+        name: &ConnectorName,
+        version: &Requirement,
+    ) -> Result<Downloaded, AgentError> {
         let entry = self.registry.resolve(name, version)?;
         let pulled = self.registry.pull(&entry, &self.store)?;
         let bytes = self.store.read(&pulled.digest)?;
-        let connector = self.runtime.load(&pulled.digest, bytes).await?;
-        Ok(Downloaded { entry, pulled, connector })
+        let connector = self.runtime.load(pulled.digest, bytes).await?;
+        Ok(Downloaded {
+            entry,
+            pulled,
+            connector,
+        })
     }
 
     /// Makes a connector of a component that is not in the registry.
     ///
     /// # Errors
     /// If it is no connector that this host can run.
-    pub async fn load(&self, digest: &Digest, bytes: Vec<u8>) -> Result<Connector, AgentError> {
+    pub async fn load(&self, digest: Digest, bytes: Vec<u8>) -> Result<Connector, AgentError> {
         Ok(self.runtime.load(digest, bytes).await?)
     }
 
@@ -127,9 +144,12 @@ impl Agent {
             secrets: Arc::new(FileSecrets(file.secrets.clone())),
             // The file's place stands for the connection: two files may give
             // two connections the same name.
-            cache: self
-                .cache
-                .namespace(&format!("{} {} {}", file.connector, file.path.display(), file.name)),
+            cache: self.cache.namespace(&format!(
+                "{} {} {}",
+                file.connector,
+                file.path.display(),
+                file.name
+            )),
             environment: file.environment,
             limits: Limits {
                 memory: file

@@ -45,10 +45,16 @@ pub enum Prepared {
 /// Names the place and what would be right.
 pub fn prepare(call: &Call) -> Result<Prepared, Error> {
     let activities = all();
-    let Some(activity) = activities.iter().find(|activity| activity.name == call.activity) else {
+    let Some(activity) = activities
+        .iter()
+        .find(|activity| activity.name == call.activity)
+    else {
         let names: Vec<_> = activities.iter().map(|activity| activity.name).collect();
-        return Err(Error::setting("call.unknown-activity", format!("there is no activity “{}”", call.activity))
-            .remedy(format!("Activities: {}.", names.join(", "))));
+        return Err(Error::setting(
+            "call.unknown-activity",
+            format!("there is no activity “{}”", call.activity),
+        )
+        .remedy(format!("Activities: {}.", names.join(", "))));
     };
     let collection = collection(&call.object)?;
     if !allows(&collection, activity.name) {
@@ -60,7 +66,10 @@ pub fn prepare(call: &Call) -> Result<Prepared, Error> {
         .remedy(format!("It offers: {}.", allowed.join(", "))));
     }
     if call.resume.is_some() && activity.name != query::NAME {
-        return Err(Error::setting("resume.not-a-source", format!("{} cannot resume from a checkpoint", activity.name)));
+        return Err(Error::setting(
+            "resume.not-a-source",
+            format!("{} cannot resume from a checkpoint", activity.name),
+        ));
     }
     let options = Options::check(&call.options, &activity.options)?;
     Ok(match activity.name {
@@ -98,7 +107,11 @@ pub fn collection(object: &str) -> Result<Collection, Error> {
             Some(name) => format!("Did you mean “{name}”?"),
             None => "List the objects to see their names.".to_owned(),
         };
-        Error::setting("call.unknown-object", format!("Coupa has no object “{object}”")).remedy(remedy)
+        Error::setting(
+            "call.unknown-object",
+            format!("Coupa has no object “{object}”"),
+        )
+        .remedy(remedy)
     };
     let collection = coupa_catalog::find_collection(object).ok_or_else(unknown)?;
     if object.contains('{') {
@@ -135,7 +148,11 @@ fn notices(ledger: &Ledger) -> impl Iterator<Item = Event> {
 }
 
 fn warning(message: String) -> Event {
-    Event::Notice(Notice { kind: NoticeKind::Warning, message, wait_ms: None })
+    Event::Notice(Notice {
+        kind: NoticeKind::Warning,
+        message,
+        wait_ms: None,
+    })
 }
 
 /// The totals so far.

@@ -23,7 +23,10 @@ impl<'a> Options<'a> {
             };
             let before = options.get(..n).unwrap_or_default();
             if !property.repeatable && before.iter().any(|other| other.name == option.name) {
-                return Err(Error::setting("option.repeated", format!("the option “{}” stands twice", option.name)));
+                return Err(Error::setting(
+                    "option.repeated",
+                    format!("the option “{}” stands twice", option.name),
+                ));
             }
             check_value(property, &option.value)?;
         }
@@ -61,7 +64,9 @@ fn check_value(property: &Property, value: &str) -> Result<(), Error> {
             format!("one of: {}", values.join(", "))
         }
         PropertyKind::WholeNumber(least, most)
-            if !value.parse::<u64>().is_ok_and(|number| (least..=most).contains(&number)) =>
+            if !value
+                .parse::<u64>()
+                .is_ok_and(|number| (least..=most).contains(&number)) =>
         {
             format!("a whole number from {least} to {most}")
         }
@@ -69,6 +74,9 @@ fn check_value(property: &Property, value: &str) -> Result<(), Error> {
     };
     Err(Error::setting(
         "option.malformed",
-        format!("the option “{}” is “{value}”; it should be {should}", property.name),
+        format!(
+            "the option “{}” is “{value}”; it should be {should}",
+            property.name
+        ),
     ))
 }

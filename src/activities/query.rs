@@ -61,8 +61,14 @@ pub fn activity() -> Activity {
                 "Direction",
                 "Upwards or downwards.",
                 PropertyKind::Choice(&[
-                    Choice { value: "asc", title: "Ascending" },
-                    Choice { value: "desc", title: "Descending" },
+                    Choice {
+                        value: "asc",
+                        title: "Ascending",
+                    },
+                    Choice {
+                        value: "desc",
+                        title: "Descending",
+                    },
                 ]),
             )
             .default("asc"),
@@ -72,9 +78,18 @@ pub fn activity() -> Activity {
                 "How much of each record: all of it, its own fields with the keys of what it \
                  refers to, or its id alone.",
                 PropertyKind::Choice(&[
-                    Choice { value: "full", title: "All" },
-                    Choice { value: "shallow", title: "Own fields and keys" },
-                    Choice { value: "limited", title: "Ids" },
+                    Choice {
+                        value: "full",
+                        title: "All",
+                    },
+                    Choice {
+                        value: "shallow",
+                        title: "Own fields and keys",
+                    },
+                    Choice {
+                        value: "limited",
+                        title: "Ids",
+                    },
                 ]),
             )
             .default("full"),
@@ -96,7 +111,11 @@ pub struct Query {
 }
 
 impl Query {
-    pub fn prepare(call: &Call, collection: &Collection, options: &Options<'_>) -> Result<Self, Error> {
+    pub fn prepare(
+        call: &Call,
+        collection: &Collection,
+        options: &Options<'_>,
+    ) -> Result<Self, Error> {
         let custom: Vec<String> = options.all("custom-field").map(str::to_owned).collect();
         let record_type = collection.record_type;
         let filters = options
@@ -146,14 +165,25 @@ impl Query {
     }
 
     /// Reads ahead and delivers at the same time.
-    pub async fn run<H: Host>(self, client: &Client<H>, events: &mut impl Events) -> Result<Summary, Error> {
+    pub async fn run<H: Host>(
+        self,
+        client: &Client<H>,
+        events: &mut impl Events,
+    ) -> Result<Summary, Error> {
         let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
-        let reader = Pages { client, plan: &self.plan };
+        let reader = Pages {
+            client,
+            plan: &self.plan,
+        };
         let reading = reader.read(self.start, sender);
         let delivering = async {
             let mut delivered = 0;
             while let Some(page) = pages.next().await {
-                let Page { items, next, warning: said } = page?;
+                let Page {
+                    items,
+                    next,
+                    warning: said,
+                } = page?;
                 delivered += items.len() as u64;
                 let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
                 batch.extend(notices(client.ledger()));
@@ -171,6 +201,10 @@ impl Query {
         };
         let ((), delivered) = future::join(reading, delivering).await;
         let (succeeded, stopped_early) = delivered?;
-        Ok(Summary { succeeded, stopped_early, ..summary(client.ledger()) })
+        Ok(Summary {
+            succeeded,
+            stopped_early,
+            ..summary(client.ledger())
+        })
     }
 }

@@ -8,7 +8,8 @@
 use super::{Events, Gone, Input, Options, is_about_the_connection, notices, summary};
 use crate::client::{Client, Exchange, Repeat, messages_per_field, not_json};
 use crate::contract::{
-    Activity, Call, Choice, Error, ErrorKind, Event, Item, Property, PropertyKind, Rejection, Role, Summary,
+    Activity, Call, Choice, Error, ErrorKind, Event, Item, Property, PropertyKind, Rejection, Role,
+    Summary,
 };
 use crate::host::{Host, Method, Response};
 use crate::query::{closest, encode};
@@ -38,14 +39,16 @@ pub fn create() -> Activity {
 
 /// The activity that updates.
 pub fn update() -> Activity {
-    let mut options = vec![Property::new(
-        "key",
-        "Key",
-        "The field that finds the record to update: id, or one that no two records share, \
+    let mut options = vec![
+        Property::new(
+            "key",
+            "Key",
+            "The field that finds the record to update: id, or one that no two records share, \
          such as number. The record has to hold it.",
-        PropertyKind::Text,
-    )
-    .default("id")];
+            PropertyKind::Text,
+        )
+        .default("id"),
+    ];
     options.extend(shared_options());
     Activity {
         name: UPDATE,
@@ -65,10 +68,22 @@ fn shared_options() -> Vec<Property> {
             "How much of each record Coupa answers: all of it, its own fields with the keys of \
              what it refers to, its id, or nothing.",
             PropertyKind::Choice(&[
-                Choice { value: "full", title: "All" },
-                Choice { value: "shallow", title: "Own fields and keys" },
-                Choice { value: "limited", title: "Id" },
-                Choice { value: "none", title: "Nothing" },
+                Choice {
+                    value: "full",
+                    title: "All",
+                },
+                Choice {
+                    value: "shallow",
+                    title: "Own fields and keys",
+                },
+                Choice {
+                    value: "limited",
+                    title: "Id",
+                },
+                Choice {
+                    value: "none",
+                    title: "Nothing",
+                },
             ]),
         )
         .default("full"),
@@ -104,7 +119,11 @@ pub struct Write {
 type Written = Result<Item, Rejection>;
 
 impl Write {
-    pub fn prepare(call: &Call, collection: Collection, options: &Options<'_>) -> Result<Self, Error> {
+    pub fn prepare(
+        call: &Call,
+        collection: Collection,
+        options: &Options<'_>,
+    ) -> Result<Self, Error> {
         let key = match call.activity.as_str() {
             UPDATE => Some(key(&collection, options.text("key").unwrap_or("id"))?),
             _ => None,
@@ -117,8 +136,10 @@ impl Write {
                 .text("return-object")
                 .filter(|value| *value != "full")
                 .map(str::to_owned),
-            concurrency: usize::try_from(options.number("concurrency").unwrap_or(DEFAULT_CONCURRENCY))
-                .unwrap_or(1),
+            concurrency: usize::try_from(
+                options.number("concurrency").unwrap_or(DEFAULT_CONCURRENCY),
+            )
+            .unwrap_or(1),
             stop_after: options.number("stop-after").unwrap_or(u64::MAX),
         })
     }
@@ -179,10 +200,17 @@ impl Write {
 
     async fn write<H: Host>(&self, client: &Client<H>, item: Item) -> Written {
         match self.try_write(client, &item).await {
-            Ok(data) => Ok(Item { key: item.key, data }),
+            Ok(data) => Ok(Item {
+                key: item.key,
+                data,
+            }),
             Err(mut error) => {
                 messages_per_field(&mut error, self.collection.record_type);
-                Err(Rejection { key: item.key, data: item.data, error })
+                Err(Rejection {
+                    key: item.key,
+                    data: item.data,
+                    error,
+                })
             }
         }
     }
@@ -193,7 +221,11 @@ impl Write {
             None => (Method::Post, self.path.clone(), Repeat::IfNotProcessed),
             Some(key) => {
                 let id = self.id_of(client, key, &record).await?;
-                let repeat = if adds_to_a_list(&record) { Repeat::IfNotProcessed } else { Repeat::Freely };
+                let repeat = if adds_to_a_list(&record) {
+                    Repeat::IfNotProcessed
+                } else {
+                    Repeat::Freely
+                };
                 (Method::Put, format!("{}/{id}", self.path), repeat)
             }
         };
@@ -202,7 +234,12 @@ impl Write {
             path.push_str(value);
         }
         let answers_nothing = self.return_object.as_deref() == Some("none");
-        let exchange = Exchange { method, path_and_query: path, body: item.data.clone(), repeat };
+        let exchange = Exchange {
+            method,
+            path_and_query: path,
+            body: item.data.clone(),
+            repeat,
+        };
         let written = client
             .exchange(exchange, |response| {
                 if answers_nothing && response.body.is_empty() {
@@ -212,13 +249,20 @@ impl Write {
             })
             .await;
         written.map_err(|error| match (error.kind, method) {
-            (ErrorKind::NotFound, Method::Put) => not_found(&path_of(&self.path, &record, self.key.as_deref())),
+            (ErrorKind::NotFound, Method::Put) => {
+                not_found(&path_of(&self.path, &record, self.key.as_deref()))
+            }
             _ => error,
         })
     }
 
     /// The id of the record to update.
-    async fn id_of<H: Host>(&self, client: &Client<H>, key: &str, record: &Map<String, Value>) -> Result<i64, Error> {
+    async fn id_of<H: Host>(
+        &self,
+        client: &Client<H>,
+        key: &str,
+        record: &Map<String, Value>,
+    ) -> Result<i64, Error> {
         let value = value_of(record, key).ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidInput,
@@ -229,7 +273,11 @@ impl Write {
         })?;
         if key == "id" {
             return value.parse().map_err(|_| {
-                Error::new(ErrorKind::InvalidInput, "record.id-malformed", format!("the id “{value}” is not a whole number"))
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "record.id-malformed",
+                    format!("the id “{value}” is not a whole number"),
+                )
             });
         }
         #[derive(Deserialize)]
@@ -244,7 +292,8 @@ impl Write {
         );
         let found = client
             .get(url, |response| {
-                serde_json::from_slice::<Vec<Found>>(&response.body).map_err(|_| not_json(&response, "a list of ids"))
+                serde_json::from_slice::<Vec<Found>>(&response.body)
+                    .map_err(|_| not_json(&response, "a list of ids"))
             })
             .await;
         let found = match found {
@@ -265,13 +314,19 @@ impl Write {
 }
 
 fn not_found(what: &str) -> Error {
-    Error::new(ErrorKind::NotFound, "record.not-found", format!("Coupa has no record with {what}"))
-        .remedy("Check the key, and whether the connection may see the record.")
-        .status(404)
+    Error::new(
+        ErrorKind::NotFound,
+        "record.not-found",
+        format!("Coupa has no record with {what}"),
+    )
+    .remedy("Check the key, and whether the connection may see the record.")
+    .status(404)
 }
 
 fn path_of(path: &str, record: &Map<String, Value>, key: Option<&str>) -> String {
-    let id = key.and_then(|key| value_of(record, key)).unwrap_or_default();
+    let id = key
+        .and_then(|key| value_of(record, key))
+        .unwrap_or_default();
     format!("{} “{id}” at {path}", key.unwrap_or("id"))
 }
 
@@ -283,12 +338,21 @@ fn key(collection: &Collection, name: &str) -> Result<String, Error> {
         return Ok(field.name.to_owned());
     }
     let natural = coupa_catalog::natural_keys(collection.record_type);
-    let close = closest(name, coupa_catalog::fields(collection.record_type).map(|field| field.name));
+    let close = closest(
+        name,
+        coupa_catalog::fields(collection.record_type).map(|field| field.name),
+    );
     let mut remedy = close.map_or_else(String::new, |name| format!("Did you mean “{name}”? "));
-    remedy.push_str(&format!("Keys that are known to be good: id {}.", natural.join(" ")));
+    remedy.push_str(&format!(
+        "Keys that are known to be good: id {}.",
+        natural.join(" ")
+    ));
     Err(Error::setting(
         "key.unknown-field",
-        format!("{} has no plain field “{name}” to find records by", collection.record_type),
+        format!(
+            "{} has no plain field “{name}” to find records by",
+            collection.record_type
+        ),
     )
     .remedy(remedy))
 }
@@ -305,8 +369,12 @@ fn object(data: &str) -> Result<Map<String, Value>, Error> {
                 Value::Bool(_) => "true or false",
                 _ => "null",
             };
-            Err(Error::new(ErrorKind::InvalidInput, "record.not-an-object", format!("the record is {what} and not a JSON object"))
-                .remedy("Send one object, {…}, per record."))
+            Err(Error::new(
+                ErrorKind::InvalidInput,
+                "record.not-an-object",
+                format!("the record is {what} and not a JSON object"),
+            )
+            .remedy("Send one object, {…}, per record."))
         }
         Err(error) => Err(Error::new(
             ErrorKind::InvalidInput,
@@ -318,7 +386,9 @@ fn object(data: &str) -> Result<Map<String, Value>, Error> {
 
 /// A field's value as text, by its name in kebab or snake case.
 fn value_of(record: &Map<String, Value>, key: &str) -> Option<String> {
-    let value = record.get(key).or_else(|| record.get(&key.replace('-', "_")))?;
+    let value = record
+        .get(key)
+        .or_else(|| record.get(&key.replace('-', "_")))?;
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
@@ -332,7 +402,10 @@ fn adds_to_a_list(record: &Map<String, Value>) -> bool {
     fn adds(value: &Value) -> bool {
         match value {
             Value::Array(elements) => elements.iter().any(|element| {
-                element.as_object().is_some_and(|element| !element.contains_key("id")) || adds(element)
+                element
+                    .as_object()
+                    .is_some_and(|element| !element.contains_key("id"))
+                    || adds(element)
             }),
             Value::Object(fields) => fields.values().any(adds),
             _ => false,
@@ -344,7 +417,10 @@ fn adds_to_a_list(record: &Map<String, Value>) -> bool {
 /// The record in the answer to a write.
 fn record_in(response: &Response) -> Option<String> {
     let record: &RawValue = serde_json::from_slice(&response.body).ok()?;
-    record.get().starts_with('{').then(|| record.get().to_owned())
+    record
+        .get()
+        .starts_with('{')
+        .then(|| record.get().to_owned())
 }
 
 #[cfg(test)]
@@ -355,8 +431,12 @@ mod tests {
     fn an_update_that_adds_lines_is_not_repeated_freely() {
         let adds = |text: &str| adds_to_a_list(&object(text).unwrap());
         assert!(adds(r#"{"order-lines":[{"description":"x"}]}"#));
-        assert!(adds(r#"{"order-lines":[{"id":1,"allocations":[{"pct":1}]}]}"#));
-        assert!(!adds(r#"{"order-lines":[{"id":1,"price":"2"}],"tags":["a"]}"#));
+        assert!(adds(
+            r#"{"order-lines":[{"id":1,"allocations":[{"pct":1}]}]}"#
+        ));
+        assert!(!adds(
+            r#"{"order-lines":[{"id":1,"price":"2"}],"tags":["a"]}"#
+        ));
         assert!(!adds(r#"{"name":"x","payment-term":{"code":"Net 30"}}"#));
     }
 

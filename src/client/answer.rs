@@ -74,7 +74,14 @@ pub fn refusal(response: &Response, method: Method) -> Error {
     let mut error = error.status(status);
     error.message = format!("{} (status {status})", error.message);
     error.retry_after_ms = retry_after(response);
-    error.fields = said.messages.into_iter().map(|message| FieldError { field: None, message }).collect();
+    error.fields = said
+        .messages
+        .into_iter()
+        .map(|message| FieldError {
+            field: None,
+            message,
+        })
+        .collect();
     error
 }
 
@@ -136,13 +143,21 @@ pub fn not_sent(error: &SendError, settings: &Settings) -> Error {
             "coupa.timed-out",
             "Raise the connection's Timeout, or ask for less at once.",
         ),
-        SendError::Interrupted => (ErrorKind::RemoteFailure, "coupa.interrupted", "Try again later."),
+        SendError::Interrupted => (
+            ErrorKind::RemoteFailure,
+            "coupa.interrupted",
+            "Try again later.",
+        ),
         SendError::TooLarge(_) => (
             ErrorKind::UnexpectedAnswer,
             "coupa.answer-too-large",
             "Choose fewer fields.",
         ),
-        SendError::Protocol(_) => (ErrorKind::UnexpectedAnswer, "coupa.broken-http", "Try again later."),
+        SendError::Protocol(_) => (
+            ErrorKind::UnexpectedAnswer,
+            "coupa.broken-http",
+            "Try again later.",
+        ),
     };
     Error::new(kind, code, format!("{origin}: {error}")).remedy(remedy)
 }
@@ -175,10 +190,12 @@ pub fn after_a_write(error: Error, method: Method) -> Error {
     Error {
         kind: ErrorKind::Uncertain,
         code: "write.uncertain",
-        message: format!("{what} was sent, and whether Coupa took it is not known: {}", error.message),
+        message: format!(
+            "{what} was sent, and whether Coupa took it is not known: {}",
+            error.message
+        ),
         remedy: Some(
-            "Look in Coupa before sending it again: a second time may make a duplicate."
-                .to_owned(),
+            "Look in Coupa before sending it again: a second time may make a duplicate.".to_owned(),
         ),
         ..error
     }
@@ -193,9 +210,14 @@ pub fn not_json(response: &Response, expected: &str) -> Error {
     Error::new(
         ErrorKind::UnexpectedAnswer,
         "coupa.not-json",
-        format!("Coupa answered {found} where {expected} was expected (status {})", response.status),
+        format!(
+            "Coupa answered {found} where {expected} was expected (status {})",
+            response.status
+        ),
     )
-    .remedy("Check that the Host Name is of a Coupa instance, and that no gateway stands in between.")
+    .remedy(
+        "Check that the Host Name is of a Coupa instance, and that no gateway stands in between.",
+    )
     .status(response.status)
 }
 
@@ -220,7 +242,11 @@ impl Said {
             Ok(value) => collect(&value, &mut messages),
             Err(_) => {}
         }
-        let instead = if messages.is_empty() { describe(response) } else { None };
+        let instead = if messages.is_empty() {
+            describe(response)
+        } else {
+            None
+        };
         Self { messages, instead }
     }
 
@@ -239,7 +265,9 @@ impl Said {
 /// looser forms that third parties have met. Warnings are not errors.
 fn collect(value: &Value, messages: &mut Vec<String>) {
     match value {
-        Value::String(text) if !text.trim().is_empty() => messages.push(cut(text.trim()).to_owned()),
+        Value::String(text) if !text.trim().is_empty() => {
+            messages.push(cut(text.trim()).to_owned())
+        }
         Value::Array(values) => values.iter().for_each(|value| collect(value, messages)),
         Value::Object(values) => values
             .iter()
@@ -340,7 +368,11 @@ mod tests {
     use super::*;
 
     fn response(status: u16, body: &str) -> Response {
-        Response { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+        Response {
+            status,
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+        }
     }
 
     #[test]
@@ -356,7 +388,13 @@ mod tests {
         let fields: Vec<_> = error.fields.iter().map(|f| f.field.as_deref()).collect();
         assert_eq!(
             fields,
-            [Some("name"), Some("status"), Some("po-method"), Some("payment-term"), None]
+            [
+                Some("name"),
+                Some("status"),
+                Some("po-method"),
+                Some("payment-term"),
+                None
+            ]
         );
     }
 
@@ -366,20 +404,29 @@ mod tests {
             (400, r#"{"errors":["a","b"]}"#, "a; b"),
             (400, r#"{"errors":"plain"}"#, "plain"),
             (400, "", "nothing"),
-            (404, "<html><head><title>Not here</title></head>", "titled “Not here”"),
+            (
+                404,
+                "<html><head><title>Not here</title></head>",
+                "titled “Not here”",
+            ),
             (502, "Bad gateway\nx", "“Bad gateway”"),
             (503, "<html>", "HTML page"),
             (500, "{\"errors\":", "Coupa failed"),
             (403, "[]", "do not allow this"),
         ] {
             let error = refusal(&response(status, body), Method::Get);
-            assert!(error.message.contains(says), "{status} {body}: {}", error.message);
+            assert!(
+                error.message.contains(says),
+                "{status} {body}: {}",
+                error.message
+            );
         }
     }
 
     #[test]
     fn a_write_that_may_have_arrived_is_uncertain() {
-        let failed = |status| after_a_write(refusal(&response(status, ""), Method::Post), Method::Post).kind;
+        let failed =
+            |status| after_a_write(refusal(&response(status, ""), Method::Post), Method::Post).kind;
         assert_eq!(failed(500), ErrorKind::Uncertain);
         assert_eq!(failed(504), ErrorKind::Uncertain);
         assert_eq!(failed(400), ErrorKind::InvalidInput);

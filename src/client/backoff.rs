@@ -17,7 +17,10 @@ pub struct Backoff {
 
 impl Backoff {
     pub fn new(now: Duration) -> Self {
-        Self { tries: 0, state: now.as_nanos() as u64 | 1 }
+        Self {
+            tries: 0,
+            state: now.as_nanos() as u64 | 1,
+        }
     }
 
     /// Waits asked for so far.

@@ -83,7 +83,11 @@ impl Ledger {
     fn notice(&self, kind: NoticeKind, message: String, wait: Option<Duration>) {
         let mut notices = self.notices.borrow_mut();
         if notices.len() < MOST_NOTICES {
-            notices.push(Notice { kind, message, wait_ms: wait.map(milliseconds) });
+            notices.push(Notice {
+                kind,
+                message,
+                wait_ms: wait.map(milliseconds),
+            });
         }
     }
 
@@ -103,7 +107,12 @@ pub struct Client<H> {
 impl<H: Host> Client<H> {
     /// A client for one call. `tokens` is shared by the calls of an instance.
     pub fn new(host: Rc<H>, settings: Settings, tokens: Rc<TokenStore>) -> Self {
-        Self { host, settings, tokens, ledger: Ledger::default() }
+        Self {
+            host,
+            settings,
+            tokens,
+            ledger: Ledger::default(),
+        }
     }
 
     pub fn ledger(&self) -> &Ledger {
@@ -154,10 +163,12 @@ impl<H: Host> Client<H> {
                         }
                         return Err(answer::unauthorized(&self.settings));
                     }
-                    Ok(response) if (200..300).contains(&response.status) => match judge(response) {
-                        Ok(answer) => return Ok(answer),
-                        Err(error) => Failure::AfterSending(error),
-                    },
+                    Ok(response) if (200..300).contains(&response.status) => {
+                        match judge(response) {
+                            Ok(answer) => return Ok(answer),
+                            Err(error) => Failure::AfterSending(error),
+                        }
+                    }
                     Ok(response) => {
                         Failure::AfterSending(answer::refusal(&response, exchange.method))
                     }
@@ -175,7 +186,11 @@ impl<H: Host> Client<H> {
                     answer::is_passing(error)
                 }
             };
-            let wait = if may_repeat { self.wait(&mut backoff, failure.error()) } else { None };
+            let wait = if may_repeat {
+                self.wait(&mut backoff, failure.error())
+            } else {
+                None
+            };
             match (wait, failure) {
                 (Some(wait), failure) => {
                     let error = failure.error();
@@ -210,7 +225,12 @@ impl<H: Host> Client<H> {
             return false;
         }
         let wait = Duration::from_millis(500).saturating_add(age / 2);
-        self.pause(NoticeKind::Retrying, "Coupa does not accept a new token yet", wait).await;
+        self.pause(
+            NoticeKind::Retrying,
+            "Coupa does not accept a new token yet",
+            wait,
+        )
+        .await;
         true
     }
 
@@ -309,8 +329,11 @@ pub async fn reveal<H: Host>(host: &H, secret: &'static str) -> Result<String, E
 }
 
 fn missing_secret(secret: &str) -> Error {
-    Error::setting("settings.secret-missing", format!("the secret “{secret}” is not set"))
-        .remedy(format!("Set “{secret}” in the connection."))
+    Error::setting(
+        "settings.secret-missing",
+        format!("the secret “{secret}” is not set"),
+    )
+    .remedy(format!("Set “{secret}” in the connection."))
 }
 
 pub(crate) fn milliseconds(duration: Duration) -> u64 {

@@ -66,7 +66,10 @@ impl TokenStore {
         counted();
         let token = mint(host, settings, scopes(settings)).await?;
         let ttl = token.renew_at.saturating_sub(host.now());
-        let kept = Cached { access_token: &token.access_token, scope: token.scope.as_deref() };
+        let kept = Cached {
+            access_token: &token.access_token,
+            scope: token.scope.as_deref(),
+        };
         if let Ok(text) = serde_json::to_string(&kept) {
             host.cache_put(&key, text, ttl).await;
         }
@@ -112,7 +115,11 @@ fn cache_key(settings: &Settings) -> String {
     let Authentication::OAuth { client_id, .. } = &settings.authentication else {
         return String::new();
     };
-    format!("token {} {client_id} {}", settings.origin, scopes(settings).join(" "))
+    format!(
+        "token {} {client_id} {}",
+        settings.origin,
+        scopes(settings).join(" ")
+    )
 }
 
 fn scopes(settings: &Settings) -> &[String] {
@@ -134,9 +141,17 @@ struct Granted {
 /// # Errors
 /// Tells apart, as far as Coupa does, a wrong secret, an unknown client and a
 /// scope that was not granted.
-pub async fn mint<H: Host>(host: &H, settings: &Settings, scopes: &[String]) -> Result<Token, Error> {
+pub async fn mint<H: Host>(
+    host: &H,
+    settings: &Settings,
+    scopes: &[String],
+) -> Result<Token, Error> {
     let Authentication::OAuth { client_id, .. } = &settings.authentication else {
-        return Err(Error::new(ErrorKind::Internal, "internal.no-oauth", "no token is needed with an API key"));
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "internal.no-oauth",
+            "no token is needed with an API key",
+        ));
     };
     let secret = reveal(host, name::CLIENT_SECRET).await?;
     let mut body = format!(
@@ -156,7 +171,10 @@ pub async fn mint<H: Host>(host: &H, settings: &Settings, scopes: &[String]) -> 
             path_and_query: "/oauth2/token".to_owned(),
             headers: vec![
                 ("accept", "application/json".to_owned()),
-                ("content-type", "application/x-www-form-urlencoded".to_owned()),
+                (
+                    "content-type",
+                    "application/x-www-form-urlencoded".to_owned(),
+                ),
             ],
             body: body.into_bytes(),
             timeout: settings.timeout,
@@ -224,7 +242,9 @@ fn refused(response: &Response, client_id: &str, scopes: &[String]) -> Error {
             "token.unknown-client",
             format!("Coupa does not know the client “{client_id}”"),
         )
-        .remedy("Check the Client ID, and that the Host Name is of the instance that has the client."),
+        .remedy(
+            "Check the Client ID, and that the Host Name is of the instance that has the client.",
+        ),
         "invalid_client" | "unauthorized_client" => Error::new(
             ErrorKind::Authentication,
             "token.client-refused",
@@ -240,7 +260,10 @@ fn refused(response: &Response, client_id: &str, scopes: &[String]) -> Error {
         "invalid_scope" => Error::new(
             ErrorKind::Permission,
             "token.scope-not-granted",
-            format!("the client “{client_id}” was not granted all of: {}", scopes.join(" ")),
+            format!(
+                "the client “{client_id}” was not granted all of: {}",
+                scopes.join(" ")
+            ),
         )
         .remedy(
             "Take the scope out of the connection, or add it to the client in Coupa. \
@@ -258,7 +281,10 @@ fn refused(response: &Response, client_id: &str, scopes: &[String]) -> Error {
                 error = Error::new(
                     ErrorKind::Authentication,
                     "token.refused",
-                    format!("Coupa refused to grant a token and answered {}", response.status),
+                    format!(
+                        "Coupa refused to grant a token and answered {}",
+                        response.status
+                    ),
                 )
                 .remedy("Check the Host Name, the Client ID and the Client Secret.");
             }

@@ -58,7 +58,10 @@ mod tests {
     fn objects_are_found_by_name_and_title() {
         assert_eq!(objects(None).len(), 144);
         let found = objects(Some("Purchase Order"));
-        let orders = found.iter().find(|object| object.name == "purchase_orders").unwrap();
+        let orders = found
+            .iter()
+            .find(|object| object.name == "purchase_orders")
+            .unwrap();
         assert_eq!(orders.title, "Purchase orders");
         assert_eq!(orders.activities, ["query", "create", "update"]);
         assert_eq!(objects(Some("currencies"))[0].activities, ["query"]);

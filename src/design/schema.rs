@@ -42,7 +42,8 @@ pub fn shape(activity: &str, object: &str) -> Result<Shape, Error> {
         _ => Vec::new(),
     };
     Ok(Shape {
-        request: (activity != "query").then(|| document(request(record_type, &needed, Depth::Record), record_type)),
+        request: (activity != "query")
+            .then(|| document(request(record_type, &needed, Depth::Record), record_type)),
         response: Some(document(response(record_type, Depth::Record), record_type)),
     })
 }
@@ -58,7 +59,10 @@ enum Depth {
 
 fn document(mut schema: Value, record_type: &str) -> String {
     if let Some(schema) = schema.as_object_mut() {
-        schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        schema.insert(
+            "$schema".to_owned(),
+            json!("https://json-schema.org/draft/2020-12/schema"),
+        );
         schema.insert("title".to_owned(), json!(record_type));
     }
     schema.to_string()
@@ -73,7 +77,9 @@ fn response(record_type: &str, depth: Depth) -> Value {
             (FieldKind::Records(target), Depth::Record) => {
                 json!({ "type": "array", "items": response(target, Depth::Inner) })
             }
-            (FieldKind::Records(target), Depth::Inner) => json!({ "type": "array", "items": reference(target) }),
+            (FieldKind::Records(target), Depth::Inner) => {
+                json!({ "type": "array", "items": reference(target) })
+            }
             _ => scalar(&field),
         };
         if field.read_only {
@@ -102,7 +108,8 @@ fn request(record_type: &str, needed: &[&str], depth: Depth) -> Value {
             (FieldKind::Record(target), _) => reference(target),
             (FieldKind::Records(target), Depth::Record) => {
                 let mut line = request(target, &[], Depth::Inner);
-                if let Some(properties) = line.get_mut("properties").and_then(Value::as_object_mut) {
+                if let Some(properties) = line.get_mut("properties").and_then(Value::as_object_mut)
+                {
                     properties.insert(
                         "_delete".to_owned(),
                         json!({ "type": "boolean", "description": "true takes the element with this id out" }),
@@ -110,7 +117,9 @@ fn request(record_type: &str, needed: &[&str], depth: Depth) -> Value {
                 }
                 json!({ "type": "array", "items": line })
             }
-            (FieldKind::Records(target), Depth::Inner) => json!({ "type": "array", "items": reference(target) }),
+            (FieldKind::Records(target), Depth::Inner) => {
+                json!({ "type": "array", "items": reference(target) })
+            }
             _ => scalar(&field),
         };
         properties.insert(field.name.to_owned(), schema);
@@ -155,7 +164,8 @@ fn scalar(field: &Field) -> Value {
     };
     // The release lists names even where it calls the field a number, so that
     // the values as they are shown decide.
-    if !field.choices.is_empty() && matches!(field.kind, FieldKind::Text(_))
+    if !field.choices.is_empty()
+        && matches!(field.kind, FieldKind::Text(_))
         && let Some(schema) = schema.as_object_mut()
     {
         schema.insert("enum".to_owned(), json!(field.choices));
@@ -171,7 +181,9 @@ fn decimal(size: Option<(u8, u8)>) -> Value {
             "pattern": "^-?[0-9]+(\\.[0-9]+)?$",
             "description": format!("decimal, {precision} digits, {scale} of them after the point"),
         }),
-        None => json!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$", "description": "decimal" }),
+        None => {
+            json!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$", "description": "decimal" })
+        }
     }
 }
 
@@ -182,7 +194,9 @@ fn mark_read_only(schema: &mut Value) {
 }
 
 fn allow_null(schema: &mut Value) {
-    let Some(schema) = schema.as_object_mut() else { return };
+    let Some(schema) = schema.as_object_mut() else {
+        return;
+    };
     if let Some(Value::String(kind)) = schema.get("type")
         && kind != "array"
     {
@@ -207,12 +221,21 @@ mod tests {
         let shape = shape("create", "suppliers").unwrap();
         let (request, response) = (parse(shape.request), parse(shape.response));
         assert_eq!(request["required"], json!(["name"]));
-        assert_eq!(request["properties"]["name"], json!({ "type": "string", "maxLength": 100 }));
+        assert_eq!(
+            request["properties"]["name"],
+            json!({ "type": "string", "maxLength": 100 })
+        );
         assert!(request["properties"]["payment-term"]["properties"]["code"].is_object());
         assert!(request["properties"].get("created-at").is_none());
-        assert_eq!(response["properties"]["created-at"]["readOnly"], json!(true));
+        assert_eq!(
+            response["properties"]["created-at"]["readOnly"],
+            json!(true)
+        );
         assert_eq!(response["properties"]["id"]["type"], json!("integer"));
-        assert_eq!(response["properties"]["savings-pct"]["type"], json!(["string", "null"]));
+        assert_eq!(
+            response["properties"]["savings-pct"]["type"],
+            json!(["string", "null"])
+        );
     }
 
     #[test]
@@ -220,7 +243,12 @@ mod tests {
         for object in crate::design::objects(None) {
             for activity in object.activities {
                 let shape = shape(activity, object.name).unwrap();
-                assert_eq!(shape.request.is_some(), activity != "query", "{} {activity}", object.name);
+                assert_eq!(
+                    shape.request.is_some(),
+                    activity != "query",
+                    "{} {activity}",
+                    object.name
+                );
                 parse(shape.response);
             }
         }
@@ -228,8 +256,14 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_refused() {
-        assert_eq!(shape("create", "currencies").unwrap_err().code, "call.not-allowed");
-        assert_eq!(shape("query", "supliers").unwrap_err().code, "call.unknown-object");
+        assert_eq!(
+            shape("create", "currencies").unwrap_err().code,
+            "call.not-allowed"
+        );
+        assert_eq!(
+            shape("query", "supliers").unwrap_err().code,
+            "call.unknown-object"
+        );
         assert!(shape("query", "suppliers/{supplier_id}/addresses").is_ok());
     }
 }

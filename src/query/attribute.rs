@@ -28,11 +28,18 @@ impl Attribute {
     ///
     /// # Errors
     /// Names the closest field there is.
-    pub fn find(record_type: &str, name: &str, custom: &[String], code: &'static str) -> Result<Self, Error> {
+    pub fn find(
+        record_type: &str,
+        name: &str,
+        custom: &[String],
+        code: &'static str,
+    ) -> Result<Self, Error> {
         if let Some(field) = coupa_catalog::field(record_type, name) {
             return Ok(Self::Known(field));
         }
-        let reference = name.strip_suffix("_id").or_else(|| name.strip_suffix("-id"));
+        let reference = name
+            .strip_suffix("_id")
+            .or_else(|| name.strip_suffix("-id"));
         if let Some(reference) = reference
             && let Some(field) = coupa_catalog::field(record_type, reference)
             && matches!(field.kind, FieldKind::Record(_) | FieldKind::Unknown)
@@ -42,7 +49,10 @@ impl Attribute {
         if custom.iter().any(|custom| same_name(custom, name)) {
             return Ok(Self::Custom);
         }
-        let hint = match closest(name, coupa_catalog::fields(record_type).map(|field| field.name)) {
+        let hint = match closest(
+            name,
+            coupa_catalog::fields(record_type).map(|field| field.name),
+        ) {
             Some(name) => format!("Did you mean “{name}”? "),
             None => String::new(),
         };
@@ -81,7 +91,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut row = Vec::with_capacity(b.len() + 1);
         row.push(i + 1);
         for (j, cb) in b.iter().enumerate() {
-            let mut best = (last[j] + usize::from(ca != cb)).min(last[j + 1] + 1).min(row[j] + 1);
+            let mut best = (last[j] + usize::from(ca != cb))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && *ca == b[j - 1] && a[i - 1] == *cb {
                 best = best.min(before_last[j - 1] + 1);
             }

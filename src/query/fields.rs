@@ -33,7 +33,13 @@ impl Fields {
         }
         check(&nodes, record_type, custom)?;
         if !nodes.iter().any(|node| node.name == "id") {
-            nodes.insert(0, Node { name: "id".to_owned(), inner: None });
+            nodes.insert(
+                0,
+                Node {
+                    name: "id".to_owned(),
+                    inner: None,
+                },
+            );
         }
         Ok(Self(nodes))
     }
@@ -56,10 +62,17 @@ fn list(rest: &mut &str, text: &str) -> Result<Vec<Node>, Error> {
         let end = rest.find([',', '[', ']']).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
         let name = name.trim();
-        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '?')) {
+        if name.is_empty()
+            || !name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '?'))
+        {
             return Err(malformed(text, &format!("“{name}” is not a field's name")));
         }
-        let mut node = Node { name: name.replace('-', "_"), inner: None };
+        let mut node = Node {
+            name: name.replace('-', "_"),
+            inner: None,
+        };
         *rest = after;
         if let Some(inside) = rest.strip_prefix('[') {
             *rest = inside;
@@ -86,12 +99,17 @@ fn check(nodes: &[Node], record_type: &str, custom: &[String]) -> Result<(), Err
         let Some(inner) = &node.inner else { continue };
         match attribute {
             Attribute::Known(field) => match field.kind {
-                FieldKind::Record(target) | FieldKind::Records(target) => check(inner, target, custom)?,
+                FieldKind::Record(target) | FieldKind::Records(target) => {
+                    check(inner, target, custom)?
+                }
                 FieldKind::Unknown | FieldKind::List => {}
                 _ => {
                     return Err(Error::setting(
                         "fields.not-an-association",
-                        format!("“{}” of {record_type} is a plain field and has none of its own", field.name),
+                        format!(
+                            "“{}” of {record_type} is a plain field and has none of its own",
+                            field.name
+                        ),
                     )
                     .remedy("Leave out the brackets behind it."));
                 }

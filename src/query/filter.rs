@@ -60,9 +60,10 @@ impl Operator {
     /// Documented: substring tests and `blank` are not for dates and times.
     const fn fits(self, kind: FieldKind) -> bool {
         match kind {
-            FieldKind::DateTime | FieldKind::Date => {
-                !matches!(self, Self::Contains | Self::StartsWith | Self::EndsWith | Self::Blank)
-            }
+            FieldKind::DateTime | FieldKind::Date => !matches!(
+                self,
+                Self::Contains | Self::StartsWith | Self::EndsWith | Self::Blank
+            ),
             FieldKind::Integer | FieldKind::Boolean | FieldKind::Decimal(_) | FieldKind::Float => {
                 !matches!(self, Self::Contains | Self::StartsWith | Self::EndsWith)
             }
@@ -86,7 +87,8 @@ impl Filter {
     /// # Errors
     /// Names the place and what would be right.
     pub fn parse(text: &str, collection: &Collection, custom: &[String]) -> Result<Self, Error> {
-        let (left, value) = split_value(text).ok_or_else(|| malformed(text, "it has no “=” and value"))?;
+        let (left, value) =
+            split_value(text).ok_or_else(|| malformed(text, "it has no “=” and value"))?;
         let mut path = segments(left).map_err(|why| malformed(text, &why))?;
         let mut operator = Operator::Equal;
         if path.len() > 1
@@ -96,10 +98,17 @@ impl Filter {
             operator = found;
             path.pop();
         }
-        let path: Vec<String> = path.iter().map(|segment| segment.replace('-', "_")).collect();
+        let path: Vec<String> = path
+            .iter()
+            .map(|segment| segment.replace('-', "_"))
+            .collect();
         let kind = check_path(&path, text, collection, custom)?;
         check_value(operator, kind, value, text)?;
-        Ok(Self { path, operator, value: value.to_owned() })
+        Ok(Self {
+            path,
+            operator,
+            value: value.to_owned(),
+        })
     }
 
     /// As a part of a URL's query.
@@ -125,7 +134,11 @@ impl Filter {
 }
 
 fn malformed(text: &str, why: &str) -> Error {
-    Error::setting("filter.malformed", format!("the filter “{text}” cannot be read: {why}")).remedy(
+    Error::setting(
+        "filter.malformed",
+        format!("the filter “{text}” cannot be read: {why}"),
+    )
+    .remedy(
         "Write field=value, field[operator]=value or association[field][operator]=value, \
          such as supplier[name][starts_with]=Acme.",
     )
@@ -154,14 +167,20 @@ fn segments(left: &str) -> Result<Vec<&str>, String> {
     };
     let mut path = vec![first];
     while !rest.is_empty() {
-        let inner = rest.strip_prefix('[').ok_or_else(|| format!("“{rest}” should start with ["))?;
-        let (segment, after) = inner.split_once(']').ok_or_else(|| format!("“{rest}” has no closing ]"))?;
+        let inner = rest
+            .strip_prefix('[')
+            .ok_or_else(|| format!("“{rest}” should start with ["))?;
+        let (segment, after) = inner
+            .split_once(']')
+            .ok_or_else(|| format!("“{rest}” has no closing ]"))?;
         path.push(segment);
         rest = after;
     }
     for segment in &path {
         let is_name = !segment.is_empty()
-            && segment.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '?'));
+            && segment
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '?'));
         if !is_name {
             return Err(format!("“{segment}” is not a field's name"));
         }
@@ -190,13 +209,15 @@ fn check_path(
             Ok(attribute) => attribute,
             // Behind an association, a slip in an operator looks like a field.
             Err(error) if last && n > 0 => {
-                return Err(match closest(name, Operator::WORDS.iter().map(|(_, word)| *word)) {
-                    Some(word) => unknown_operator(name, text, Some(word)),
-                    None if coupa_catalog::fields(record_type).next().is_none() => {
-                        unknown_operator(name, text, None)
-                    }
-                    None => error,
-                });
+                return Err(
+                    match closest(name, Operator::WORDS.iter().map(|(_, word)| *word)) {
+                        Some(word) => unknown_operator(name, text, Some(word)),
+                        None if coupa_catalog::fields(record_type).next().is_none() => {
+                            unknown_operator(name, text, None)
+                        }
+                        None => error,
+                    },
+                );
             }
             Err(error) => return Err(error),
         };
@@ -231,17 +252,27 @@ fn unknown_operator(name: &str, text: &str, close: Option<&str>) -> Error {
         "filter.unknown-operator",
         format!("“{name}” in the filter “{text}” is neither an operator nor a field there"),
     )
-    .remedy(format!("{hint}Operators: {}; none for equality.", words.join(", ")))
+    .remedy(format!(
+        "{hint}Operators: {}; none for equality.",
+        words.join(", ")
+    ))
 }
 
 fn check_value(operator: Operator, kind: FieldKind, value: &str, text: &str) -> Result<(), Error> {
     if matches!(kind, FieldKind::Record(_) | FieldKind::Records(_)) && operator != Operator::Blank {
-        return Err(malformed(text, "it compares a whole record; name one of its fields in brackets, such as [id]"));
+        return Err(malformed(
+            text,
+            "it compares a whole record; name one of its fields in brackets, such as [id]",
+        ));
     }
     if !operator.fits(kind) {
         return Err(Error::setting(
             "filter.operator-does-not-fit",
-            format!("the filter “{text}” uses “{}” on a {}", operator.word().unwrap_or("="), kind_name(kind)),
+            format!(
+                "the filter “{text}” uses “{}” on a {}",
+                operator.word().unwrap_or("="),
+                kind_name(kind)
+            ),
         )
         .remedy("Use equality, gt, gt_or_eq, lt, lt_or_eq, not_eq, in or not_in there."));
     }
@@ -268,7 +299,11 @@ fn check_value(operator: Operator, kind: FieldKind, value: &str, text: &str) -> 
         Operator::In | Operator::NotIn => value.split(',').all(|value| one(value.trim())),
         _ => one(value),
     };
-    if fits { Ok(()) } else { bad_value(kind_name(kind)) }
+    if fits {
+        Ok(())
+    } else {
+        bad_value(kind_name(kind))
+    }
 }
 
 /// `2026-01-31`, with anything ISO 8601 behind it. Coupa's own reading decides.
@@ -284,7 +319,9 @@ fn looks_like_a_date(value: &str) -> bool {
         && digits(8..10)
         && bytes.get(4) == Some(&b'-')
         && bytes.get(7) == Some(&b'-')
-        && bytes.get(10).is_none_or(|b| matches!(b, b'T' | b't' | b' '))
+        && bytes
+            .get(10)
+            .is_none_or(|b| matches!(b, b'T' | b't' | b' '))
 }
 
 const fn kind_name(kind: FieldKind) -> &'static str {
@@ -314,14 +351,34 @@ mod tests {
     fn filters_become_queries() {
         for (object, text, query) in [
             ("suppliers", "status=active", "status=active"),
-            ("suppliers", "created-at[gt]=2026-01-01T00:00:00+02:00", "created_at%5Bgt%5D=2026-01-01T00%3A00%3A00%2B02%3A00"),
-            ("purchase_orders", "supplier[name][starts_with]=A & B", "supplier%5Bname%5D%5Bstarts_with%5D=A%20%26%20B"),
-            ("purchase_orders", "order_lines[account][code]=a-c", "order_lines%5Baccount%5D%5Bcode%5D=a-c"),
+            (
+                "suppliers",
+                "created-at[gt]=2026-01-01T00:00:00+02:00",
+                "created_at%5Bgt%5D=2026-01-01T00%3A00%3A00%2B02%3A00",
+            ),
+            (
+                "purchase_orders",
+                "supplier[name][starts_with]=A & B",
+                "supplier%5Bname%5D%5Bstarts_with%5D=A%20%26%20B",
+            ),
+            (
+                "purchase_orders",
+                "order_lines[account][code]=a-c",
+                "order_lines%5Baccount%5D%5Bcode%5D=a-c",
+            ),
             ("purchase_orders", "supplier_id=4", "supplier_id=4"),
-            ("purchase_orders", "show_deleted_lines=true", "show_deleted_lines=true"),
+            (
+                "purchase_orders",
+                "show_deleted_lines=true",
+                "show_deleted_lines=true",
+            ),
             ("purchase_orders", "exported=false", "exported=false"),
             ("suppliers", "id[in]=1,2,3", "id%5Bin%5D=1%2C2%2C3"),
-            ("suppliers", "erp_vendor_id[starts_with]=9", "erp_vendor_id%5Bstarts_with%5D=9"),
+            (
+                "suppliers",
+                "erp_vendor_id[starts_with]=9",
+                "erp_vendor_id%5Bstarts_with%5D=9",
+            ),
             ("suppliers", "name=a=b[c]", "name=a%3Db%5Bc%5D"),
             ("suppliers", "name=", "name="),
         ] {
@@ -339,11 +396,27 @@ mod tests {
             ("id[gte]=1", "filter.unknown-operator", "gt"),
             ("payment-term[cod]=x", "filter.unknown-field", "“code”"),
             ("payment-term=x", "filter.malformed", "[id]"),
-            ("payment-term[code][start_with]=x", "filter.unknown-operator", "starts_with"),
-            ("created-at[contains]=2026", "filter.operator-does-not-fit", "gt"),
-            ("created-at[gt]=yesterday", "filter.value-malformed", "ISO 8601"),
+            (
+                "payment-term[code][start_with]=x",
+                "filter.unknown-operator",
+                "starts_with",
+            ),
+            (
+                "created-at[contains]=2026",
+                "filter.operator-does-not-fit",
+                "gt",
+            ),
+            (
+                "created-at[gt]=yesterday",
+                "filter.value-malformed",
+                "ISO 8601",
+            ),
             ("id[in]=1,x", "filter.value-malformed", "whole number"),
-            ("name[blank]=perhaps", "filter.value-malformed", "true or false"),
+            (
+                "name[blank]=perhaps",
+                "filter.value-malformed",
+                "true or false",
+            ),
         ] {
             let error = parse("suppliers", text).unwrap_err();
             assert_eq!(error.code, code, "{text}: {error}");

@@ -11,9 +11,9 @@ use super::{Fields, Filter, Operator, encode};
 use crate::client::{Client, not_json};
 use crate::contract::{Error, ErrorKind, Item};
 use crate::host::{Host, Response};
+use futures::SinkExt;
 use futures::channel::mpsc::Sender;
 use futures::stream::{FuturesOrdered, StreamExt};
-use futures::SinkExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -60,15 +60,20 @@ impl Cursor {
     /// If it is not one, or is of another object or other options.
     pub fn parse(text: &str, plan: &Plan) -> Result<Self, Error> {
         let cursor: Self = serde_json::from_str(text).map_err(|_| {
-            Error::setting("resume.malformed", "the checkpoint to resume from cannot be read")
-                .remedy("Give it exactly as it was printed, or start anew without it.")
+            Error::setting(
+                "resume.malformed",
+                "the checkpoint to resume from cannot be read",
+            )
+            .remedy("Give it exactly as it was printed, or start anew without it.")
         })?;
         if cursor.of != plan.fingerprint() {
             return Err(Error::setting(
                 "resume.of-another-call",
                 "the checkpoint is of another object, or of other options",
             )
-            .remedy("Repeat the call with the options it had, or start anew without the checkpoint."));
+            .remedy(
+                "Repeat the call with the options it had, or start anew without the checkpoint.",
+            ));
         }
         Ok(cursor)
     }
@@ -100,7 +105,11 @@ impl Plan {
         let bounds = self.filters.iter().filter(|filter| self.is_start(filter));
         let ids = bounds.filter_map(|filter| filter.value.parse::<i64>().ok());
         Cursor {
-            after: if self.descending { ids.min() } else { ids.max() },
+            after: if self.descending {
+                ids.min()
+            } else {
+                ids.max()
+            },
             taken: 0,
             of: self.fingerprint(),
         }
@@ -108,7 +117,11 @@ impl Plan {
 
     /// Whether a filter only says where a keyset starts.
     fn is_start(&self, filter: &Filter) -> bool {
-        let operator = if self.descending { Operator::Less } else { Operator::Greater };
+        let operator = if self.descending {
+            Operator::Less
+        } else {
+            Operator::Greater
+        };
         self.is_keyset() && filter.is_on_id() && filter.operator == operator
     }
 
@@ -135,7 +148,11 @@ impl Plan {
         }
         parts.push(format!("limit={size}"));
         parts.extend(self.fields.as_ref().map(Fields::to_query));
-        parts.extend(self.return_object.as_ref().map(|value| format!("return_object={value}")));
+        parts.extend(
+            self.return_object
+                .as_ref()
+                .map(|value| format!("return_object={value}")),
+        );
         format!("{}?{}", self.path, parts.join("&"))
     }
 
@@ -150,14 +167,17 @@ impl Plan {
             self.order_by,
             self.descending
         );
-        let hash = question.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = question
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         format!("{hash:016x}")
     }
 
     fn left(&self, cursor: &Cursor) -> u64 {
-        self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(cursor.taken))
+        self.limit
+            .map_or(u64::MAX, |limit| limit.saturating_sub(cursor.taken))
     }
 }
 
@@ -182,13 +202,19 @@ impl<H: Host> Pages<'_, H> {
         }
     }
 
-    async fn by_keyset(&self, mut cursor: Cursor, out: &mut Sender<Result<Page, Error>>) -> Result<(), Error> {
+    async fn by_keyset(
+        &self,
+        mut cursor: Cursor,
+        out: &mut Sender<Result<Page, Error>>,
+    ) -> Result<(), Error> {
         loop {
             let size = PAGE.min(self.plan.left(&cursor));
             if size == 0 {
                 return Ok(());
             }
-            let fetched = self.fetch(self.plan.url(&cursor, 0, size), cursor.taken == 0).await?;
+            let fetched = self
+                .fetch(self.plan.url(&cursor, 0, size), cursor.taken == 0)
+                .await?;
             let Some(last) = fetched.last_id(self.plan.descending, cursor.after)? else {
                 return send_warning(fetched, cursor, out).await;
             };
@@ -199,13 +225,20 @@ impl<H: Host> Pages<'_, H> {
         }
     }
 
-    async fn by_offset(&self, mut cursor: Cursor, out: &mut Sender<Result<Page, Error>>) -> Result<(), Error> {
+    async fn by_offset(
+        &self,
+        mut cursor: Cursor,
+        out: &mut Sender<Result<Page, Error>>,
+    ) -> Result<(), Error> {
         let mut size = PAGE;
         'anew: loop {
             let mut ahead = FuturesOrdered::new();
             let mut next_offset = cursor.taken;
             loop {
-                let left = self.plan.limit.map_or(u64::MAX, |limit| limit.saturating_sub(next_offset));
+                let left = self
+                    .plan
+                    .limit
+                    .map_or(u64::MAX, |limit| limit.saturating_sub(next_offset));
                 if (ahead.len() as u64) < AT_ONCE && left > 0 {
                     let asked = size.min(left);
                     let url = self.plan.url(&cursor, next_offset, asked);
@@ -214,7 +247,9 @@ impl<H: Host> Pages<'_, H> {
                     next_offset += asked;
                     continue;
                 }
-                let Some((asked, fetched)) = ahead.next().await else { return Ok(()) };
+                let Some((asked, fetched)) = ahead.next().await else {
+                    return Ok(());
+                };
                 let fetched = fetched?;
                 let found = fetched.items.len() as u64;
                 if found == 0 {
@@ -235,7 +270,11 @@ impl<H: Host> Pages<'_, H> {
 
     async fn fetch(&self, url: String, first: bool) -> Result<Fetched, Error> {
         let plan = self.plan;
-        match self.client.get(url, |response| Fetched::parse(&response)).await {
+        match self
+            .client
+            .get(url, |response| Fetched::parse(&response))
+            .await
+        {
             // In XML an empty list is a 404, and some paths answer so in JSON.
             Err(error) if error.kind == ErrorKind::NotFound && !plan.is_nested => {
                 let said_so = error.message.to_ascii_lowercase().contains("no results");
@@ -243,7 +282,10 @@ impl<H: Host> Pages<'_, H> {
                     items: Vec::new(),
                     ids: Vec::new(),
                     warning: (first && !said_so).then(|| {
-                        format!("{} answered 404, which was read as: there are no records", plan.path)
+                        format!(
+                            "{} answered 404, which was read as: there are no records",
+                            plan.path
+                        )
                     }),
                 })
             }
@@ -262,8 +304,8 @@ struct Fetched {
 
 impl Fetched {
     fn parse(response: &Response) -> Result<Self, Error> {
-        let records: Vec<&RawValue> =
-            serde_json::from_slice(&response.body).map_err(|_| not_json(response, "a list of records"))?;
+        let records: Vec<&RawValue> = serde_json::from_slice(&response.body)
+            .map_err(|_| not_json(response, "a list of records"))?;
         let mut items = Vec::with_capacity(records.len());
         let mut ids = Vec::with_capacity(records.len());
         for record in records {
@@ -278,7 +320,11 @@ impl Fetched {
             });
             ids.push(id);
         }
-        Ok(Self { items, ids, warning: None })
+        Ok(Self {
+            items,
+            ids,
+            warning: None,
+        })
     }
 
     /// The id to go on after; none where the page is empty. Every id has to lie
@@ -294,7 +340,13 @@ impl Fetched {
                 )
                 .remedy("An API response filter may be taking the id away: choose fields, or change the filter in Coupa."));
             };
-            let beyond = before.is_none_or(|before| if descending { *id < before } else { *id > before });
+            let beyond = before.is_none_or(|before| {
+                if descending {
+                    *id < before
+                } else {
+                    *id > before
+                }
+            });
             if !beyond {
                 return Err(Error::new(
                     ErrorKind::UnexpectedAnswer,
@@ -315,9 +367,17 @@ impl Fetched {
 }
 
 /// Sends a page's records. False where nobody takes them any more.
-async fn deliver(fetched: Fetched, cursor: &mut Cursor, out: &mut Sender<Result<Page, Error>>) -> bool {
+async fn deliver(
+    fetched: Fetched,
+    cursor: &mut Cursor,
+    out: &mut Sender<Result<Page, Error>>,
+) -> bool {
     cursor.taken += fetched.items.len() as u64;
-    let page = Page { items: fetched.items, next: cursor.clone(), warning: fetched.warning };
+    let page = Page {
+        items: fetched.items,
+        next: cursor.clone(),
+        warning: fetched.warning,
+    };
     out.send(Ok(page)).await.is_ok()
 }
 
@@ -327,7 +387,11 @@ async fn send_warning(
     out: &mut Sender<Result<Page, Error>>,
 ) -> Result<(), Error> {
     if fetched.warning.is_some() {
-        let page = Page { items: Vec::new(), next: cursor, warning: fetched.warning };
+        let page = Page {
+            items: Vec::new(),
+            next: cursor,
+            warning: fetched.warning,
+        };
         let _ = out.send(Ok(page)).await;
     }
     Ok(())
@@ -359,7 +423,10 @@ mod tests {
         let suppliers = coupa_catalog::find_collection("suppliers").unwrap();
         Plan {
             path: "/api/suppliers".to_owned(),
-            filters: filters.iter().map(|f| Filter::parse(f, &suppliers, &[]).unwrap()).collect(),
+            filters: filters
+                .iter()
+                .map(|f| Filter::parse(f, &suppliers, &[]).unwrap())
+                .collect(),
             order_by: order_by.map(str::to_owned),
             descending,
             fields: None,
@@ -372,7 +439,11 @@ mod tests {
 
     #[test]
     fn a_bound_on_the_id_becomes_the_start() {
-        let up = plan(&["id[gt]=5", "id[gt]=9", "id[lt]=100", "status=active"], None, false);
+        let up = plan(
+            &["id[gt]=5", "id[gt]=9", "id[lt]=100", "status=active"],
+            None,
+            false,
+        );
         assert_eq!(up.start().after, Some(9));
         assert_eq!(
             up.url(&up.start(), 0, 50),
@@ -403,7 +474,13 @@ mod tests {
         let text = plan_a.start().to_text();
         assert!(Cursor::parse(&text, &plan_a).is_ok());
         let other = plan(&["status=inactive"], None, false);
-        assert_eq!(Cursor::parse(&text, &other).unwrap_err().code, "resume.of-another-call");
-        assert_eq!(Cursor::parse("{", &plan_a).unwrap_err().code, "resume.malformed");
+        assert_eq!(
+            Cursor::parse(&text, &other).unwrap_err().code,
+            "resume.of-another-call"
+        );
+        assert_eq!(
+            Cursor::parse("{", &plan_a).unwrap_err().code,
+            "resume.malformed"
+        );
     }
 }

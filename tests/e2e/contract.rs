@@ -7,7 +7,11 @@ use host_harness::runtime::{RuntimeError, interfaces};
 #[test]
 fn the_component_imports_exactly_what_the_contract_allows() {
     let found = interfaces(&std::fs::read(component()).unwrap()).unwrap();
-    let mut imports: Vec<&str> = found.imports.iter().map(|name| name.split('@').next().unwrap()).collect();
+    let mut imports: Vec<&str> = found
+        .imports
+        .iter()
+        .map(|name| name.split('@').next().unwrap())
+        .collect();
     imports.sort_unstable();
     assert_eq!(
         imports,
@@ -24,7 +28,13 @@ fn the_component_imports_exactly_what_the_contract_allows() {
     );
     let mut exports = found.exports.clone();
     exports.sort_unstable();
-    assert_eq!(exports, ["integration:connector/connector@0.1.0", "integration:connector/design@0.1.0"]);
+    assert_eq!(
+        exports,
+        [
+            "integration:connector/connector@0.1.0",
+            "integration:connector/design@0.1.0"
+        ]
+    );
 }
 
 #[test]
@@ -38,13 +48,20 @@ async fn the_descriptor_is_sane() {
     let connector = connector();
     let descriptor = connector.descriptor();
     assert_eq!(descriptor.id, "coupa");
-    let names: Vec<&str> = descriptor.properties.iter().map(|property| property.name.as_str()).collect();
+    let names: Vec<&str> = descriptor
+        .properties
+        .iter()
+        .map(|property| property.name.as_str())
+        .collect();
     for rule in &descriptor.reauthentication {
         for name in rule.changed.iter().chain(&rule.clear) {
             assert!(names.contains(&name.as_str()), "{name}");
         }
         for secret in &rule.clear {
-            let property = descriptor.properties.iter().find(|property| property.name == *secret);
+            let property = descriptor
+                .properties
+                .iter()
+                .find(|property| property.name == *secret);
             assert!(matches!(property.unwrap().kind, PropertyKind::Secret));
         }
     }
@@ -63,28 +80,65 @@ async fn activities_objects_and_shapes_are_discovered() {
     let sandbox = sandbox(&[]);
     let mut session = connector().session(oauth(&sandbox)).await.unwrap();
     let activities = session.activities().await.unwrap();
-    let listed: Vec<_> = activities.iter().map(|activity| (activity.name.as_str(), activity.role)).collect();
-    assert_eq!(listed, [("query", Role::Source), ("create", Role::Target), ("update", Role::Target)]);
+    let listed: Vec<_> = activities
+        .iter()
+        .map(|activity| (activity.name.as_str(), activity.role))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            ("query", Role::Source),
+            ("create", Role::Target),
+            ("update", Role::Target)
+        ]
+    );
 
     let objects = session.objects(None).await.unwrap();
     assert_eq!(objects.len(), 144);
     for wanted in [
-        "suppliers", "purchase_orders", "requisitions", "invoices", "users", "accounts", "departments",
-        "addresses", "contracts", "items", "lookups", "lookup_values", "payment_terms", "currencies",
-        "exchange_rates", "receiving_transactions", "approvals", "integrations", "integration_runs",
+        "suppliers",
+        "purchase_orders",
+        "requisitions",
+        "invoices",
+        "users",
+        "accounts",
+        "departments",
+        "addresses",
+        "contracts",
+        "items",
+        "lookups",
+        "lookup_values",
+        "payment_terms",
+        "currencies",
+        "exchange_rates",
+        "receiving_transactions",
+        "approvals",
+        "integrations",
+        "integration_runs",
         "expense_reports",
     ] {
         let object = objects.iter().find(|object| object.name == wanted).unwrap();
         for activity in &object.activities {
             let shape = session.describe_object(activity, wanted).await.unwrap();
-            let response: serde_json::Value = serde_json::from_str(&shape.response.unwrap()).unwrap();
-            assert!(response["properties"]["id"].is_object(), "{wanted} {activity}");
+            let response: serde_json::Value =
+                serde_json::from_str(&shape.response.unwrap()).unwrap();
+            assert!(
+                response["properties"]["id"].is_object(),
+                "{wanted} {activity}"
+            );
             assert_eq!(shape.request.is_some(), activity != "query");
         }
     }
-    let found = session.objects(Some("PAYMENT term".to_owned())).await.unwrap();
+    let found = session
+        .objects(Some("PAYMENT term".to_owned()))
+        .await
+        .unwrap();
     assert_eq!(found.len(), 1);
-    match session.describe_object("create", "currencies").await.unwrap_err() {
+    match session
+        .describe_object("create", "currencies")
+        .await
+        .unwrap_err()
+    {
         RuntimeError::Connector(error) => assert_eq!(error.0.code, "call.not-allowed"),
         other => panic!("{other}"),
     }

@@ -8,7 +8,11 @@ use host_harness::runtime::types::{ErrorKind, NoticeKind};
 use std::time::Instant;
 
 const fn status(status: u16, retry_after: Option<u64>) -> Fault {
-    Fault::Status { status, retry_after, processed: false }
+    Fault::Status {
+        status,
+        retry_after,
+        processed: false,
+    }
 }
 
 /// Faults that a read gets over by trying again.
@@ -29,7 +33,13 @@ fn passing() -> Vec<(&'static str, Fault)> {
         ("no body", Fault::EmptyBody),
         ("expired token", Fault::ExpireTokens),
         ("slow", Fault::Slow { milliseconds: 1500 }),
-        ("slow body", Fault::SlowBody { bytes: 10, milliseconds: 1500 }),
+        (
+            "slow body",
+            Fault::SlowBody {
+                bytes: 10,
+                milliseconds: 1500,
+            },
+        ),
     ]
 }
 
@@ -51,8 +61,16 @@ async fn a_read_gets_over_every_passing_fault() {
 #[tokio::test]
 async fn an_answer_with_another_content_type_is_still_json() {
     let sandbox = sandbox(&[("suppliers", 60)]);
-    sandbox.fail_next(Fault::WrongContentType { content_type: "text/plain".to_owned() });
-    assert_eq!(query(oauth(&sandbox), "suppliers", &[]).await.summary().succeeded, 60);
+    sandbox.fail_next(Fault::WrongContentType {
+        content_type: "text/plain".to_owned(),
+    });
+    assert_eq!(
+        query(oauth(&sandbox), "suppliers", &[])
+            .await
+            .summary()
+            .succeeded,
+        60
+    );
 }
 
 #[tokio::test]
@@ -61,10 +79,18 @@ async fn a_fault_that_stays_ends_the_read_and_keeps_what_came() {
     for (fault, code) in [
         (status(429, Some(3600)), "coupa.rate-limited"),
         (status(403, None), "coupa.forbidden"),
-        (Fault::Redirect { location: "https://evil.example/api".to_owned() }, "coupa.redirect"),
+        (
+            Fault::Redirect {
+                location: "https://evil.example/api".to_owned(),
+            },
+            "coupa.redirect",
+        ),
         (status(418, None), "coupa.unexpected-status"),
     ] {
-        sandbox.add_fault(FaultRule { times: None, ..FaultRule::next(1, fault).after(2) });
+        sandbox.add_fault(FaultRule {
+            times: None,
+            ..FaultRule::next(1, fault).after(2)
+        });
         let outcome = query(oauth(&sandbox), "suppliers", &[]).await;
         assert_eq!(outcome.code(), code);
         assert_eq!(outcome.items.len(), 100, "{code}");
@@ -76,7 +102,10 @@ async fn a_fault_that_stays_ends_the_read_and_keeps_what_came() {
 #[tokio::test]
 async fn a_read_that_keeps_failing_gives_up_in_bounded_time() {
     let sandbox = sandbox(&[("suppliers", 10)]);
-    sandbox.add_fault(FaultRule { times: None, ..FaultRule::next(1, status(503, None)) });
+    sandbox.add_fault(FaultRule {
+        times: None,
+        ..FaultRule::next(1, status(503, None))
+    });
     let started = Instant::now();
     let outcome = query(oauth(&sandbox), "suppliers", &[]).await;
     assert_eq!(outcome.code(), "coupa.server-error");
@@ -119,11 +148,20 @@ async fn an_expired_token_is_renewed_once() {
     let connection = oauth(&sandbox);
     query(connection.clone(), "suppliers", &[]).await;
     sandbox.fail_next(Fault::ExpireTokens);
-    assert_eq!(query(connection.clone(), "suppliers", &[]).await.summary().succeeded, 10);
+    assert_eq!(
+        query(connection.clone(), "suppliers", &[])
+            .await
+            .summary()
+            .succeeded,
+        10
+    );
     assert_eq!(sandbox.counters().token_requests, 2);
 
     // One that is refused however new it is ends the call.
-    sandbox.add_fault(FaultRule { times: None, ..FaultRule::next(1, status(401, None)) });
+    sandbox.add_fault(FaultRule {
+        times: None,
+        ..FaultRule::next(1, status(401, None))
+    });
     for body in [RefusalBody::Envelope, RefusalBody::Empty, RefusalBody::Html] {
         sandbox.switches_mut().unauthorized_body = body;
         let outcome = query(connection.clone(), "suppliers", &[]).await;
@@ -143,11 +181,25 @@ async fn bodies_of_refusals_make_no_difference() {
             switches.not_found_body = body;
         }
         let reader = oauth(&sandbox).setting("scope", "core.invoice.read");
-        assert_eq!(query(reader, "suppliers", &[]).await.code(), "coupa.forbidden");
-        let missing = write(oauth(&sandbox), "update", "suppliers", &[], &[r#"{"id":987654321}"#]).await;
+        assert_eq!(
+            query(reader, "suppliers", &[]).await.code(),
+            "coupa.forbidden"
+        );
+        let missing = write(
+            oauth(&sandbox),
+            "update",
+            "suppliers",
+            &[],
+            &[r#"{"id":987654321}"#],
+        )
+        .await;
         assert_eq!(missing.rejected[0].error.code, "record.not-found");
-        let nobody = crate::support::with_secret(crate::support::api_key(&sandbox), "api-key", "nobody");
-        assert_eq!(query(nobody, "suppliers", &[]).await.code(), "coupa.api-key-refused");
+        let nobody =
+            crate::support::with_secret(crate::support::api_key(&sandbox), "api-key", "nobody");
+        assert_eq!(
+            query(nobody, "suppliers", &[]).await.code(),
+            "coupa.api-key-refused"
+        );
     }
 }
 
@@ -157,13 +209,23 @@ async fn create_under(sandbox: &Sandbox, fault: Fault) -> (Option<ErrorKind>, us
     let before = sandbox.count("departments");
     sandbox.reset_log();
     sandbox.add_fault(FaultRule::next(1, fault).on_method("POST"));
-    let name = format!(r#"{{"name":"Department {before} {}"}}"#, sandbox.counters().connections);
+    let name = format!(
+        r#"{{"name":"Department {before} {}"}}"#,
+        sandbox.counters().connections
+    );
     let connection = oauth(sandbox).setting("timeout", "1");
     let outcome: Outcome = write(connection, "create", "departments", &[], &[&name]).await;
     sandbox.clear_faults();
     assert_eq!(outcome.items.len() + outcome.rejected.len(), 1);
-    let posts = sandbox.log().iter().filter(|request| request.method == "POST" && request.path.starts_with("/api")).count();
-    let kind = outcome.rejected.first().map(|rejection| rejection.error.kind);
+    let posts = sandbox
+        .log()
+        .iter()
+        .filter(|request| request.method == "POST" && request.path.starts_with("/api"))
+        .count();
+    let kind = outcome
+        .rejected
+        .first()
+        .map(|rejection| rejection.error.kind);
     (kind, posts, sandbox.count("departments") - before)
 }
 
@@ -179,7 +241,15 @@ async fn a_create_is_never_sent_twice_when_it_may_have_arrived() {
         ("html 200", Fault::Html { status: 200 }, 0),
         ("html 502", Fault::Html { status: 502 }, 0),
         ("500", status(500, None), 0),
-        ("504, processed", Fault::Status { status: 504, retry_after: None, processed: true }, 1),
+        (
+            "504, processed",
+            Fault::Status {
+                status: 504,
+                retry_after: None,
+                processed: true,
+            },
+            1,
+        ),
         ("slow", Fault::Slow { milliseconds: 1500 }, 1),
     ] {
         let (kind, posts, count) = create_under(&sandbox, fault).await;
@@ -208,7 +278,13 @@ async fn a_create_is_sent_again_when_it_was_certainly_not_processed() {
 async fn an_update_is_repeated_only_where_that_changes_nothing() {
     let sandbox = sandbox(&[("suppliers", 3), ("purchase_orders", 3)]);
     let supplier = query(oauth(&sandbox), "suppliers", &[]).await.keys()[0];
-    let puts = |sandbox: &Sandbox| sandbox.log().iter().filter(|request| request.method == "PUT").count();
+    let puts = |sandbox: &Sandbox| {
+        sandbox
+            .log()
+            .iter()
+            .filter(|request| request.method == "PUT")
+            .count()
+    };
 
     sandbox.add_fault(FaultRule::next(1, Fault::ResetAfter).on_method("PUT"));
     let plain = format!(r#"{{"id":{supplier},"website":"https://again.example"}}"#);
@@ -219,7 +295,9 @@ async fn an_update_is_repeated_only_where_that_changes_nothing() {
     let order = query(oauth(&sandbox), "purchase_orders", &[]).await.keys()[0];
     sandbox.reset_log();
     sandbox.add_fault(FaultRule::next(1, Fault::ResetAfter).on_method("PUT"));
-    let adds = format!(r#"{{"id":{order},"order-lines":[{{"description":"One more","price":"1.00","quantity":"1"}}]}}"#);
+    let adds = format!(
+        r#"{{"id":{order},"order-lines":[{{"description":"One more","price":"1.00","quantity":"1"}}]}}"#
+    );
     let outcome = write(oauth(&sandbox), "update", "purchase_orders", &[], &[&adds]).await;
     assert_eq!(outcome.rejected[0].error.kind, ErrorKind::Uncertain);
     assert!(puts(&sandbox) <= 1);
@@ -228,10 +306,23 @@ async fn an_update_is_repeated_only_where_that_changes_nothing() {
 #[tokio::test]
 async fn other_records_go_on_when_one_is_uncertain() {
     let sandbox = sandbox(&[]);
-    sandbox.add_fault(FaultRule::next(1, Fault::ResetAfter).on_method("POST").after(2));
-    let records: Vec<String> = (0..10).map(|n| format!(r#"{{"name":"Steady {n}"}}"#)).collect();
+    sandbox.add_fault(
+        FaultRule::next(1, Fault::ResetAfter)
+            .on_method("POST")
+            .after(2),
+    );
+    let records: Vec<String> = (0..10)
+        .map(|n| format!(r#"{{"name":"Steady {n}"}}"#))
+        .collect();
     let records: Vec<&str> = records.iter().map(String::as_str).collect();
-    let outcome = write(oauth(&sandbox), "create", "suppliers", &[("concurrency", "1")], &records).await;
+    let outcome = write(
+        oauth(&sandbox),
+        "create",
+        "suppliers",
+        &[("concurrency", "1")],
+        &records,
+    )
+    .await;
     assert_eq!((outcome.items.len(), outcome.rejected.len()), (9, 1));
     assert_eq!(outcome.rejected[0].key, "3");
 }
@@ -239,7 +330,10 @@ async fn other_records_go_on_when_one_is_uncertain() {
 #[tokio::test]
 async fn a_sandbox_that_goes_away_midway_is_told() {
     let sandbox = sandbox(&[("suppliers", 3000)]);
-    let session = crate::support::connector().session(oauth(&sandbox)).await.unwrap();
+    let session = crate::support::connector()
+        .session(oauth(&sandbox))
+        .await
+        .unwrap();
     let call = crate::support::call("query", "suppliers", &[]);
     let mut execution = session.execute(call, Box::pin(futures::stream::empty()));
     assert!(execution.next().await.is_some());
@@ -250,7 +344,13 @@ async fn a_sandbox_that_goes_away_midway_is_told() {
     }
     match execution.finish().await.unwrap_err() {
         RuntimeError::Connector(error) => {
-            assert!(matches!(error.0.kind, ErrorKind::Unreachable | ErrorKind::RemoteFailure), "{error}");
+            assert!(
+                matches!(
+                    error.0.kind,
+                    ErrorKind::Unreachable | ErrorKind::RemoteFailure
+                ),
+                "{error}"
+            );
         }
         other => panic!("{other}"),
     }
@@ -258,5 +358,9 @@ async fn a_sandbox_that_goes_away_midway_is_told() {
 }
 
 fn gets(sandbox: &Sandbox) -> usize {
-    sandbox.log().iter().filter(|request| request.method == "GET").count()
+    sandbox
+        .log()
+        .iter()
+        .filter(|request| request.method == "GET")
+        .count()
 }

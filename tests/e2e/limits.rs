@@ -18,14 +18,29 @@ fn limit(outcome: &crate::support::Outcome) -> LimitReached {
 async fn memory_is_limited() {
     let sandbox = sandbox(&[("suppliers", 200)]);
     let mut connection = oauth(&sandbox);
-    let needs = query(connection.clone(), "suppliers", &[]).await.usage.peak_memory();
+    let needs = query(connection.clone(), "suppliers", &[])
+        .await
+        .usage
+        .peak_memory();
     connection.limits.memory = needs - 64 * 1024;
-    match query(connection.clone(), "suppliers", &[]).await.ended.unwrap() {
-        Err(RuntimeError::Limit(LimitReached::Memory(bytes))) => assert_eq!(bytes, connection.limits.memory),
+    match query(connection.clone(), "suppliers", &[])
+        .await
+        .ended
+        .unwrap()
+    {
+        Err(RuntimeError::Limit(LimitReached::Memory(bytes))) => {
+            assert_eq!(bytes, connection.limits.memory)
+        }
         other => panic!("{other:?}"),
     }
     // The host is none the worse for it.
-    assert_eq!(query(oauth(&sandbox), "suppliers", &[]).await.summary().succeeded, 200);
+    assert_eq!(
+        query(oauth(&sandbox), "suppliers", &[])
+            .await
+            .summary()
+            .succeeded,
+        200
+    );
 }
 
 #[tokio::test]
@@ -41,21 +56,38 @@ async fn processor_time_is_limited() {
 #[tokio::test]
 async fn wall_time_is_limited() {
     let sandbox = sandbox(&[("suppliers", 10)]);
-    sandbox.add_fault(FaultRule::next(1, Fault::Slow { milliseconds: 20_000 }));
+    sandbox.add_fault(FaultRule::next(
+        1,
+        Fault::Slow {
+            milliseconds: 20_000,
+        },
+    ));
     let mut connection = oauth(&sandbox);
     connection.limits.wall = Duration::from_millis(400);
     let started = Instant::now();
     let outcome = query(connection, "suppliers", &[]).await;
-    assert_eq!(limit(&outcome), LimitReached::Wall(Duration::from_millis(400)));
+    assert_eq!(
+        limit(&outcome),
+        LimitReached::Wall(Duration::from_millis(400))
+    );
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
 async fn memory_does_not_grow_with_the_number_of_records() {
     let sandbox = sandbox(&[("suppliers", 12_000)]);
-    let few = query(oauth(&sandbox), "suppliers", &[("limit", "1000")]).await.usage.peak_memory();
-    let many = query(oauth(&sandbox), "suppliers", &[]).await.usage.peak_memory();
-    assert!(many <= few + few / 10, "{few} bytes for 1,000 records, {many} for 12,000");
+    let few = query(oauth(&sandbox), "suppliers", &[("limit", "1000")])
+        .await
+        .usage
+        .peak_memory();
+    let many = query(oauth(&sandbox), "suppliers", &[])
+        .await
+        .usage
+        .peak_memory();
+    assert!(
+        many <= few + few / 10,
+        "{few} bytes for 1,000 records, {many} for 12,000"
+    );
 }
 
 #[tokio::test]
@@ -78,14 +110,20 @@ async fn only_verified_bytes_are_run() {
     let agent = Agent::open(home.path(), None).unwrap();
     let name: ConnectorName = "coupa".parse().unwrap();
     let bytes = std::fs::read(component()).unwrap();
-    agent.registry().publish(&name, semver::Version::new(0, 1, 0), &bytes).unwrap();
+    agent
+        .registry()
+        .publish(&name, semver::Version::new(0, 1, 0), &bytes)
+        .unwrap();
     let downloaded = agent.download(&name, &Requirement::Newest).await.unwrap();
     assert_eq!(downloaded.connector.descriptor().id, "coupa");
 
     // The agent's own copy is damaged: one byte, then half of it.
     let path = &downloaded.pulled.path;
     let mut permissions = std::fs::metadata(path).unwrap().permissions();
-    #[expect(clippy::permissions_set_readonly_false, reason = "the test damages the file")]
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "the test damages the file"
+    )]
     permissions.set_readonly(false);
     std::fs::set_permissions(path, permissions).unwrap();
     let mut damaged = bytes.clone();
@@ -94,7 +132,10 @@ async fn only_verified_bytes_are_run() {
         std::fs::write(path, bad).unwrap();
         match agent.download(&name, &Requirement::Newest).await {
             Err(AgentError::Store(error)) => {
-                assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
+                assert!(
+                    error.to_string().contains(&*path.to_string_lossy()),
+                    "{error}"
+                );
                 assert!(!matches!(error, StoreError::Io { .. }), "{error}");
             }
             // A copy that is recognised as damaged may be fetched anew.
@@ -109,9 +150,18 @@ async fn what_is_no_connector_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let agent = Agent::open(home.path(), None).unwrap();
     let name: ConnectorName = "other".parse().unwrap();
-    agent.registry().publish(&name, semver::Version::new(1, 0, 0), b"\0asm\x01\0\0\0").unwrap();
-    match agent.download(&name, &Requirement::Newest).await.unwrap_err() {
-        AgentError::Runtime(RuntimeError::NotAConnector { why, .. }) => assert!(why.contains("core module"), "{why}"),
+    agent
+        .registry()
+        .publish(&name, semver::Version::new(1, 0, 0), b"\0asm\x01\0\0\0")
+        .unwrap();
+    match agent
+        .download(&name, &Requirement::Newest)
+        .await
+        .unwrap_err()
+    {
+        AgentError::Runtime(RuntimeError::NotAConnector { why, .. }) => {
+            assert!(why.contains("core module"), "{why}")
+        }
         other => panic!("{other}"),
     }
 }

@@ -1,1 +1,495 @@
-//! The program `harness`.
+//! The program `harness`, as a person uses it.
+
+use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, sandbox};
+use coupa_sandbox::{Fault, FaultRule, Sandbox};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A folder with a connection file, in which the program is run.
+struct Folder {
+    folder: tempfile::TempDir,
+}
+
+/// The program, which `cargo xtask test` builds together with these tests.
+fn program() -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.push("harness");
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask test`",
+        path.display()
+    );
+    path
+}
+
+impl Folder {
+    fn new(sandbox: &Sandbox) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let this = Self { folder };
+        this.write("connection.toml", &connection(&sandbox.base_url()));
+        let published = this.run(&["publish", &component().to_string_lossy()]);
+        assert!(published.status.success(), "{}", text(&published.stderr));
+        this
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("HARNESS_HOME", self.path("agent"))
+            .env("TEST_CLIENT_SECRET", CLIENT_SECRET)
+            .env("TEST_API_KEY", API_KEY)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().unwrap();
+        for stream in [&output.stdout, &output.stderr] {
+            for secret in [CLIENT_SECRET, API_KEY] {
+                assert!(
+                    !text(stream).contains(secret),
+                    "{arguments:?} shows a secret"
+                );
+            }
+        }
+        output
+    }
+
+    fn code(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.run(arguments);
+        (output.status.code(), text(&output.stderr))
+    }
+}
+
+fn connection(url: &str) -> String {
+    format!(
+        "name = \"Test\"\nconnector = \"coupa\"\nenvironment = \"development\"\n\n\
+         [settings]\nhost = \"{url}\"\nclient-id = \"{CLIENT_ID}\"\n\n\
+         [secrets]\nclient-secret = {{ env = \"TEST_CLIENT_SECRET\" }}\n\n\
+         [limits]\nrequests-per-second = 10000\n"
+    )
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn one_file_and_one_command_are_enough() {
+    let sandbox = sandbox(&[("suppliers", 120)]);
+    let folder = Folder::new(&sandbox);
+    let test = folder.run(&["test"]);
+    assert!(test.status.success(), "{}", text(&test.stdout));
+    assert_eq!(
+        text(&test.stdout)
+            .lines()
+            .filter(|line| line.starts_with("ok"))
+            .count(),
+        4
+    );
+
+    let activities = folder.run(&["activities", "--json"]);
+    let activities: Value = serde_json::from_slice(&activities.stdout).unwrap();
+    assert_eq!(activities[0]["name"], "query");
+    assert!(text(&folder.run(&["objects", "payment"]).stdout).contains("payment_terms"));
+    let shape: Value = serde_json::from_slice(
+        &folder
+            .run(&["describe", "suppliers", "--activity", "create"])
+            .stdout,
+    )
+    .unwrap();
+    assert_eq!(shape["request"]["required"][0], "name");
+    let form = text(&folder.run(&["describe"]).stdout);
+    assert!(form.contains("client-secret") && form.contains("secret, required"));
+    let help = text(&folder.run(&["--help"]).stdout);
+    assert!(help.contains("connection.toml") && help.contains("harness test"));
+
+    let output = folder.run(&["run", "query", "suppliers", "-o", "fields=name"]);
+    assert!(output.status.success());
+    assert_eq!(lines(&text(&output.stdout)).len(), 120);
+}
+
+#[test]
+fn records_are_written_in_every_format() {
+    let sandbox = sandbox(&[("suppliers", 75)]);
+    let folder = Folder::new(&sandbox);
+    for name in ["out.ndjson", "out.json", "out.csv"] {
+        let (code, said) = folder.code(&[
+            "run",
+            "query",
+            "suppliers",
+            "-o",
+            "fields=name,payment-term[code]",
+            "--output",
+            name,
+        ]);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let ndjson = lines(&folder.read("out.ndjson"));
+    assert_eq!(ndjson.len(), 75);
+    let json: Vec<Value> = serde_json::from_str(&folder.read("out.json")).unwrap();
+    assert_eq!(json, ndjson);
+    let csv = folder.read("out.csv");
+    assert_eq!(csv.lines().next().unwrap(), "id,name,payment-term.code");
+    assert_eq!(csv.lines().count(), 76);
+    assert!(!folder.path("out.csv.part").exists() && !folder.path("out.csv.checkpoint").exists());
+}
+
+#[test]
+fn records_are_created_from_every_format_and_bad_ones_set_aside() {
+    let sandbox = sandbox(&[]);
+    let folder = Folder::new(&sandbox);
+    folder.write(
+        "a.ndjson",
+        "{\"name\":\"A1\"}\n{\"name\":\n[1]\n{\"name\":\"A2\"}\n{\"status\":\"active\"}\n",
+    );
+    folder.write(
+        "b.csv",
+        "name,number,payment-term.code\nB1,1,Net 45\nB2,2\nB3,3,Net 45\n",
+    );
+    folder.write("c.json", "[{\"name\":\"C1\"}, 7, {\"name\":\"C2\"}]");
+    for (input, rejected, good) in [
+        ("a.ndjson", vec!["line 2", "line 3", "line 5"], ["A1", "A2"]),
+        ("b.csv", vec!["row 2"], ["B1", "B3"]),
+        ("c.json", vec!["item 2"], ["C1", "C2"]),
+    ] {
+        let before = sandbox.count("suppliers");
+        let (code, said) = folder.code(&[
+            "run",
+            "create",
+            "suppliers",
+            "--input",
+            input,
+            "--output",
+            "created.ndjson",
+        ]);
+        assert_eq!(code, Some(3), "{said}");
+        let mut keys: Vec<String> = lines(&folder.read(&format!("{input}.rejected.ndjson")))
+            .iter()
+            .map(|line| line["key"].as_str().unwrap().to_owned())
+            .collect();
+        keys.sort();
+        assert_eq!(keys, rejected, "{input}");
+        assert_eq!(sandbox.count("suppliers"), before + 2);
+        let mut names: Vec<String> = lines(&folder.read("created.ndjson"))
+            .iter()
+            .map(|record| record["name"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        assert_eq!(names, good);
+    }
+    let rejected = lines(&folder.read("b.csv.rejected.ndjson"));
+    assert!(rejected[0]["message"].as_str().unwrap().contains("columns"));
+    let refused = lines(&folder.read("a.ndjson.rejected.ndjson"));
+    let blank = refused.iter().find(|line| line["key"] == "line 5").unwrap();
+    assert_eq!(blank["fields"][0]["field"], "name");
+    assert_eq!(blank["record"]["status"], "active");
+}
+
+#[test]
+fn exit_codes_and_messages_tell_what_happened() {
+    let sandbox = sandbox(&[("suppliers", 10)]);
+    let folder = Folder::new(&sandbox);
+    for (arguments, says) in [
+        (vec!["run", "querry", "suppliers"], "query, create, update"),
+        (vec!["run", "query", "supliers"], "suppliers"),
+        (
+            vec!["run", "query", "suppliers", "-o", "filter=stauts=x"],
+            "status",
+        ),
+        (
+            vec!["run", "query", "suppliers", "--output", "out.xlsx"],
+            "ndjson",
+        ),
+        (
+            vec![
+                "run",
+                "query",
+                "suppliers",
+                "--resume",
+                "--output",
+                "new.ndjson",
+            ],
+            "nothing to resume",
+        ),
+        (vec!["run", "create", "suppliers"], "--input"),
+        (
+            vec!["run", "create", "suppliers", "--input", "missing.csv"],
+            "missing.csv",
+        ),
+        (vec!["test", "-c", "missing.toml"], "missing.toml"),
+        (vec!["pull", "nothing"], "nothing"),
+    ] {
+        let (code, said) = folder.code(&arguments);
+        assert_eq!(code, Some(1), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+    folder.write(
+        "wrong.toml",
+        &connection(&sandbox.base_url()).replace("TEST_CLIENT_SECRET", "NOT_SET_ANYWHERE"),
+    );
+    let output = folder.run(&["test", "-c", "wrong.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    folder.write(
+        "plain.toml",
+        &connection(&sandbox.base_url())
+            .replace("{ env = \"TEST_CLIENT_SECRET\" }", "\"hunter2hunter2\""),
+    );
+    let (code, said) = folder.code(&["test", "-c", "plain.toml"]);
+    assert_eq!(code, Some(1));
+    assert!(!said.contains("hunter2"), "{said}");
+
+    let secret = folder.path("secret");
+    std::fs::write(&secret, CLIENT_SECRET).unwrap();
+    set_mode(&secret, 0o644);
+    let by_file = connection(&sandbox.base_url())
+        .replace("env = \"TEST_CLIENT_SECRET\"", "file = \"secret\"");
+    folder.write("by-file.toml", &by_file);
+    let open_to_all = folder.run(&["test", "-c", "by-file.toml"]);
+    assert_eq!(open_to_all.status.code(), Some(1));
+    set_mode(&secret, 0o600);
+    let (code, said) = folder.code(&["test", "-c", "by-file.toml"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_failed_read_is_resumed_without_losing_or_repeating_a_record() {
+    let sandbox = sandbox(&[("suppliers", 400)]);
+    let folder = Folder::new(&sandbox);
+    for name in ["out.ndjson", "out.csv"] {
+        let forbidden = Fault::Status {
+            status: 403,
+            retry_after: None,
+            processed: false,
+        };
+        sandbox.add_fault(FaultRule {
+            times: None,
+            ..FaultRule::next(1, forbidden).after(3)
+        });
+        let run = [
+            "run",
+            "query",
+            "suppliers",
+            "-o",
+            "fields=name",
+            "--output",
+            name,
+        ];
+        let (code, said) = folder.code(&run);
+        assert_eq!(code, Some(1));
+        assert!(said.contains("--resume"), "{said}");
+        assert!(!folder.path(name).exists());
+        sandbox.clear_faults();
+        let mut resumed = run.to_vec();
+        resumed.push("--resume");
+        let (code, said) = folder.code(&resumed);
+        assert_eq!(code, Some(0), "{said}");
+        let header = usize::from(name.ends_with("csv"));
+        let text = folder.read(name);
+        let distinct: std::collections::BTreeSet<&str> = text.lines().collect();
+        assert_eq!(
+            (text.lines().count(), distinct.len()),
+            (400 + header, 400 + header)
+        );
+        assert!(!folder.path(&format!("{name}.checkpoint")).exists());
+    }
+}
+
+/// A run under way; ended when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start_and_signal(
+    folder: &Folder,
+    arguments: &[&str],
+    ready: impl Fn() -> bool,
+    signal: &str,
+) -> (Option<i32>, String) {
+    let mut running = Running(
+        folder
+            .command(arguments)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let started = Instant::now();
+    while !ready() {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "the run did not get going"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let killed = Command::new("kill")
+        .args([signal, &running.0.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let code = running.0.wait().unwrap().code();
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut running.0.stderr.take().unwrap(), &mut said).unwrap();
+    (code, said)
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_delivered_and_says_where_to_resume() {
+    let sandbox = sandbox(&[("suppliers", 1000)]);
+    let folder = Folder::new(&sandbox);
+    sandbox.add_fault(FaultRule {
+        times: None,
+        ..FaultRule::next(1, Fault::Slow { milliseconds: 60 })
+    });
+    let run = [
+        "run",
+        "query",
+        "suppliers",
+        "-o",
+        "fields=name",
+        "--output",
+        "out.ndjson",
+    ];
+    let pages = |sandbox: &Sandbox| {
+        sandbox
+            .log()
+            .iter()
+            .filter(|request| request.path == "/api/suppliers")
+            .count()
+    };
+    let (code, said) = start_and_signal(&folder, &run, || pages(&sandbox) > 4, "-INT");
+    assert_eq!(code, Some(130), "{said}");
+    assert!(
+        said.contains("interrupted") && said.contains("--resume"),
+        "{said}"
+    );
+    let kept = lines(&folder.read("out.ndjson.part")).len();
+    assert!(kept > 0 && kept < 1000 && kept % 50 == 0, "{kept}");
+
+    sandbox.clear_faults();
+    let mut resumed = run.to_vec();
+    resumed.push("--resume");
+    let (code, said) = folder.code(&resumed);
+    assert_eq!(code, Some(0), "{said}");
+    let all = lines(&folder.read("out.ndjson"));
+    let ids: Vec<i64> = all
+        .iter()
+        .map(|record| record["id"].as_i64().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 1000);
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+#[test]
+fn a_killed_read_is_resumed_at_its_last_saved_checkpoint() {
+    let sandbox = sandbox(&[("suppliers", 3000)]);
+    let folder = Folder::new(&sandbox);
+    sandbox.add_fault(FaultRule {
+        times: None,
+        ..FaultRule::next(1, Fault::Slow { milliseconds: 60 })
+    });
+    let run = [
+        "run",
+        "query",
+        "suppliers",
+        "-o",
+        "fields=name",
+        "--output",
+        "out.ndjson",
+    ];
+    let saved = || folder.path("out.ndjson.checkpoint").exists();
+    start_and_signal(&folder, &run, saved, "-KILL");
+    sandbox.clear_faults();
+    let mut resumed = run.to_vec();
+    resumed.push("--resume");
+    let (code, said) = folder.code(&resumed);
+    assert_eq!(code, Some(0), "{said}");
+    let ids: Vec<i64> = lines(&folder.read("out.ndjson"))
+        .iter()
+        .map(|record| record["id"].as_i64().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 3000);
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+#[test]
+fn ctrl_c_lets_records_under_way_finish_and_tries_no_more() {
+    let sandbox = sandbox(&[]);
+    let folder = Folder::new(&sandbox);
+    let rows: String = (0..300)
+        .map(|n| format!("{{\"name\":\"Interrupted {n}\"}}\n"))
+        .collect();
+    folder.write("in.ndjson", &rows);
+    sandbox.add_fault(FaultRule {
+        times: None,
+        ..FaultRule::next(1, Fault::Slow { milliseconds: 40 }).on_method("POST")
+    });
+    let before = sandbox.count("suppliers");
+    let posts = || {
+        sandbox
+            .log()
+            .iter()
+            .filter(|request| request.method == "POST" && request.path.starts_with("/api"))
+            .count()
+    };
+    let run = [
+        "run",
+        "create",
+        "suppliers",
+        "--input",
+        "in.ndjson",
+        "--output",
+        "out.ndjson",
+        "--report",
+        "report.json",
+    ];
+    let (code, said) = start_and_signal(&folder, &run, || posts() > 8, "-TERM");
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("not tried: everything from line"), "{said}");
+    let created = sandbox.count("suppliers") - before;
+    assert!(created < 300);
+    assert_eq!(
+        lines(&folder.read("out.ndjson")).len() as u64,
+        created,
+        "every record written was answered"
+    );
+    let report: Value = serde_json::from_str(&folder.read("report.json")).unwrap();
+    assert_eq!(report["counts"]["written"], created);
+    assert_eq!(report["counts"]["uncertain"], 0);
+    assert_eq!(report["not_tried_from"], format!("line {}", created + 1));
+    assert!(!folder.read("report.json").contains(CLIENT_SECRET));
+}

@@ -31,7 +31,11 @@ pub const SCOPES: &str = "core.common.read core.common.write core.supplier.read 
 /// The built component.
 pub fn component() -> PathBuf {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/components/coupa.wasm");
-    assert!(path.exists(), "{} is missing: run `cargo xtask build` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask build` first",
+        path.display()
+    );
     path
 }
 
@@ -46,8 +50,13 @@ pub fn connector() -> Connector {
             let agent = Agent::open(home.path(), None).unwrap();
             let name: ConnectorName = "coupa".parse().unwrap();
             let bytes = std::fs::read(component()).unwrap();
-            agent.registry().publish(&name, semver::Version::new(0, 1, 0), &bytes).unwrap();
-            let downloaded = runtime.block_on(agent.download(&name, &Requirement::Newest)).unwrap();
+            agent
+                .registry()
+                .publish(&name, semver::Version::new(0, 1, 0), &bytes)
+                .unwrap();
+            let downloaded = runtime
+                .block_on(agent.download(&name, &Requirement::Newest))
+                .unwrap();
             (home, downloaded.connector)
         });
         loading.join().unwrap()
@@ -63,7 +72,10 @@ pub fn sandbox(records: &[(&str, u64)]) -> Sandbox {
 pub fn sandbox_with(records: &[(&str, u64)], change: impl FnOnce(&mut Configuration)) -> Sandbox {
     let mut configuration = Configuration {
         seed: 7,
-        seed_records: records.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+        seed_records: records
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect(),
         clients: vec![Client {
             id: CLIENT_ID.to_owned(),
             secret: CLIENT_SECRET.to_owned(),
@@ -108,7 +120,10 @@ pub fn connection(host: &str) -> Connection {
     ])));
     connection.cache = fresh_cache();
     // The sandbox limits the rate where a test asks for it.
-    connection.limits = Limits { requests_per_second: Some(100_000), ..Limits::default() };
+    connection.limits = Limits {
+        requests_per_second: Some(100_000),
+        ..Limits::default()
+    };
     connection
 }
 
@@ -151,11 +166,17 @@ impl Outcome {
     }
 
     pub fn keys(&self) -> Vec<i64> {
-        self.items.iter().map(|item| item.key.parse().unwrap()).collect()
+        self.items
+            .iter()
+            .map(|item| item.key.parse().unwrap())
+            .collect()
     }
 
     pub fn records(&self) -> Vec<serde_json::Value> {
-        self.items.iter().map(|item| serde_json::from_str(&item.data).unwrap()).collect()
+        self.items
+            .iter()
+            .map(|item| serde_json::from_str(&item.data).unwrap())
+            .collect()
     }
 }
 
@@ -164,7 +185,10 @@ pub async fn run(connection: Connection, call: Call, input: Vec<Item>) -> Outcom
     let session = connector().session(connection).await.unwrap();
     let log: RunLog = session.log().clone();
     let mut execution = session.execute(call, futures::stream::iter(input).boxed());
-    let mut outcome = Outcome { usage: execution.usage().clone(), ..Outcome::default() };
+    let mut outcome = Outcome {
+        usage: execution.usage().clone(),
+        ..Outcome::default()
+    };
     while let Some(events) = execution.next().await {
         for event in events {
             match event {
@@ -186,7 +210,10 @@ pub fn call(activity: &str, object: &str, options: &[(&str, &str)]) -> Call {
         object: object.to_owned(),
         options: options
             .iter()
-            .map(|(name, value)| Setting { name: (*name).to_owned(), value: (*value).to_owned() })
+            .map(|(name, value)| Setting {
+                name: (*name).to_owned(),
+                value: (*value).to_owned(),
+            })
             .collect(),
         resume: None,
     }
@@ -207,11 +234,20 @@ pub async fn write(
     let input = records
         .iter()
         .enumerate()
-        .map(|(n, data)| Item { key: (n + 1).to_string(), data: (*data).to_owned() })
+        .map(|(n, data)| Item {
+            key: (n + 1).to_string(),
+            data: (*data).to_owned(),
+        })
         .collect();
     run(connection, call(activity, object, options), input).await
 }
 
 pub async fn test(connection: Connection) -> Vec<Check> {
-    connector().session(connection).await.unwrap().test().await.unwrap()
+    connector()
+        .session(connection)
+        .await
+        .unwrap()
+        .test()
+        .await
+        .unwrap()
 }

@@ -155,7 +155,10 @@ fn print_difference(old: &str, new: &str) {
         counts[2] += 1;
         println!("removed  {key}: {value}");
     }
-    println!("{} added, {} changed, {} removed", counts[0], counts[1], counts[2]);
+    println!(
+        "{} added, {} changed, {} removed",
+        counts[0], counts[1], counts[2]
+    );
 }
 
 /// Each path and each field with the rest of its line.

@@ -59,7 +59,9 @@ pub fn build(from: StandardLibrary) -> Result<Built> {
         .env("CARGO_ENCODED_RUSTFLAGS", remapped_paths());
     run(&mut cargo)?;
 
-    let module = target_dir.join(TARGET).join("component/coupa_connector.wasm");
+    let module = target_dir
+        .join(TARGET)
+        .join("component/coupa_connector.wasm");
     let bytes = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
     let component = wit_component::ComponentEncoder::default()
         .validate(true)
@@ -69,7 +71,10 @@ pub fn build(from: StandardLibrary) -> Result<Built> {
     let path = target_dir.join("components/coupa.wasm");
     std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
     std::fs::write(&path, &component).with_context(|| format!("writing {}", path.display()))?;
-    Ok(Built { size: component.len() as u64, path })
+    Ok(Built {
+        size: component.len() as u64,
+        path,
+    })
 }
 
 /// Flags that keep the machine's folders out of the component.
@@ -125,9 +130,17 @@ fn debian_cargo() -> Result<Command> {
         .env("RUSTC", "/usr/bin/rustc")
         // build-std is unstable; Debian's compiler is a stable one.
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "/usr/bin/wasm-ld-22");
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
+            "/usr/bin/wasm-ld-22",
+        );
     // rustup's cargo hands its own toolchain down to what it starts.
-    for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER", "CARGO_HOME_TOOLCHAIN"] {
+    for name in [
+        "CARGO",
+        "RUSTUP_TOOLCHAIN",
+        "RUSTC_WRAPPER",
+        "CARGO_HOME_TOOLCHAIN",
+    ] {
         cargo.env_remove(name);
     }
     Ok(cargo)

@@ -15,10 +15,12 @@ use std::time::Instant;
 const SUPPLIERS: u32 = 5000;
 const ORDERS: u32 = 400;
 const CLIENT_ID: &str = "6d1f0c8a2b7e4f93a5c0d8e1b2f3a4c5";
-const SCOPES: &str =
-    "core.common.read core.supplier.read core.supplier.write core.purchase_order.read core.purchase_order.write";
+const SCOPES: &str = "core.common.read core.supplier.read core.supplier.write core.purchase_order.read core.purchase_order.write";
 /// The sandbox and its secrets live only as long as this run.
-const CLIENT_SECRET: (&str, &str) = ("DEMO_CLIENT_SECRET", "only-good-for-the-sandbox-of-this-demo-run");
+const CLIENT_SECRET: (&str, &str) = (
+    "DEMO_CLIENT_SECRET",
+    "only-good-for-the-sandbox-of-this-demo-run",
+);
 const API_KEY: (&str, &str) = ("DEMO_API_KEY", "0nlyG00dF0rTheSandb0xOfThisDem0RunAndGone");
 
 /// Builds everything and shows it.
@@ -28,23 +30,36 @@ const API_KEY: (&str, &str) = ("DEMO_API_KEY", "0nlyG00dF0rTheSandb0xOfThisDem0R
 pub fn demo() -> Result<()> {
     let started = Instant::now();
     say("Building the host and the sandbox (minutes the first time, seconds after)");
-    run(cargo().args(["build", "--release", "--workspace", "--exclude", "xtask", "--bins"]))?;
+    run(cargo().args([
+        "build",
+        "--release",
+        "--workspace",
+        "--exclude",
+        "xtask",
+        "--bins",
+    ]))?;
     say("Building the component");
     let component = component::build(StandardLibrary::Auto)?;
     let built = started.elapsed();
 
     let folder = workspace().join("demo-output");
     if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("emptying {}", folder.display()))?;
     }
     std::fs::create_dir_all(&folder)?;
-    say(&format!("Starting a Coupa sandbox with {SUPPLIERS} suppliers and {ORDERS} purchase orders"));
+    say(&format!(
+        "Starting a Coupa sandbox with {SUPPLIERS} suppliers and {ORDERS} purchase orders"
+    ));
     let sandbox = Sandbox::start()?;
     println!("{}", sandbox.url);
     write_connections(&folder, &sandbox.url)?;
     write_inputs(&folder)?;
 
-    let mut harness = Harness { folder: folder.clone(), steps: Vec::new() };
+    let mut harness = Harness {
+        folder: folder.clone(),
+        steps: Vec::new(),
+    };
     say("Publishing the component, and downloading it as an agent does");
     let component = component.path.to_string_lossy().into_owned();
     harness.run(&["publish", &component])?;
@@ -54,23 +69,63 @@ pub fn demo() -> Result<()> {
     harness.run(&["test", "-c", "oauth.toml"])?;
     harness.run(&["test", "-c", "api-key.toml"])?;
     say("What can be done");
-    harness.run_briefly(&["activities", "-c", "oauth.toml"], |line| !line.starts_with("  ") || line.starts_with("  Reads"))?;
+    harness.run_briefly(&["activities", "-c", "oauth.toml"], |line| {
+        !line.starts_with("  ") || line.starts_with("  Reads")
+    })?;
     harness.run(&["objects", "supplier", "-c", "oauth.toml"])?;
     say("Reading every supplier, and the issued orders of one currency");
-    harness.operate("all suppliers", 0, &["query", "suppliers", "--output", "suppliers.ndjson"])?;
+    harness.operate(
+        "all suppliers",
+        0,
+        &["query", "suppliers", "--output", "suppliers.ndjson"],
+    )?;
     let orders = [
-        "query", "purchase_orders", "-o", "filter=status=issued", "-o", "filter=currency[code]=USD",
-        "-o", "fields=po-number,status,supplier[name],currency[code]", "--output", "orders.csv",
+        "query",
+        "purchase_orders",
+        "-o",
+        "filter=status=issued",
+        "-o",
+        "filter=currency[code]=USD",
+        "-o",
+        "fields=po-number,status,supplier[name],currency[code]",
+        "--output",
+        "orders.csv",
     ];
     harness.operate("issued orders in USD", 0, &orders)?;
     say("Creating 100 suppliers, of which some are bad");
-    harness.operate("create suppliers", 3, &["create", "suppliers", "--input", "new-suppliers.csv", "--output", "created.ndjson"])?;
+    harness.operate(
+        "create suppliers",
+        3,
+        &[
+            "create",
+            "suppliers",
+            "--input",
+            "new-suppliers.csv",
+            "--output",
+            "created.ndjson",
+        ],
+    )?;
     harness.show_rejected("new-suppliers.csv.rejected.ndjson")?;
     say("Updating some by their number");
-    harness.operate("update suppliers", 3, &["update", "suppliers", "-o", "key=number", "--input", "changes.ndjson"])?;
+    harness.operate(
+        "update suppliers",
+        3,
+        &[
+            "update",
+            "suppliers",
+            "-o",
+            "key=number",
+            "--input",
+            "changes.ndjson",
+        ],
+    )?;
     drop(sandbox);
     harness.summary(&component)?;
-    println!("\nBuilt in {:.0} s, shown in {:.0} s.", built.as_secs_f64(), (started.elapsed() - built).as_secs_f64());
+    println!(
+        "\nBuilt in {:.0} s, shown in {:.0} s.",
+        built.as_secs_f64(),
+        (started.elapsed() - built).as_secs_f64()
+    );
     Ok(())
 }
 
@@ -96,10 +151,23 @@ impl Sandbox {
             url: String,
         }
         let mut process = Command::new(binary("coupa-sandbox"))
-            .args(["--until-stdin-closes", "--client-id", CLIENT_ID, "--scopes", SCOPES])
-            .args(["--client-secret-env", CLIENT_SECRET.0, "--api-key-env", API_KEY.0])
-            .arg("--seed-records").arg(format!("suppliers={SUPPLIERS}"))
-            .arg("--seed-records").arg(format!("purchase_orders={ORDERS}"))
+            .args([
+                "--until-stdin-closes",
+                "--client-id",
+                CLIENT_ID,
+                "--scopes",
+                SCOPES,
+            ])
+            .args([
+                "--client-secret-env",
+                CLIENT_SECRET.0,
+                "--api-key-env",
+                API_KEY.0,
+            ])
+            .arg("--seed-records")
+            .arg(format!("suppliers={SUPPLIERS}"))
+            .arg("--seed-records")
+            .arg(format!("purchase_orders={ORDERS}"))
             .envs([CLIENT_SECRET, API_KEY])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -109,8 +177,12 @@ impl Sandbox {
         if let Some(output) = process.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        let ready: Ready = serde_json::from_str(&line).context("the sandbox did not say where it listens")?;
-        Ok(Self { process, url: ready.url })
+        let ready: Ready =
+            serde_json::from_str(&line).context("the sandbox did not say where it listens")?;
+        Ok(Self {
+            process,
+            url: ready.url,
+        })
     }
 }
 
@@ -167,12 +239,21 @@ fn write_inputs(folder: &Path) -> Result<()> {
             _ => (format!("Demo Supplier {n}"), "active", "Net 45"),
         };
         let ragged = if n == 83 { ",one cell too many" } else { "" };
-        writeln!(rows, "{name},D-{n:03},{status},{term},sales{n}@supplier.example{ragged}")?;
+        writeln!(
+            rows,
+            "{name},D-{n:03},{status},{term},sales{n}@supplier.example{ragged}"
+        )?;
         if n % 5 == 0 {
-            writeln!(changes, "{{\"number\":\"D-{n:03}\",\"website\":\"https://supplier{n}.example\"}}")?;
+            writeln!(
+                changes,
+                "{{\"number\":\"D-{n:03}\",\"website\":\"https://supplier{n}.example\"}}"
+            )?;
         }
     }
-    writeln!(changes, "{{\"number\":\"D-999\",\"website\":\"https://nobody.example\"}}")?;
+    writeln!(
+        changes,
+        "{{\"number\":\"D-999\",\"website\":\"https://nobody.example\"}}"
+    )?;
     std::fs::write(folder.join("new-suppliers.csv"), rows)?;
     std::fs::write(folder.join("changes.ndjson"), changes)?;
     Ok(())
@@ -223,11 +304,17 @@ impl Harness {
 
     /// Shows only some lines.
     fn run_briefly(&self, arguments: &[&str], shown: impl Fn(&str) -> bool) -> Result<()> {
-        let output = self.command(arguments).output().context("starting harness")?;
+        let output = self
+            .command(arguments)
+            .output()
+            .context("starting harness")?;
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr));
         }
-        for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| shown(line) && !line.is_empty()) {
+        for line in String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter(|line| shown(line) && !line.is_empty())
+        {
             println!("{line}");
         }
         Ok(())
@@ -244,7 +331,10 @@ impl Harness {
             bail!("“{what}” ended with {status} and not with {code}");
         }
         let report = std::fs::read(self.folder.join(report))?;
-        self.steps.push(Step { what, report: serde_json::from_slice(&report)? });
+        self.steps.push(Step {
+            what,
+            report: serde_json::from_slice(&report)?,
+        });
         Ok(())
     }
 
@@ -264,7 +354,10 @@ impl Harness {
 
     fn summary(&self, component: &str) -> Result<()> {
         say("What happened");
-        println!("{:22} {:>8} {:>8} {:>8} {:>9}  files in demo-output", "step", "records", "rejected", "requests", "records/s");
+        println!(
+            "{:22} {:>8} {:>8} {:>8} {:>9}  files in demo-output",
+            "step", "records", "rejected", "requests", "records/s"
+        );
         for step in &self.steps {
             let report = &step.report;
             let rate = report.counts.written * 1000 / report.elapsed_ms.max(1);
@@ -275,7 +368,12 @@ impl Harness {
                 .collect();
             println!(
                 "{:22} {:>8} {:>8} {:>8} {:>9}  {}",
-                step.what, report.counts.written, report.counts.rejected, report.requests, rate, files.join(", ")
+                step.what,
+                report.counts.written,
+                report.counts.rejected,
+                report.requests,
+                rate,
+                files.join(", ")
             );
         }
         println!("\ncomponent: {component}");

@@ -10,9 +10,19 @@ use anyhow::Result;
 /// The first that fails.
 pub fn test() -> Result<()> {
     step("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
-    step("component", || component::build(StandardLibrary::Auto).map(drop))?;
+    step("component", || {
+        component::build(StandardLibrary::Auto).map(drop)
+    })?;
     step("lints, host", || {
-        run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--quiet"]).args(DENY))
+        run(cargo()
+            .args([
+                "clippy",
+                "--release",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+            ])
+            .args(DENY))
     })?;
     step("lints, component", || {
         let mut clippy = cargo();
@@ -28,16 +38,39 @@ pub fn test() -> Result<()> {
     // The program is built together with the tests that start it.
     step("build", || {
         let kinds = ["--lib", "--bins", "--tests", "--examples", "--benches"];
-        run(cargo().args(["build", "--release", "--workspace", "--exclude", "xtask", "--quiet"]).args(kinds))
+        run(cargo()
+            .args([
+                "build",
+                "--release",
+                "--workspace",
+                "--exclude",
+                "xtask",
+                "--quiet",
+            ])
+            .args(kinds))
     })?;
     step("tests", || {
         let mut tests = cargo();
-        tests.args(["test", "--release", "--workspace", "--exclude", "xtask", "--quiet"]);
+        tests.args([
+            "test",
+            "--release",
+            "--workspace",
+            "--exclude",
+            "xtask",
+            "--quiet",
+        ]);
         run(tests.args(["--lib", "--bins", "--tests", "--examples"]))
     })?;
     step("documentation's examples", || {
         let mut tests = cargo();
-        tests.args(["test", "--release", "--workspace", "--exclude", "xtask", "--quiet"]);
+        tests.args([
+            "test",
+            "--release",
+            "--workspace",
+            "--exclude",
+            "xtask",
+            "--quiet",
+        ]);
         run(tests.arg("--doc"))
     })
 }

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 pub async fn test(agent: &Agent, connected: &Connected) -> Result<ExitCode, Failed> {
     let checks = connected.session(agent).await?.test().await?;
-    let failed = checks.iter().any(|check| check.outcome == CheckOutcome::Failed);
+    let failed = checks
+        .iter()
+        .any(|check| check.outcome == CheckOutcome::Failed);
     if connected.json {
         let checks: Value = checks.iter().map(check_json).collect();
         print(&checks.to_string())?;
@@ -19,7 +21,11 @@ pub async fn test(agent: &Agent, connected: &Connected) -> Result<ExitCode, Fail
             print(&check_text(check))?;
         }
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn check_text(check: &Check) -> String {
@@ -28,7 +34,12 @@ fn check_text(check: &Check) -> String {
         CheckOutcome::Skipped => ("-   ", String::new()),
         CheckOutcome::Failed => ("FAIL", String::new()),
     };
-    let mut text = format!("{mark}  {:28}  {:>6} ms  {said}", check.title, check.elapsed).trim_end().to_owned();
+    let mut text = format!(
+        "{mark}  {:28}  {:>6} ms  {said}",
+        check.title, check.elapsed
+    )
+    .trim_end()
+    .to_owned();
     if let Some(error) = &check.error {
         text.push_str(&format!("\n      {} [{}]", error.message, error.code));
         if let Some(remedy) = &error.remedy {
@@ -67,7 +78,12 @@ pub async fn activities(agent: &Agent, connected: &Connected) -> Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     for activity in &activities {
-        print(&format!("{} ({})\n  {}", activity.name, role(activity.role), activity.description))?;
+        print(&format!(
+            "{} ({})\n  {}",
+            activity.name,
+            role(activity.role),
+            activity.description
+        ))?;
         for option in &activity.options {
             print(&property_text(option))?;
         }
@@ -122,9 +138,19 @@ fn property_text(property: &Property) -> String {
         notes.push(format!("default {default}"));
     }
     if let Some(condition) = &property.shown_when {
-        notes.push(format!("where {} is {}", condition.property, condition.values.join(" or ")));
+        notes.push(format!(
+            "where {} is {}",
+            condition.property,
+            condition.values.join(" or ")
+        ));
     }
-    format!("  {:14}  {}\n  {:14}  {}", property.name, notes.join(", "), "", property.description)
+    format!(
+        "  {:14}  {}\n  {:14}  {}",
+        property.name,
+        notes.join(", "),
+        "",
+        property.description
+    )
 }
 
 fn property_json(property: &Property) -> Value {
@@ -144,7 +170,11 @@ fn property_json(property: &Property) -> Value {
     })
 }
 
-pub async fn objects(agent: &Agent, connected: &Connected, search: Option<String>) -> Result<ExitCode, Failed> {
+pub async fn objects(
+    agent: &Agent,
+    connected: &Connected,
+    search: Option<String>,
+) -> Result<ExitCode, Failed> {
     let objects = connected.session(agent).await?.objects(search).await?;
     if connected.json {
         let objects: Value = objects
@@ -154,17 +184,42 @@ pub async fn objects(agent: &Agent, connected: &Connected, search: Option<String
         print(&objects.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = vec![["OBJECT", "ACTIVITIES", "TITLE"].map(str::to_owned).to_vec()];
-    rows.extend(objects.into_iter().map(|object| vec![object.name, object.activities.join(" "), object.title]));
+    let mut rows = vec![
+        ["OBJECT", "ACTIVITIES", "TITLE"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    rows.extend(
+        objects
+            .into_iter()
+            .map(|object| vec![object.name, object.activities.join(" "), object.title]),
+    );
     print(&table(&rows))?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub async fn object(agent: &Agent, connected: &Connected, object: &str, activity: &str) -> Result<ExitCode, Failed> {
-    let shape = connected.session(agent).await?.describe_object(activity, object).await?;
-    let parse = |schema: Option<String>| schema.map(|schema| serde_json::from_str::<Value>(&schema)).transpose();
+pub async fn object(
+    agent: &Agent,
+    connected: &Connected,
+    object: &str,
+    activity: &str,
+) -> Result<ExitCode, Failed> {
+    let shape = connected
+        .session(agent)
+        .await?
+        .describe_object(activity, object)
+        .await?;
+    let parse = |schema: Option<String>| {
+        schema
+            .map(|schema| serde_json::from_str::<Value>(&schema))
+            .transpose()
+    };
     let shapes = json!({ "request": parse(shape.request)?, "response": parse(shape.response)? });
-    print(&if connected.json { shapes.to_string() } else { format!("{shapes:#}") })?;
+    print(&if connected.json {
+        shapes.to_string()
+    } else {
+        format!("{shapes:#}")
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -177,7 +232,10 @@ pub async fn form(agent: &Agent, connected: &Connected) -> Result<ExitCode, Fail
         print(&json!({ "id": descriptor.id, "version": descriptor.version, "properties": properties }).to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    print(&format!("{} {}\n{}\n", descriptor.title, descriptor.version, descriptor.description))?;
+    print(&format!(
+        "{} {}\n{}\n",
+        descriptor.title, descriptor.version, descriptor.description
+    ))?;
     for property in &descriptor.properties {
         print(&property_text(property))?;
     }

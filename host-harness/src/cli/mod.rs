@@ -114,7 +114,13 @@ enum Command {
 #[derive(Args)]
 struct Connected {
     /// The connection file.
-    #[arg(short, long, env = "HARNESS_CONNECTION", default_value = "connection.toml", value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        env = "HARNESS_CONNECTION",
+        default_value = "connection.toml",
+        value_name = "FILE"
+    )]
     connection: PathBuf,
     /// Answer in JSON, for programs.
     #[arg(long)]
@@ -163,18 +169,28 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
     };
     let agent = Agent::open(&home, arguments.registry.as_deref())?;
     match arguments.command {
-        Command::Publish { component, name, version } => {
-            registry::publish(&agent, &component, name, version).await
-        }
+        Command::Publish {
+            component,
+            name,
+            version,
+        } => registry::publish(&agent, &component, name, version).await,
         Command::List => registry::list(&agent),
         Command::Pull { name, version } => registry::pull(&agent, &name, &version).await,
         Command::Test(connected) => discover::test(&agent, &connected).await,
         Command::Activities(connected) => discover::activities(&agent, &connected).await,
-        Command::Objects { search, connected } => discover::objects(&agent, &connected, search).await,
-        Command::Describe { object: Some(object), activity, connected } => {
-            discover::object(&agent, &connected, &object, &activity).await
+        Command::Objects { search, connected } => {
+            discover::objects(&agent, &connected, search).await
         }
-        Command::Describe { object: None, connected, .. } => discover::form(&agent, &connected).await,
+        Command::Describe {
+            object: Some(object),
+            activity,
+            connected,
+        } => discover::object(&agent, &connected, &object, &activity).await,
+        Command::Describe {
+            object: None,
+            connected,
+            ..
+        } => discover::form(&agent, &connected).await,
         Command::Run(arguments) => run::run(&agent, arguments).await,
     }
 }
@@ -184,7 +200,10 @@ impl Connected {
     async fn session(&self, agent: &Agent) -> Result<Session, Failed> {
         let file = ConnectionFile::read(&self.connection)?;
         let downloaded = agent.download(&file.connector, &file.version).await?;
-        Ok(downloaded.connector.session(agent.connection(&file)).await?)
+        Ok(downloaded
+            .connector
+            .session(agent.connection(&file))
+            .await?)
     }
 }
 

@@ -11,12 +11,16 @@ pub struct Progress(ProgressBar);
 impl Progress {
     /// A line on standard error, unless it is not wanted or not a terminal.
     pub fn new(wanted: bool) -> Self {
-        let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if wanted {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         // The template is a constant; where it had a slip, the default style shows.
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {human_pos} records  {per_sec}  {elapsed_precise}  {msg}")
-        {
+        if let Ok(style) = ProgressStyle::with_template(
+            "{spinner} {human_pos} records  {per_sec}  {elapsed_precise}  {msg}",
+        ) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -33,9 +37,13 @@ impl Progress {
                 });
             }
             Told::Notice(notice) => {
-                let wait = notice.wait.map_or_else(String::new, |ms| format!(" (waiting {ms} ms)"));
+                let wait = notice
+                    .wait
+                    .map_or_else(String::new, |ms| format!(" (waiting {ms} ms)"));
                 match notice.kind {
-                    NoticeKind::Warning => self.0.suspend(|| eprintln!("warning: {}", notice.message)),
+                    NoticeKind::Warning => {
+                        self.0.suspend(|| eprintln!("warning: {}", notice.message))
+                    }
                     NoticeKind::Throttled | NoticeKind::Retrying => {
                         self.0.set_message(format!("{}{wait}", notice.message));
                     }

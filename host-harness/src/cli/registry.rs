@@ -1,7 +1,7 @@
 //! `harness publish`, `list` and `pull`.
 
-use super::{Failed, print};
 use super::table::table;
+use super::{Failed, print};
 use host_harness::agent::Agent;
 use host_harness::registry::{ConnectorName, Digest, Requirement};
 use semver::Version;
@@ -14,10 +14,11 @@ pub async fn publish(
     name: Option<ConnectorName>,
     version: Option<Version>,
 ) -> Result<ExitCode, Failed> {
-    let bytes = std::fs::read(component).map_err(|error| format!("{}: {error}", component.display()))?;
+    let bytes =
+        std::fs::read(component).map_err(|error| format!("{}: {error}", component.display()))?;
     // What cannot be loaded is not worth publishing; and the component says
     // itself what it is called.
-    let connector = agent.load(&Digest::of(&bytes), bytes.clone()).await?;
+    let connector = agent.load(Digest::of(&bytes), bytes.clone()).await?;
     let descriptor = connector.descriptor();
     let name = match name {
         Some(name) => name,
@@ -25,8 +26,12 @@ pub async fn publish(
     };
     let version = match version {
         Some(version) => version,
-        None => Version::parse(&descriptor.version)
-            .map_err(|error| format!("the component's version “{}” is none: {error}", descriptor.version))?,
+        None => Version::parse(&descriptor.version).map_err(|error| {
+            format!(
+                "the component's version “{}” is none: {error}",
+                descriptor.version
+            )
+        })?,
     };
     let published = agent.registry().publish(&name, version, &bytes)?;
     print(&format!(
@@ -37,14 +42,19 @@ pub async fn publish(
 }
 
 pub fn list(agent: &Agent) -> Result<ExitCode, Failed> {
-    let header = ["CONNECTOR", "VERSION", "BYTES", "PUBLISHED", "DIGEST"].map(str::to_owned).to_vec();
+    let header = ["CONNECTOR", "VERSION", "BYTES", "PUBLISHED", "DIGEST"]
+        .map(str::to_owned)
+        .to_vec();
     let mut rows = vec![header];
     for entry in agent.registry().list()? {
         rows.push(vec![
             entry.name.to_string(),
             entry.version.to_string(),
             entry.size.to_string(),
-            entry.published_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            entry
+                .published_at
+                .strftime("%Y-%m-%d %H:%M:%SZ")
+                .to_string(),
             entry.digest.to_string(),
         ]);
     }
@@ -52,9 +62,17 @@ pub fn list(agent: &Agent) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub async fn pull(agent: &Agent, name: &ConnectorName, version: &Requirement) -> Result<ExitCode, Failed> {
+pub async fn pull(
+    agent: &Agent,
+    name: &ConnectorName,
+    version: &Requirement,
+) -> Result<ExitCode, Failed> {
     let downloaded = agent.download(name, version).await?;
-    let how = if downloaded.pulled.transferred { "downloaded" } else { "already here" };
+    let how = if downloaded.pulled.transferred {
+        "downloaded"
+    } else {
+        "already here"
+    };
     print(&format!(
         "{} {}: {how}, verified\n{}\n{}",
         downloaded.entry.name,

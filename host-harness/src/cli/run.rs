@@ -60,11 +60,26 @@ fn option(text: &str) -> Result<(String, String), String> {
 }
 
 pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Failed> {
-    let activities = arguments.connected.session(agent).await?.activities().await?;
-    let activity = activities.iter().find(|activity| activity.name == arguments.activity);
+    let activities = arguments
+        .connected
+        .session(agent)
+        .await?
+        .activities()
+        .await?;
+    let activity = activities
+        .iter()
+        .find(|activity| activity.name == arguments.activity);
     let Some(activity) = activity else {
-        let names: Vec<&str> = activities.iter().map(|activity| activity.name.as_str()).collect();
-        return Err(format!("there is no activity “{}”; there are: {}", arguments.activity, names.join(", ")).into());
+        let names: Vec<&str> = activities
+            .iter()
+            .map(|activity| activity.name.as_str())
+            .collect();
+        return Err(format!(
+            "there is no activity “{}”; there are: {}",
+            arguments.activity,
+            names.join(", ")
+        )
+        .into());
     };
     let report = match activity.role {
         Role::Source => read(agent, &arguments).await?,
@@ -94,7 +109,10 @@ fn call(arguments: &RunArguments) -> Call {
         options: arguments
             .option
             .iter()
-            .map(|(name, value)| Setting { name: name.clone(), value: value.clone() })
+            .map(|(name, value)| Setting {
+                name: name.clone(),
+                value: value.clone(),
+            })
             .collect(),
         resume: arguments.resume_from.clone(),
     }
@@ -109,27 +127,51 @@ async fn read(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed>
     let to_stream = path.as_os_str() == "-";
     let destination = if to_stream {
         if arguments.resume {
-            return Err("--resume needs an --output file; for standard output use --resume-from".into());
+            return Err(
+                "--resume needs an --output file; for standard output use --resume-from".into(),
+            );
         }
-        Destination::Stream { sink: Box::new(io::BufWriter::new(io::stdout())), format }
+        Destination::Stream {
+            sink: Box::new(io::BufWriter::new(io::stdout())),
+            format,
+        }
     } else {
-        Destination::File { path, format, resume: arguments.resume }
+        Destination::File {
+            path,
+            format,
+            resume: arguments.resume,
+        }
     };
     let session = arguments.connected.session(agent).await?;
     // A line of progress would be mixed up with records on the same terminal.
-    let shown = !arguments.no_progress && !(to_stream && io::stdout().is_terminal());
-    let progress = Progress::new(shown);
-    let report = run::read(session, call(arguments), destination, interrupted(), |told| progress.tell(&told)).await;
+    let mixed_up = to_stream && io::stdout().is_terminal();
+    let progress = Progress::new(!arguments.no_progress && !mixed_up);
+    let report = run::read(
+        session,
+        call(arguments),
+        destination,
+        interrupted(),
+        |told| progress.tell(&told),
+    )
+    .await;
     progress.finish();
     Ok(report?)
 }
 
 async fn write(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed> {
     let Some(input) = &arguments.input else {
-        return Err(format!("{} is a target: say where its records come from with --input", arguments.activity).into());
+        return Err(format!(
+            "{} is a target: say where its records come from with --input",
+            arguments.activity
+        )
+        .into());
     };
     if arguments.resume || arguments.resume_from.is_some() {
-        return Err(format!("{} is a target and has no place to resume at; give it the rest of the input", arguments.activity).into());
+        return Err(format!(
+            "{} is a target and has no place to resume at; give it the rest of the input",
+            arguments.activity
+        )
+        .into());
     }
     let input_format = format(arguments.input_format, input)?;
     let source: Box<dyn Read + Send> = if input.as_os_str() == "-" {
@@ -138,7 +180,11 @@ async fn write(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed
         Box::new(File::open(input).map_err(|error| format!("{}: {error}", input.display()))?)
     };
     let rejected = arguments.rejected.clone().unwrap_or_else(|| {
-        let mut name = if input.as_os_str() == "-" { "input".into() } else { input.clone().into_os_string() };
+        let mut name = if input.as_os_str() == "-" {
+            "input".into()
+        } else {
+            input.clone().into_os_string()
+        };
         name.push(".rejected.ndjson");
         name.into()
     });
@@ -148,10 +194,21 @@ async fn write(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed
     };
     let session = arguments.connected.session(agent).await?;
     let progress = Progress::new(!arguments.no_progress);
-    let origin = Origin { source, format: input_format };
-    let report = run::write(session, call(arguments), origin, answers, rejected, interrupted(), |told| {
-        progress.tell(&told);
-    })
+    let origin = Origin {
+        source,
+        format: input_format,
+    };
+    let report = run::write(
+        session,
+        call(arguments),
+        origin,
+        answers,
+        rejected,
+        interrupted(),
+        |told| {
+            progress.tell(&told);
+        },
+    )
     .await;
     progress.finish();
     Ok(report?)
@@ -230,11 +287,16 @@ fn tell(report: &Report, arguments: &RunArguments) {
         lines.push(format!("not tried: everything from {key} on"));
     }
     if !report.dropped_columns.is_empty() {
-        lines.push(format!("left out for want of a column: {}", report.dropped_columns.join(", ")));
+        lines.push(format!(
+            "left out for want of a column: {}",
+            report.dropped_columns.join(", ")
+        ));
     }
     if let Some(checkpoint) = &report.checkpoint {
         lines.push(match &arguments.output {
-            Some(path) if path.as_os_str() != "-" => "to go on: the same command with --resume".to_owned(),
+            Some(path) if path.as_os_str() != "-" => {
+                "to go on: the same command with --resume".to_owned()
+            }
             _ => format!("to go on: the same command with --resume-from '{checkpoint}'"),
         });
     }

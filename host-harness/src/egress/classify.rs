@@ -49,7 +49,10 @@ fn connecting(error: &reqwest::Error) -> Error {
     }
     for cause in causes(error) {
         if cause.downcast_ref::<UnknownName>().is_some() {
-            return Error::DnsError { rcode: None, info_code: None };
+            return Error::DnsError {
+                rcode: None,
+                info_code: None,
+            };
         }
         if let Some(tls) = find_tls(cause) {
             return match tls {
@@ -73,7 +76,9 @@ fn connecting(error: &reqwest::Error) -> Error {
                     Error::DestinationIpUnroutable
                 }
                 // While the handshake was under way.
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Error::TlsProtocolError,
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+                    Error::TlsProtocolError
+                }
                 _ => Error::DestinationUnavailable,
             };
         }
@@ -91,6 +96,8 @@ fn find_tls<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error
 }
 
 fn chain(error: &reqwest::Error) -> String {
-    let texts: Vec<String> = causes(error).map(|cause| cause.to_string().to_lowercase()).collect();
+    let texts: Vec<String> = causes(error)
+        .map(|cause| cause.to_string().to_lowercase())
+        .collect();
     texts.join(": ")
 }

@@ -47,7 +47,12 @@ pub(super) struct BetweenBytes {
 
 impl BetweenBytes {
     pub(super) fn new(body: reqwest::Body, timeout: Duration, traffic: Traffic) -> Self {
-        Self { body, timeout, patience: None, traffic }
+        Self {
+            body,
+            timeout,
+            patience: None,
+            traffic,
+        }
     }
 }
 
@@ -67,13 +72,15 @@ impl Body for BetweenBytes {
                 {
                     self.traffic.add_received(data.len());
                 }
-                Poll::Ready(frame.map(|frame| frame.map_err(|error| classify::classify_body(&error))))
+                Poll::Ready(
+                    frame.map(|frame| frame.map_err(|error| classify::classify_body(&error))),
+                )
             }
             Poll::Pending => {
                 let timeout = self.timeout;
-                let patience = self
-                    .patience
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
+                let patience = self.patience.get_or_insert_with(|| {
+                    Box::pin(tokio::time::sleep_until(Instant::now() + timeout))
+                });
                 ready!(patience.as_mut().poll(context));
                 Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
             }

@@ -65,7 +65,14 @@ impl Egress {
     ) -> Result<Self, EgressError> {
         let client = client::client(&policy)?;
         let budget = rate.map(|(per_second, burst)| Budget::new(per_second, burst));
-        Ok(Self(Arc::new(Door { policy, client, budget, log, redactor, traffic })))
+        Ok(Self(Arc::new(Door {
+            policy,
+            client,
+            budget,
+            log,
+            redactor,
+            traffic,
+        })))
     }
 }
 
@@ -101,10 +108,14 @@ impl Door {
             && let Ok(value) = value.to_str()
         {
             // Tokens are secrets too, though only the connector knows them.
-            self.redactor.add(value.split(' ').next_back().unwrap_or(value));
+            self.redactor
+                .add(value.split(' ').next_back().unwrap_or(value));
         }
         let url = parts.uri.to_string();
-        let mut outgoing = self.client.request(parts.method.clone(), url).headers(parts.headers);
+        let mut outgoing = self
+            .client
+            .request(parts.method.clone(), url)
+            .headers(parts.headers);
         if http_body::Body::size_hint(&body).exact() != Some(0) {
             outgoing = outgoing.body(reqwest::Body::wrap_stream(BodyDataStream::new(body)));
         }
@@ -130,7 +141,11 @@ impl Door {
         };
         match answered {
             Ok(answer) => {
-                self.log.host(Level::Debug, "request", &fields(answer.status().as_str().to_owned()));
+                self.log.host(
+                    Level::Debug,
+                    "request",
+                    &fields(answer.status().as_str().to_owned()),
+                );
                 let between = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
                 let (parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
                 let body = BetweenBytes::new(body, between, self.traffic.clone());
@@ -138,7 +153,8 @@ impl Door {
                 Ok((response, Box::new(async { Ok(()) })))
             }
             Err(error) => {
-                self.log.host(Level::Info, "request failed", &fields(error.to_string()));
+                self.log
+                    .host(Level::Info, "request failed", &fields(error.to_string()));
                 Err(error)
             }
         }

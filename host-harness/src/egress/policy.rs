@@ -22,14 +22,21 @@ impl Origin {
             "http" => false,
             _ => return None,
         };
-        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let host = uri
+            .host()?
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_ascii_lowercase();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         Some(Self { secure, host, port })
     }
 
     fn is_loopback(&self) -> bool {
         self.host == "localhost"
-            || self.host.parse::<IpAddr>().is_ok_and(|address| unmapped(address).is_loopback())
+            || self
+                .host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| unmapped(address).is_loopback())
     }
 }
 
@@ -57,8 +64,13 @@ pub struct EgressPolicy {
 impl EgressPolicy {
     /// Allows the origins of these URLs; one that cannot be read allows nothing.
     pub fn new<'a>(urls: impl Iterator<Item = &'a str>, environment: Environment) -> Self {
-        let origins = urls.filter_map(|url| Origin::of(&url.trim().parse().ok()?)).collect();
-        Self { origins, environment }
+        let origins = urls
+            .filter_map(|url| Origin::of(&url.trim().parse().ok()?))
+            .collect();
+        Self {
+            origins,
+            environment,
+        }
     }
 
     /// Whether a request to this URL may be sent.
@@ -67,7 +79,10 @@ impl EgressPolicy {
     /// Which rule it breaks.
     pub fn check(&self, uri: &Uri) -> Result<(), Denied> {
         let origin = Origin::of(uri).ok_or(Denied::Origin)?;
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        if uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
             return Err(Denied::Origin);
         }
         if !self.origins.contains(&origin) {
@@ -114,7 +129,11 @@ impl EgressPolicy {
                     || v6 == Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254)
             }
         };
-        if forbidden { Err(Denied::Address(address)) } else { Ok(()) }
+        if forbidden {
+            Err(Denied::Address(address))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -158,12 +177,24 @@ mod tests {
     #[test]
     fn plain_http_is_for_this_machine_in_development() {
         let local = "http://127.0.0.1:9000";
-        assert_eq!(check(&policy(local, Environment::Development), local), Ok(()));
-        assert_eq!(check(&policy(local, Environment::Production), local), Err(Denied::PlainHttp));
+        assert_eq!(
+            check(&policy(local, Environment::Development), local),
+            Ok(())
+        );
+        assert_eq!(
+            check(&policy(local, Environment::Production), local),
+            Err(Denied::PlainHttp)
+        );
         let remote = "http://api.acme.example";
-        assert_eq!(check(&policy(remote, Environment::Development), remote), Err(Denied::PlainHttp));
+        assert_eq!(
+            check(&policy(remote, Environment::Development), remote),
+            Err(Denied::PlainHttp)
+        );
         let secure = "https://127.0.0.1:9000";
-        assert!(matches!(check(&policy(secure, Environment::Production), secure), Err(Denied::Address(_))));
+        assert!(matches!(
+            check(&policy(secure, Environment::Production), secure),
+            Err(Denied::Address(_))
+        ));
     }
 
     #[test]
@@ -184,9 +215,18 @@ mod tests {
             "255.255.255.255",
         ] {
             let address: IpAddr = address.parse().unwrap();
-            assert_eq!(acme.check_address("api.acme.example", address), Err(Denied::Address(address)));
+            assert_eq!(
+                acme.check_address("api.acme.example", address),
+                Err(Denied::Address(address))
+            );
         }
-        assert_eq!(acme.check_address("api.acme.example", "10.1.2.3".parse().unwrap()), Ok(()));
-        assert_eq!(acme.check_address("localhost", "127.0.0.1".parse().unwrap()), Ok(()));
+        assert_eq!(
+            acme.check_address("api.acme.example", "10.1.2.3".parse().unwrap()),
+            Ok(())
+        );
+        assert_eq!(
+            acme.check_address("localhost", "127.0.0.1".parse().unwrap()),
+            Ok(())
+        );
     }
 }

@@ -39,10 +39,16 @@ impl Resolve for Resolver {
 
 /// Whether a request failed because its name leads where it must not.
 pub(super) fn prohibited(error: &reqwest::Error) -> Option<Denied> {
-    causes(error).find_map(|cause| cause.downcast_ref::<Denied>()).cloned()
+    causes(error)
+        .find_map(|cause| cause.downcast_ref::<Denied>())
+        .cloned()
 }
 
 /// An error and what lies beneath it.
-pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
+        (*error).source()
+    })
 }

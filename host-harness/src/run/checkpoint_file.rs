@@ -26,12 +26,20 @@ impl CheckpointFile {
 
     pub(super) fn read(output: &Path) -> Result<Self, RunError> {
         let path = Self::path(output);
-        let failed = |why: String| RunError::Checkpoint { path: path.clone(), why };
+        let failed = |why: String| RunError::Checkpoint {
+            path: path.clone(),
+            why,
+        };
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            failed(format!("there is nothing to resume here ({error}); start anew without --resume"))
+            failed(format!(
+                "there is nothing to resume here ({error}); start anew without --resume"
+            ))
         })?;
-        serde_json::from_str(&text)
-            .map_err(|error| failed(format!("it is damaged ({error}); start anew without --resume")))
+        serde_json::from_str(&text).map_err(|error| {
+            failed(format!(
+                "it is damaged ({error}); start anew without --resume"
+            ))
+        })
     }
 
     /// Replaces the file as a whole.
@@ -48,7 +56,10 @@ impl CheckpointFile {
             file.persist(&path).map_err(|error| error.error)?;
             Ok(())
         };
-        write().map_err(|source| RunError::Io { path: path.clone(), source })
+        write().map_err(|source| RunError::Io {
+            path: path.clone(),
+            source,
+        })
     }
 
     /// Takes the file away where it is.

@@ -117,7 +117,10 @@ struct Output {
 }
 
 enum Writer {
-    File { path: PathBuf, writer: RecordWriter<OutputFile> },
+    File {
+        path: PathBuf,
+        writer: RecordWriter<OutputFile>,
+    },
     Stream(RecordWriter<Box<dyn Write + Send>>),
 }
 
@@ -132,17 +135,31 @@ impl Output {
         let mut records = 0;
         let writer = match destination {
             Destination::Stream { sink, format } => Writer::Stream(RecordWriter::new(sink, format)),
-            Destination::File { path, format, resume: true } => {
+            Destination::File {
+                path,
+                format,
+                resume: true,
+            } => {
                 let saved = CheckpointFile::read(&path)?;
                 let file = OutputFile::resume_at(&path, format, saved.bytes)?;
                 records = saved.records;
                 call.resume = Some(saved.checkpoint);
-                Writer::File { path, writer: RecordWriter::resume(file) }
+                Writer::File {
+                    path,
+                    writer: RecordWriter::resume(file),
+                }
             }
-            Destination::File { path, format, resume: false } => {
+            Destination::File {
+                path,
+                format,
+                resume: false,
+            } => {
                 let file = OutputFile::create(&path, format)?;
                 CheckpointFile::remove(&path);
-                Writer::File { path, writer: RecordWriter::new(file, format) }
+                Writer::File {
+                    path,
+                    writer: RecordWriter::new(file, format),
+                }
             }
         };
         Ok(Self {
@@ -179,7 +196,12 @@ impl Output {
         match (&mut self.writer, &self.checkpoint) {
             (Writer::File { path, writer }, Some(checkpoint)) => {
                 let bytes = writer.sync()?;
-                CheckpointFile { checkpoint: checkpoint.clone(), bytes, records: self.records }.write(path)
+                CheckpointFile {
+                    checkpoint: checkpoint.clone(),
+                    bytes,
+                    records: self.records,
+                }
+                .write(path)
             }
             (Writer::Stream(writer), _) => Ok(writer.flush()?),
             _ => Ok(()),
@@ -202,11 +224,19 @@ impl Output {
                 } else {
                     file.keep_partial()?
                 };
-                Ok(Closed { path: Some(kept), checkpoint, dropped_columns: report.dropped_columns })
+                Ok(Closed {
+                    path: Some(kept),
+                    checkpoint,
+                    dropped_columns: report.dropped_columns,
+                })
             }
             Writer::Stream(writer) => {
                 let (_, report) = writer.finish()?;
-                Ok(Closed { path: None, checkpoint, dropped_columns: report.dropped_columns })
+                Ok(Closed {
+                    path: None,
+                    checkpoint,
+                    dropped_columns: report.dropped_columns,
+                })
             }
         }
     }

@@ -51,7 +51,10 @@ pub async fn write(
         Some((path, format)) => Some(RecordWriter::new(OutputFile::create(path, format)?, format)),
         None => None,
     };
-    let mut rejections = Rejections { path: rejected, writer: None };
+    let mut rejections = Rejections {
+        path: rejected,
+        writer: None,
+    };
     let started = Instant::now();
     let mut input = Input::start(reader);
     let mut execution = session.execute(call, input.take_items());
@@ -159,7 +162,9 @@ impl Input {
                 let entry: Result<Entry, ReadError> = entry;
                 match entry {
                     Ok(entry) => {
-                        if futures::executor::block_on(futures::SinkExt::send(&mut sender, entry)).is_err() {
+                        if futures::executor::block_on(futures::SinkExt::send(&mut sender, entry))
+                            .is_err()
+                        {
                             return;
                         }
                     }
@@ -170,7 +175,10 @@ impl Input {
                 }
             }
         });
-        Self { state, items: Some(items) }
+        Self {
+            state,
+            items: Some(items),
+        }
     }
 
     /// The records, as the connector takes them. What is no record is put aside.
@@ -196,11 +204,22 @@ impl Input {
                             state.under_way.insert(key.clone(), json.clone());
                             return Some((Item { key, data: json }, items));
                         }
-                        Entry::Invalid { key, raw, place, message, fix } => {
+                        Entry::Invalid {
+                            key,
+                            raw,
+                            place,
+                            message,
+                            fix,
+                        } => {
                             state.invalid.push(Rejection {
                                 key,
                                 data: raw,
-                                error: error(ErrorKind::InvalidInput, "input.malformed", format!("{place}: {message}"), fix),
+                                error: error(
+                                    ErrorKind::InvalidInput,
+                                    "input.malformed",
+                                    format!("{place}: {message}"),
+                                    fix,
+                                ),
                             });
                         }
                     }
@@ -320,14 +339,19 @@ impl Rejections {
                 .error
                 .fields
                 .iter()
-                .map(|field| RejectedField { field: field.field.as_deref(), message: &field.message })
+                .map(|field| RejectedField {
+                    field: field.field.as_deref(),
+                    message: &field.message,
+                })
                 .collect(),
             uncertain,
             record,
             raw: record.is_none().then_some(rejection.data.as_str()),
         };
-        let json = serde_json::to_string(&line)
-            .map_err(|error| RunError::Io { path: self.path.clone(), source: error.into() })?;
+        let json = serde_json::to_string(&line).map_err(|error| RunError::Io {
+            path: self.path.clone(),
+            source: error.into(),
+        })?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {

@@ -52,7 +52,10 @@ pub fn interfaces(bytes: &[u8]) -> Result<Interfaces, String> {
                     if matches!(import.ty, ComponentTypeRef::Instance(_)) {
                         found.imports.push(import.name.name.to_owned());
                     } else {
-                        return Err(format!("it imports “{}”, which is no interface", import.name.name));
+                        return Err(format!(
+                            "it imports “{}”, which is no interface",
+                            import.name.name
+                        ));
                     }
                 }
             }
@@ -131,8 +134,16 @@ mod tests {
     fn what_is_no_component_is_refused() {
         assert!(check(b"").unwrap_err().contains("read") || check(b"").is_err());
         assert!(check(b"\x7fELF").unwrap_err().contains("no WebAssembly"));
-        assert!(check(b"\0asm\x01\0\0\0").unwrap_err().contains("core module"));
-        assert!(check(b"\0asm\x0d\0\x01\0").unwrap_err().contains("does not export"));
+        assert!(
+            check(b"\0asm\x01\0\0\0")
+                .unwrap_err()
+                .contains("core module")
+        );
+        assert!(
+            check(b"\0asm\x0d\0\x01\0")
+                .unwrap_err()
+                .contains("does not export")
+        );
     }
 
     #[test]

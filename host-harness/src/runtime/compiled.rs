@@ -29,15 +29,18 @@ impl CompiledCode {
             use std::os::unix::fs::PermissionsExt;
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
         }
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 
     /// The component's code, compiled now where it is not in the cache. A cache
     /// that cannot be written slows the next load down and is no error.
+    #[expect(unsafe_code, reason = "the proof stands beside it")]
     pub(super) fn load(
         &self,
         engine: &wasmtime::Engine,
-        digest: &Digest,
+        digest: Digest,
         bytes: &[u8],
     ) -> wasmtime::Result<Component> {
         let path = self.path(engine, digest);
@@ -55,16 +58,18 @@ impl CompiledCode {
 
     /// One file per component and per everything that compiled code depends on:
     /// wasmtime's version and settings, and the processor.
-    fn path(&self, engine: &wasmtime::Engine, digest: &Digest) -> PathBuf {
+    fn path(&self, engine: &wasmtime::Engine, digest: Digest) -> PathBuf {
         let mut hasher = std::hash::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let hex = digest.to_string().replace(':', "-");
-        self.folder.join(format!("{hex}-{:016x}.cwasm", hasher.finish()))
+        self.folder
+            .join(format!("{hex}-{:016x}.cwasm", hasher.finish()))
     }
 }
 
 const SIGNATURE: usize = 32;
 
+#[expect(unsafe_code, reason = "the proof stands beside it")]
 fn read(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
     let file = std::fs::read(path).ok()?;
     let (signature, code) = file.split_at_checked(SIGNATURE)?;

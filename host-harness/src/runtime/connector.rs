@@ -1,5 +1,6 @@
 //! Connectors, loaded and ready to be instantiated.
 
+use super::admission;
 use super::bindings::{ConnectorComponentPre, design};
 use super::compiled::CompiledCode;
 use super::engine::{Engine, MOST_INSTANCES};
@@ -7,7 +8,6 @@ use super::error::RuntimeError;
 use super::guest::Guest;
 use super::limits::Limits;
 use super::session::{Connection, Session};
-use super::admission;
 use crate::registry::Digest;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,22 +49,26 @@ impl Runtime {
     /// # Errors
     /// If the component is none, asks for more than a connector may have, or
     /// cannot describe itself.
-    pub async fn load(&self, digest: &Digest, bytes: Vec<u8>) -> Result<Connector, RuntimeError> {
-        let (runtime, digest) = (self.clone(), digest.clone());
-        let loaded = tokio::task::spawn_blocking(move || runtime.link(&digest, &bytes).map(|pre| (pre, digest)));
-        let (pre, digest) = loaded
+    pub async fn load(&self, digest: Digest, bytes: Vec<u8>) -> Result<Connector, RuntimeError> {
+        let runtime = self.clone();
+        let loaded = tokio::task::spawn_blocking(move || runtime.link(digest, &bytes));
+        let pre = loaded
             .await
             .map_err(|error| RuntimeError::Trap(error.to_string()))??;
         Connector::described(self.clone(), pre, digest).await
     }
 
-    fn link(&self, digest: &Digest, bytes: &[u8]) -> Result<ConnectorComponentPre<Guest>, RuntimeError> {
-        let refused = |why: String| RuntimeError::NotAConnector { digest: digest.clone(), why };
+    fn link(
+        &self,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<ConnectorComponentPre<Guest>, RuntimeError> {
+        let refused = |why: String| RuntimeError::NotAConnector { digest, why };
         admission::check(bytes).map_err(refused)?;
         let component = self
             .compiled
             .load(self.engine.wasmtime(), digest, bytes)
-            .map_err(|source| RuntimeError::Compile { digest: digest.clone(), source })?;
+            .map_err(|source| RuntimeError::Compile { digest, source })?;
         self.linker
             .instantiate_pre(&component)
             .and_then(ConnectorComponentPre::new)
@@ -96,7 +100,11 @@ pub struct Connector {
 
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Connector({} {} {})", self.descriptor.id, self.descriptor.version, self.digest)
+        write!(
+            f,
+            "Connector({} {} {})",
+            self.descriptor.id, self.descriptor.version, self.digest
+        )
     }
 }
 
@@ -114,7 +122,12 @@ impl Connector {
             requests_per_second: None,
         };
         let descriptor = Session::describe(&runtime, &pre, limits).await?;
-        Ok(Self { runtime, pre, digest, descriptor: Arc::new(descriptor) })
+        Ok(Self {
+            runtime,
+            pre,
+            digest,
+            descriptor: Arc::new(descriptor),
+        })
     }
 
     /// What the connector says that it is and needs.
@@ -123,8 +136,8 @@ impl Connector {
     }
 
     /// The digest that it was verified by.
-    pub fn digest(&self) -> &Digest {
-        &self.digest
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// An instance for one connection and one run.

@@ -59,7 +59,10 @@ impl Engine {
     pub fn new() -> Result<Self, RuntimeError> {
         let engine = wasmtime::Engine::new(&config()).map_err(RuntimeError::Engine)?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Self { engine, _ticker: Arc::new(ticker) })
+        Ok(Self {
+            engine,
+            _ticker: Arc::new(ticker),
+        })
     }
 
     pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -89,7 +92,10 @@ impl Ticker {
                 }
             })
             .map_err(RuntimeError::Thread)?;
-        Ok(Self { stopped, thread: Some(thread) })
+        Ok(Self {
+            stopped,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -108,6 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(unsafe_code, reason = "the proof stands beside it")]
     fn what_one_engine_compiles_another_loads() {
         let (compiles, runs) = (Engine::new().unwrap(), Engine::new().unwrap());
         // The smallest component: a header and nothing in it.

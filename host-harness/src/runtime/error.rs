@@ -53,10 +53,16 @@ pub enum RuntimeError {
 impl RuntimeError {
     /// What came of a call into a guest that did not return.
     pub(super) fn from_call(error: &wasmtime::Error) -> Self {
-        if let Some(limit) = error.chain().find_map(|cause| cause.downcast_ref::<LimitReached>()) {
+        if let Some(limit) = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<LimitReached>())
+        {
             return Self::Limit(*limit);
         }
-        match error.chain().find_map(|cause| cause.downcast_ref::<wasmtime::Trap>()) {
+        match error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<wasmtime::Trap>())
+        {
             Some(trap) => Self::Trap(trap.to_string()),
             None => Self::Trap(error.to_string()),
         }

@@ -17,7 +17,8 @@ use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
-    Destination, FutureConsumer, FutureReader, Source, StreamConsumer, StreamProducer, StreamReader, StreamResult,
+    Destination, FutureConsumer, FutureReader, Source, StreamConsumer, StreamProducer,
+    StreamReader, StreamResult,
 };
 
 /// Batches that wait to be taken. A batch is what the connector writes at once,
@@ -87,12 +88,23 @@ impl Drop for Execution {
 }
 
 /// Starts an activity in a task of its own.
-pub(super) fn start(mut session: Session, call: Call, input: BoxStream<'static, Item>) -> Execution {
+pub(super) fn start(
+    mut session: Session,
+    call: Call,
+    input: BoxStream<'static, Item>,
+) -> Execution {
     let (sender, events) = mpsc::channel(BATCHES_AHEAD);
     let (usage, log) = (session.usage().clone(), session.log().clone());
     let (traffic, redactor) = (session.traffic().clone(), session.redactor().clone());
     let ended = tokio::spawn(async move { run(&mut session, call, input, sender).await });
-    Execution { events, ended, usage, log, traffic, redactor }
+    Execution {
+        events,
+        ended,
+        usage,
+        log,
+        traffic,
+        redactor,
+    }
 }
 
 async fn run(
@@ -110,10 +122,11 @@ async fn run(
                 .integration_connector_connector()
                 .call_execute(accessor, connection, call, input)
                 .await?;
-            let (stream, future): (StreamReader<Event>, FutureReader<Result<Summary, _>>) = match started {
-                Ok(running) => running,
-                Err(error) => return Ok(Some(Err(error))),
-            };
+            let (stream, future): (StreamReader<Event>, FutureReader<Result<Summary, _>>) =
+                match started {
+                    Ok(running) => running,
+                    Err(error) => return Ok(Some(Err(error))),
+                };
             let (end, ended) = oneshot::channel();
             accessor.with(|mut access| {
                 stream.pipe(&mut access, Events(events))?;

@@ -63,7 +63,10 @@ impl Guest {
             clocks: WasiClocksCtx::default(),
             http,
             egress,
-            memory: MemoryLimiter { limit: limits.memory, usage: usage.clone() },
+            memory: MemoryLimiter {
+                limit: limits.memory,
+                usage: usage.clone(),
+            },
             services,
         };
         let mut store = Store::new(engine, guest);
@@ -74,7 +77,10 @@ impl Guest {
         let checked = meter.clone();
         store.epoch_deadline_callback(move |_| {
             checked.check().map_err(wasmtime::Error::from)?;
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(tokio::task::yield_now()),
+            ))
         });
         (store, meter)
     }
@@ -93,13 +99,20 @@ impl Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.egress, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView {
+            hooks: &mut self.egress,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
     }
 }
 
 impl WasiClocksView for Guest {
     fn clocks(&mut self) -> WasiClocksCtxView<'_> {
-        WasiClocksCtxView { ctx: &mut self.clocks, table: &mut self.table }
+        WasiClocksCtxView {
+            ctx: &mut self.clocks,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -118,18 +131,28 @@ impl<T> secrets::HostWithStore<T> for Services {
     ) -> Result<String, secrets::SecretError> {
         let services = accessor.with(|mut access| access.get().clone());
         if !services.secret_names.contains(&name) {
-            services.log.host(Level::Warn, "refused to reveal what is no secret of this connection", &[("name", name)]);
+            services.log.host(
+                Level::Warn,
+                "refused to reveal what is no secret of this connection",
+                &[("name", name)],
+            );
             return Err(secrets::SecretError::NotSet);
         }
         match services.secrets.reveal(&name).await {
             Ok(secret) => {
                 services.redactor.add(secret.expose_secret());
-                services.log.host(Level::Info, "revealed a secret", &[("name", name)]);
+                services
+                    .log
+                    .host(Level::Info, "revealed a secret", &[("name", name)]);
                 Ok(secret.expose_secret().to_owned())
             }
             Err(SecretError::NotSet) => Err(secrets::SecretError::NotSet),
             Err(SecretError::Unavailable(why)) => {
-                services.log.host(Level::Error, "a secret could not be read", &[("name", name), ("why", why)]);
+                services.log.host(
+                    Level::Error,
+                    "a secret could not be read",
+                    &[("name", name), ("why", why)],
+                );
                 Err(secrets::SecretError::Unavailable)
             }
         }
@@ -146,8 +169,15 @@ impl<T> cache::HostWithStore<T> for Services {
 
     async fn put(accessor: &Accessor<T, Self>, key: String, value: String, ttl: u64) {
         let services = accessor.with(|mut access| access.get().clone());
-        if let Err(error) = services.cache.put(&key, &value.into(), Duration::from_millis(ttl)) {
-            services.log.host(Level::Warn, "a value could not be cached", &[("why", error.to_string())]);
+        if let Err(error) = services
+            .cache
+            .put(&key, &value.into(), Duration::from_millis(ttl))
+        {
+            services.log.host(
+                Level::Warn,
+                "a value could not be cached",
+                &[("why", error.to_string())],
+            );
         }
     }
 

@@ -77,17 +77,30 @@ pub(super) struct MemoryLimiter {
 }
 
 impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if desired > self.limit {
             // An error traps. Refusing quietly would let the guest abort with
             // nothing said.
             return Err(LimitReached::Memory(self.limit).into());
         }
-        self.usage.0.peak_memory.fetch_max(desired, Ordering::Relaxed);
+        self.usage
+            .0
+            .peak_memory
+            .fetch_max(desired, Ordering::Relaxed);
         Ok(true)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= 100_000)
     }
 }
@@ -104,7 +117,11 @@ pub(super) struct CpuMeter {
 
 impl CpuMeter {
     pub(super) fn new(usage: Usage, limit: Duration) -> Self {
-        Self { usage, limit, poll_started: Arc::default() }
+        Self {
+            usage,
+            limit,
+            poll_started: Arc::default(),
+        }
     }
 
     /// Called by a running guest at each tick.

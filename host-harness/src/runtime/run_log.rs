@@ -56,7 +56,10 @@ struct Kept {
 impl RunLog {
     /// An empty log that takes out the secrets that `redactor` knows.
     pub fn new(redactor: Redactor) -> Self {
-        Self { lines: Arc::default(), redactor }
+        Self {
+            lines: Arc::default(),
+            redactor,
+        }
     }
 
     /// A line of the host itself.
@@ -79,7 +82,13 @@ impl RunLog {
         (kept.lines.iter().cloned().collect(), kept.dropped)
     }
 
-    fn write(&self, level: Level, source: &'static str, message: &str, mut fields: Vec<(String, String)>) {
+    fn write(
+        &self,
+        level: Level,
+        source: &'static str,
+        message: &str,
+        mut fields: Vec<(String, String)>,
+    ) {
         let message = self.clean(message);
         for (name, value) in &mut fields {
             *name = self.clean(name);
@@ -91,7 +100,13 @@ impl RunLog {
             Level::Info => tracing::info!(source, ?fields, "{message}"),
             Level::Debug => tracing::debug!(source, ?fields, "{message}"),
         }
-        let line = Line { time: Timestamp::now(), level, source, message, fields };
+        let line = Line {
+            time: Timestamp::now(),
+            level,
+            source,
+            message,
+            fields,
+        };
         let mut kept = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.lines.len() == MOST_LINES {
             kept.lines.pop_front();
@@ -105,6 +120,8 @@ impl RunLog {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        self.redactor.redact(text.get(..end).unwrap_or_default()).into_owned()
+        self.redactor
+            .redact(text.get(..end).unwrap_or_default())
+            .into_owned()
     }
 }

@@ -57,7 +57,10 @@ impl Connection {
     }
 
     fn to_wit(&self) -> types::Connection {
-        types::Connection { name: self.name.clone(), settings: to_settings(&self.settings) }
+        types::Connection {
+            name: self.name.clone(),
+            settings: to_settings(&self.settings),
+        }
     }
 }
 
@@ -89,12 +92,18 @@ impl Session {
                 .reaches
                 .iter()
                 .filter_map(|property| {
-                    connection.settings.iter().find(|(name, _)| name == property)
+                    connection
+                        .settings
+                        .iter()
+                        .find(|(name, _)| name == property)
                 })
                 .map(|(_, url)| url.as_str()),
             connection.environment,
         );
-        let rate = descriptor.rate.as_ref().map(|rate| (rate.per_second, rate.burst));
+        let rate = descriptor
+            .rate
+            .as_ref()
+            .map(|rate| (rate.per_second, rate.burst));
         let rate = match (connection.limits.requests_per_second, rate) {
             (Some(per_second), rate) => {
                 let burst = rate.map_or(per_second, |(_, burst)| burst);
@@ -161,8 +170,14 @@ impl Session {
         let mut connection = Connection::new("describe");
         connection.limits = limits;
         let mut session = Self::open(runtime, pre, &nothing, connection).await?;
-        let call = session.instance.integration_connector_design().call_describe(&mut session.store);
-        let called = session.meter.metered(tokio::time::timeout(limits.wall, call)).await;
+        let call = session
+            .instance
+            .integration_connector_design()
+            .call_describe(&mut session.store);
+        let called = session
+            .meter
+            .metered(tokio::time::timeout(limits.wall, call))
+            .await;
         match called {
             Ok(Ok(descriptor)) => Ok(descriptor),
             Ok(Err(error)) => Err(RuntimeError::from_call(&error)),
@@ -178,7 +193,10 @@ impl Session {
         let connection = self.connection.clone();
         let mut checks = self
             .call(async |accessor, instance| {
-                instance.integration_connector_connector().call_test_connection(accessor, connection).await
+                instance
+                    .integration_connector_connector()
+                    .call_test_connection(accessor, connection)
+                    .await
             })
             .await?;
         for check in &mut checks {
@@ -200,7 +218,10 @@ impl Session {
         let connection = self.connection.clone();
         let answer = self
             .call(async |accessor, instance| {
-                instance.integration_connector_connector().call_list_activities(accessor, connection).await
+                instance
+                    .integration_connector_connector()
+                    .call_list_activities(accessor, connection)
+                    .await
             })
             .await?;
         answer.map_err(|error| self.said(error))
@@ -210,11 +231,17 @@ impl Session {
     ///
     /// # Errors
     /// What the connector says, or how it broke down.
-    pub async fn objects(&mut self, search: Option<String>) -> Result<Vec<design::Object>, RuntimeError> {
+    pub async fn objects(
+        &mut self,
+        search: Option<String>,
+    ) -> Result<Vec<design::Object>, RuntimeError> {
         let connection = self.connection.clone();
         let answer = self
             .call(async |accessor, instance| {
-                instance.integration_connector_design().call_list_objects(accessor, connection, search).await
+                instance
+                    .integration_connector_design()
+                    .call_list_objects(accessor, connection, search)
+                    .await
             })
             .await?;
         answer.map_err(|error| self.said(error))
@@ -224,7 +251,11 @@ impl Session {
     ///
     /// # Errors
     /// What the connector says, or how it broke down.
-    pub async fn describe_object(&mut self, activity: &str, object: &str) -> Result<design::Shape, RuntimeError> {
+    pub async fn describe_object(
+        &mut self,
+        activity: &str,
+        object: &str,
+    ) -> Result<design::Shape, RuntimeError> {
         let connection = self.connection.clone();
         let (activity, object) = (activity.to_owned(), object.to_owned());
         let answer = self
@@ -274,7 +305,9 @@ impl Session {
         call: impl AsyncFnOnce(&Accessor<Guest>, &ConnectorComponent) -> wasmtime::Result<R>,
     ) -> Result<R, RuntimeError> {
         if self.broken {
-            return Err(RuntimeError::Trap("it broke down before; open a new session".to_owned()));
+            return Err(RuntimeError::Trap(
+                "it broke down before; open a new session".to_owned(),
+            ));
         }
         // Set back only when the call returns: a call that is dropped midway
         // leaves the instance in an unknown state as well.
@@ -294,7 +327,8 @@ impl Session {
         tracing::debug!(elapsed = ?started.elapsed(), ok = result.is_ok(), "call into the connector ended");
         self.broken = result.is_err();
         if let Err(error) = &result {
-            self.log.host(super::run_log::Level::Error, &error.to_string(), &[]);
+            self.log
+                .host(super::run_log::Level::Error, &error.to_string(), &[]);
         }
         result
     }
@@ -324,6 +358,9 @@ pub(super) fn clean(error: &mut types::Error, redactor: &Redactor) {
 pub(crate) fn to_settings(pairs: &[(String, String)]) -> Vec<types::Setting> {
     pairs
         .iter()
-        .map(|(name, value)| types::Setting { name: name.clone(), value: value.clone() })
+        .map(|(name, value)| types::Setting {
+            name: name.clone(),
+            value: value.clone(),
+        })
         .collect()
 }
