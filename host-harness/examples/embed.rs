@@ -6,7 +6,7 @@ use futures::StreamExt;
 use host_harness::agent::Agent;
 use host_harness::connection::ConnectionFile;
 use host_harness::runtime::types::{Call, Event, Setting};
-use std::path::Path;
+use std::path::PathBuf;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,7 +14,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = arguments.next().ok_or("which connection file?")?;
     let object = arguments.next().ok_or("which object?")?;
 
-    let agent = Agent::open(Path::new(".harness"), None)?;
+    let home = std::env::var_os("HARNESS_HOME").map(PathBuf::from);
+    let home = home.or_else(Agent::default_home).ok_or("which home folder?")?;
+    let agent = Agent::open(&home, None)?;
     let connection = ConnectionFile::read(&file)?;
     let downloaded = agent
         .download(&connection.connector, &connection.version)

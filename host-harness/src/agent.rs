@@ -98,6 +98,13 @@ impl Agent {
         })
     }
 
+    /// Where an agent of this user lives, unless told otherwise; none where the
+    /// user has no home folder.
+    pub fn default_home() -> Option<PathBuf> {
+        let folders = directories::ProjectDirs::from("", "", "integration-harness")?;
+        Some(folders.data_dir().to_owned())
+    }
+
     /// The registry that it downloads from.
     pub fn registry(&self) -> &LocalRegistry {
         &self.registry

@@ -25,7 +25,7 @@ pub struct FieldError {
 }
 
 /// An error in the contract's form: a stable code, and words for a person. The
-/// codes are listed in the README.
+/// codes are listed in `docs/errors.md`.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message} [{code}]")]
 pub struct Error {

@@ -3,6 +3,8 @@
 use crate::support::{component, connector, oauth, sandbox};
 use host_harness::runtime::types::{PropertyKind, Role};
 use host_harness::runtime::{RuntimeError, interfaces};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 #[test]
 fn the_component_imports_exactly_what_the_contract_allows() {
@@ -143,4 +145,43 @@ async fn activities_objects_and_shapes_are_discovered() {
         other => panic!("{other}"),
     }
     assert_eq!(sandbox.log().len(), 0, "describing asks Coupa nothing");
+}
+
+/// The files of a folder and the folders in it.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else {
+            found.push(std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_error_code_is_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documented = std::fs::read_to_string(root.join("docs/errors.md")).unwrap();
+    let mut texts = Vec::new();
+    sources(&root.join("src"), &mut texts);
+    let words = [
+        "settings", "call", "option", "filter", "fields", "order", "key", "resume", "reach", "token", "coupa",
+        "read", "record", "write", "internal",
+    ];
+    let mut codes = BTreeSet::new();
+    for text in &texts {
+        for literal in text.split('"').skip(1).step_by(2) {
+            let is_code = literal.split_once('.').is_some_and(|(area, rest)| {
+                words.contains(&area) && !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+            });
+            if is_code {
+                codes.insert(literal);
+            }
+        }
+    }
+    assert!(codes.len() > 60, "{}", codes.len());
+    for code in codes {
+        assert!(documented.contains(&format!("`{code}`")), "{code} is not in docs/errors.md");
+    }
 }

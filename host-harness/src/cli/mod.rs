@@ -7,7 +7,6 @@ mod run;
 mod table;
 
 use clap::{Args, Parser, Subcommand};
-use directories::ProjectDirs;
 use host_harness::agent::Agent;
 use host_harness::connection::ConnectionFile;
 use host_harness::registry::{ConnectorName, Requirement};
@@ -162,10 +161,8 @@ pub fn main() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
     let home = match arguments.home {
         Some(home) => home,
-        None => ProjectDirs::from("", "", "integration-harness")
-            .ok_or("this user has no home folder; say where the agent's folder is with --home")?
-            .data_dir()
-            .to_owned(),
+        None => Agent::default_home()
+            .ok_or("this user has no home folder; say where the agent's folder is with --home")?,
     };
     let agent = Agent::open(&home, arguments.registry.as_deref())?;
     match arguments.command {

@@ -179,3 +179,68 @@ impl WasiHttpHooks for Egress {
 
 /// The type of a body's chunks.
 type Chunk = Bytes;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Environment;
+    use http_body_util::Empty;
+
+    fn door(url: &str, environment: Environment) -> (Egress, RunLog, Traffic) {
+        let redactor = Redactor::default();
+        let log = RunLog::new(redactor.clone());
+        let traffic = Traffic::default();
+        let policy = EgressPolicy::new([url].into_iter(), environment);
+        let egress = Egress::new(policy, None, log.clone(), redactor, traffic.clone()).unwrap();
+        (egress, log, traffic)
+    }
+
+    async fn send(egress: &Egress, url: &str) -> Result<u16, Error> {
+        let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        let request = http::Request::builder().uri(url).body(body).unwrap();
+        let sent = egress.0.send(request, RequestOptions::default()).await;
+        sent.map(|(response, _)| response.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_connections_own_is_refused_and_logged() {
+        let (egress, log, traffic) = door("https://api.acme.example", Environment::Production);
+        let elsewhere = [
+            "https://evil.example/",
+            "https://api.acme.example:8443/",
+            "http://api.acme.example/",
+            "http://169.254.169.254/latest/meta-data",
+            "https://[fd00:ec2::254]/",
+            "https://127.0.0.1/",
+        ];
+        for url in elsewhere {
+            assert!(
+                matches!(send(&egress, url).await, Err(Error::HttpRequestDenied)),
+                "{url}"
+            );
+        }
+        assert_eq!(
+            (traffic.refused(), traffic.requests()),
+            (elsewhere.len() as u64, 0)
+        );
+        let logged = format!("{:?}", log.lines());
+        assert!(logged.contains("evil.example") && logged.contains("own origin"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_this_machine_is_refused() {
+        // `localhost` stands for any name that resolves to a loopback address.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!(
+            "https://localhost:{}",
+            listener.local_addr().unwrap().port()
+        );
+        let (egress, log, traffic) = door(&url, Environment::Production);
+        assert!(matches!(
+            send(&egress, &url).await,
+            Err(Error::DestinationIpProhibited)
+        ));
+        assert_eq!(traffic.refused(), 1);
+        assert!(format!("{:?}", log.lines()).contains("address of this machine"));
+    }
+}

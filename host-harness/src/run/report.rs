@@ -118,6 +118,14 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Says why the operation failed, where nothing before it does.
+    pub(super) fn fail(&mut self, why: String) {
+        self.error.get_or_insert(why);
+        self.outcome = Outcome::Failure;
+    }
+}
+
 /// What can be read of an execution after it is gone.
 pub(super) struct Measured {
     usage: crate::runtime::Usage,

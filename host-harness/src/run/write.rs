@@ -1,10 +1,10 @@
 //! A file or a stream into a target.
 
 use super::RunError;
-use super::report::{Counts, Measured, Outcome, Report, Told};
+use super::report::{Counts, Measured, Report, Told};
 use crate::records::{Entry, Format, OutputFile, ReadError, RecordReader, RecordWriter};
-use crate::runtime::Session;
 use crate::runtime::types::{Call, Error, ErrorKind, Event, Item, Rejection};
+use crate::runtime::{RuntimeError, Session};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Entries read ahead of what the connector takes.
 const READ_AHEAD: usize = 16;
@@ -47,49 +48,40 @@ pub async fn write(
     mut told: impl FnMut(Told<'_>),
 ) -> Result<Report, RunError> {
     let reader = RecordReader::open(origin.source, origin.format)?;
-    let mut answers = match answers {
-        Some((path, format)) => Some(RecordWriter::new(OutputFile::create(path, format)?, format)),
-        None => None,
-    };
-    let mut rejections = Rejections {
-        path: rejected,
-        writer: None,
-    };
+    let mut outputs = Outputs::create(answers, rejected)?;
     let started = Instant::now();
     let mut input = Input::start(reader);
     let mut execution = session.execute(call, input.take_items());
     let mut measured = Measured::of(&execution);
-    let mut counts = Counts::default();
-    let mut stop = std::pin::pin!(futures::FutureExt::fuse(stop));
+    let mut stop = std::pin::pin!(stop);
+    let mut grace = std::pin::pin!(tokio::time::sleep(GRACE));
     let mut interrupted = false;
-    let mut patience = std::pin::pin!(tokio::time::sleep(Duration::from_secs(365 * 24 * 3600)));
-    loop {
+    let ended = loop {
+        let stopping = interrupted || outputs.failed.is_some();
         let events = tokio::select! {
             biased;
             () = &mut stop, if !interrupted => {
                 interrupted = true;
                 input.stop();
-                patience.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                grace.as_mut().reset(tokio::time::Instant::now() + GRACE);
                 continue;
             }
-            () = &mut patience => break,
+            // What is still under way becomes of unknown fate.
+            () = &mut grace, if stopping => break Err(RuntimeError::Cancelled),
             events = execution.next() => events,
         };
-        let Some(events) = events else { break };
+        let Some(events) = events else {
+            break execution.finish().await;
+        };
         for event in events {
             match event {
                 Event::Item(item) => {
                     input.answered(&item.key);
-                    counts.written += 1;
-                    if let Some(writer) = &mut answers
-                        && !item.data.is_empty()
-                    {
-                        writer.write(&item.data)?;
-                    }
+                    outputs.answer(&item);
                 }
                 Event::Rejected(rejection) => {
                     input.answered(&rejection.key);
-                    rejections.write(&rejection, &mut counts)?;
+                    outputs.reject(&rejection);
                 }
                 Event::Notice(notice) => {
                     measured.count(&notice);
@@ -99,57 +91,153 @@ pub async fn write(
                 Event::Checkpoint(_) => {}
             }
         }
-        for invalid in input.take_invalid() {
-            rejections.write(&invalid, &mut counts)?;
+        outputs.reject_all(input.take_invalid());
+        if outputs.failed.is_some() && !stopping {
+            // Records are under way: they are waited for, and no more are sent.
+            input.stop();
+            grace.as_mut().reset(tokio::time::Instant::now() + GRACE);
         }
-        counts.read = input.read();
-        told(Told::Counts(counts));
-    }
-    let mut ended = execution.finish().await;
-    for invalid in input.take_invalid() {
-        rejections.write(&invalid, &mut counts)?;
-    }
-    for unanswered in input.take_unanswered() {
-        rejections.write(&unanswered, &mut counts)?;
-    }
-    counts.read = input.read();
-    if interrupted && matches!(&ended, Ok(summary) if !summary.stopped_early) {
-        ended = ended.map(|mut summary| {
-            summary.stopped_early = input.not_tried_from().is_some();
-            summary
-        });
-    }
-    let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
-    if let Some(writer) = answers {
-        let (file, written) = writer.finish()?;
-        report.output = Some(file.commit()?);
-        report.dropped_columns = written.dropped_columns;
-    }
-    report.rejected = rejections.finish()?;
-    report.not_tried_from = input.not_tried_from();
-    if let Some(broken) = input.broken() {
-        report.error.get_or_insert(broken);
-        report.outcome = Outcome::Failure;
-    }
+        outputs.counts.read = input.read();
+        told(Told::Counts(outputs.counts));
+    };
+    outputs.reject_all(input.take_invalid());
+    outputs.reject_all(input.take_unanswered());
+    outputs.counts.read = input.read();
+    let counts = outputs.counts;
     told(Told::Counts(counts));
+    let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
+    report.not_tried_from = input.not_tried_from();
+    outputs.finish(&mut report);
+    if let Some(broken) = input.broken() {
+        report.fail(broken);
+    }
     Ok(report)
+}
+
+/// What is written while a target runs. The first failure is kept, and does not
+/// keep the run from waiting for what is under way.
+struct Outputs {
+    answers: Option<RecordWriter<OutputFile>>,
+    rejections: Rejections,
+    counts: Counts,
+    failed: Option<RunError>,
+}
+
+impl Outputs {
+    fn create(answers: Option<(PathBuf, Format)>, rejected: PathBuf) -> Result<Self, RunError> {
+        let answers = match answers {
+            Some((path, format)) => {
+                Some(RecordWriter::new(OutputFile::create(path, format)?, format))
+            }
+            None => None,
+        };
+        let rejections = Rejections {
+            path: rejected,
+            writer: None,
+        };
+        Ok(Self {
+            answers,
+            rejections,
+            counts: Counts::default(),
+            failed: None,
+        })
+    }
+
+    fn answer(&mut self, item: &Item) {
+        self.counts.written += 1;
+        if let Some(writer) = &mut self.answers
+            && !item.data.is_empty()
+            && let Err(error) = writer.write(&item.data)
+        {
+            self.failed.get_or_insert(error.into());
+        }
+    }
+
+    fn reject(&mut self, rejection: &Rejection) {
+        let uncertain = rejection.error.kind == ErrorKind::Uncertain;
+        self.counts.rejected += 1;
+        self.counts.uncertain += u64::from(uncertain);
+        if let Err(error) = self.rejections.write(rejection, uncertain) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn reject_all(&mut self, rejections: Vec<Rejection>) {
+        for rejection in &rejections {
+            self.reject(rejection);
+        }
+    }
+
+    /// Gives the files their names, and tells them and what failed.
+    fn finish(mut self, report: &mut Report) {
+        if let Some(writer) = self.answers.take() {
+            let finished = writer.finish().map_err(RunError::from);
+            match finished.and_then(|(file, written)| Ok((file.commit()?, written))) {
+                Ok((path, written)) => {
+                    report.output = Some(path);
+                    report.dropped_columns = written.dropped_columns;
+                }
+                Err(error) => {
+                    self.failed.get_or_insert(error);
+                }
+            }
+        }
+        match self.rejections.finish() {
+            Ok(path) => report.rejected = path,
+            Err(error) => {
+                self.failed.get_or_insert(error);
+            }
+        }
+        if let Some(error) = self.failed {
+            report.fail(error.to_string());
+        }
+    }
 }
 
 /// The input, read in a thread of its own and handed over as it is taken.
 struct Input {
     state: Arc<Mutex<State>>,
+    stop: watch::Sender<bool>,
     items: Option<mpsc::Receiver<Entry>>,
 }
 
 #[derive(Default)]
 struct State {
-    stopped: bool,
     read: u64,
     /// Records that the connector took and has not answered.
     under_way: BTreeMap<String, String>,
     invalid: Vec<Rejection>,
     not_tried_from: Option<String>,
     broken: Option<String>,
+}
+
+impl State {
+    /// The record to hand over; none where the entry is no record.
+    fn take(&mut self, entry: Entry) -> Option<Item> {
+        self.read += 1;
+        match entry {
+            Entry::Record { key, json } => {
+                self.under_way.insert(key.clone(), json.clone());
+                Some(Item { key, data: json })
+            }
+            Entry::Invalid {
+                key,
+                raw,
+                place,
+                message,
+                fix,
+            } => {
+                let message = format!("{place}: {message}");
+                let error = error(ErrorKind::InvalidInput, "input.malformed", message, fix);
+                self.invalid.push(Rejection {
+                    key,
+                    data: raw,
+                    error,
+                });
+                None
+            }
+        }
+    }
 }
 
 impl Input {
@@ -177,6 +265,7 @@ impl Input {
         });
         Self {
             state,
+            stop: watch::Sender::new(false),
             items: Some(items),
         }
     }
@@ -186,42 +275,25 @@ impl Input {
         let Some(items) = self.items.take() else {
             return futures::stream::empty().boxed();
         };
-        let state = Arc::clone(&self.state);
-        futures::stream::unfold(items, move |mut items| {
+        let (state, stopped) = (Arc::clone(&self.state), self.stop.subscribe());
+        futures::stream::unfold((items, stopped), move |(mut items, mut stopped)| {
             let state = Arc::clone(&state);
             async move {
                 loop {
-                    let entry = items.next().await?;
+                    let entry = tokio::select! {
+                        biased;
+                        entry = items.next() => entry?,
+                        // The next one may be long in coming.
+                        _ = stopped.wait_for(|stopped| *stopped) => return None,
+                    };
                     let mut state = lock(&state);
-                    let (Entry::Record { key, .. } | Entry::Invalid { key, .. }) = &entry;
-                    if state.stopped {
+                    if *stopped.borrow() {
+                        let (Entry::Record { key, .. } | Entry::Invalid { key, .. }) = &entry;
                         state.not_tried_from.get_or_insert_with(|| key.clone());
                         return None;
                     }
-                    state.read += 1;
-                    match entry {
-                        Entry::Record { key, json } => {
-                            state.under_way.insert(key.clone(), json.clone());
-                            return Some((Item { key, data: json }, items));
-                        }
-                        Entry::Invalid {
-                            key,
-                            raw,
-                            place,
-                            message,
-                            fix,
-                        } => {
-                            state.invalid.push(Rejection {
-                                key,
-                                data: raw,
-                                error: error(
-                                    ErrorKind::InvalidInput,
-                                    "input.malformed",
-                                    format!("{place}: {message}"),
-                                    fix,
-                                ),
-                            });
-                        }
+                    if let Some(item) = state.take(entry) {
+                        return Some((item, (items, stopped)));
                     }
                 }
             }
@@ -230,7 +302,7 @@ impl Input {
     }
 
     fn stop(&self) {
-        lock(&self.state).stopped = true;
+        self.stop.send_replace(true);
     }
 
     fn answered(&self, key: &str) {
@@ -324,10 +396,7 @@ struct RejectedField<'a> {
 }
 
 impl Rejections {
-    fn write(&mut self, rejection: &Rejection, counts: &mut Counts) -> Result<(), RunError> {
-        counts.rejected += 1;
-        let uncertain = rejection.error.kind == ErrorKind::Uncertain;
-        counts.uncertain += u64::from(uncertain);
+    fn write(&mut self, rejection: &Rejection, uncertain: bool) -> Result<(), RunError> {
         let record: Option<&RawValue> = serde_json::from_str(&rejection.data).ok();
         let line = RejectedLine {
             key: &rejection.key,
@@ -368,7 +437,11 @@ impl Rejections {
     fn finish(self) -> Result<Option<PathBuf>, RunError> {
         match self.writer {
             Some(writer) => Ok(Some(writer.finish()?.0.commit()?)),
-            None => Ok(None),
+            None => {
+                // One of an earlier run would look like this run's.
+                let _ = std::fs::remove_file(&self.path);
+                Ok(None)
+            }
         }
     }
 }

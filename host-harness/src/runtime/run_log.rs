@@ -6,10 +6,12 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Lines kept; of a flood the oldest are dropped, and how many is told.
+/// Lines kept of the host, and as many of the connector, so that a connector's
+/// flood does not wash the host's away. The oldest are dropped, and how many is told.
 const MOST_LINES: usize = 1000;
 /// Bytes kept of one text.
 const MOST_BYTES: usize = 4096;
+const HOST: &str = "host";
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,7 +42,8 @@ pub struct Line {
     pub fields: Vec<(String, String)>,
 }
 
-/// A run's log. Every line also goes to `tracing`.
+/// A run's log: everything but details, which only go to `tracing`, as every
+/// line does.
 #[derive(Debug, Clone)]
 pub struct RunLog {
     lines: Arc<Mutex<Kept>>,
@@ -49,7 +52,8 @@ pub struct RunLog {
 
 #[derive(Debug, Default)]
 struct Kept {
-    lines: VecDeque<Line>,
+    host: VecDeque<Line>,
+    connector: VecDeque<Line>,
     dropped: u64,
 }
 
@@ -68,7 +72,7 @@ impl RunLog {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect();
-        self.write(level, "host", message, fields);
+        self.write(level, HOST, message, fields);
     }
 
     /// A line of the connector.
@@ -79,7 +83,9 @@ impl RunLog {
     /// The lines so far, oldest first, and how many older ones were dropped.
     pub fn lines(&self) -> (Vec<Line>, u64) {
         let kept = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        (kept.lines.iter().cloned().collect(), kept.dropped)
+        let mut lines: Vec<Line> = kept.host.iter().chain(&kept.connector).cloned().collect();
+        lines.sort_by_key(|line| line.time);
+        (lines, kept.dropped)
     }
 
     fn write(
@@ -100,6 +106,9 @@ impl RunLog {
             Level::Info => tracing::info!(source, ?fields, "{message}"),
             Level::Debug => tracing::debug!(source, ?fields, "{message}"),
         }
+        if level == Level::Debug {
+            return;
+        }
         let line = Line {
             time: Timestamp::now(),
             level,
@@ -108,20 +117,24 @@ impl RunLog {
             fields,
         };
         let mut kept = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.lines.len() == MOST_LINES {
-            kept.lines.pop_front();
+        let kept = &mut *kept;
+        let lines = if source == HOST {
+            &mut kept.host
+        } else {
+            &mut kept.connector
+        };
+        lines.push_back(line);
+        if lines.len() > MOST_LINES {
+            lines.pop_front();
             kept.dropped += 1;
         }
-        kept.lines.push_back(line);
     }
 
+    /// Without secrets, and no longer than is kept; cut last, so that no part
+    /// of a secret stays at the end.
     fn clean(&self, text: &str) -> String {
-        let mut end = text.len().min(MOST_BYTES);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        self.redactor
-            .redact(text.get(..end).unwrap_or_default())
-            .into_owned()
+        let mut text = self.redactor.redact(text).into_owned();
+        text.truncate(text.floor_char_boundary(MOST_BYTES));
+        text
     }
 }
