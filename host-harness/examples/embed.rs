@@ -15,7 +15,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let object = arguments.next().ok_or("which object?")?;
 
     let home = std::env::var_os("HARNESS_HOME").map(PathBuf::from);
-    let home = home.or_else(Agent::default_home).ok_or("which home folder?")?;
+    let home = home
+        .or_else(Agent::default_home)
+        .ok_or("which home folder?")?;
     let agent = Agent::open(&home, None)?;
     let connection = ConnectionFile::read(&file)?;
     let downloaded = agent

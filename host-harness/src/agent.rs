@@ -152,9 +152,11 @@ impl Agent {
             // The file's place stands for the connection: two files may give
             // two connections the same name.
             cache: self.cache.namespace(&format!(
-                "{} {} {}",
+                "{}\0{}\0{}",
                 file.connector,
-                file.path.display(),
+                std::path::absolute(&file.path)
+                    .unwrap_or_else(|_| file.path.clone())
+                    .display(),
                 file.name
             )),
             environment: file.environment,

@@ -10,13 +10,13 @@ use crate::client::{Client, TokenStore};
 use crate::contract as own;
 use crate::settings::Settings;
 use crate::{design, test_connection};
-use std::cell::RefCell;
-use std::rc::Rc;
 use bindings::exports::integration::connector::connector::Guest as Connector;
 use bindings::exports::integration::connector::design as wit_design;
 use bindings::integration::connector::types as wit;
 use bindings::{wit_future, wit_stream};
 use outside::Outside;
+use std::cell::RefCell;
+use std::rc::Rc;
 use wit_bindgen::{StreamReader, StreamWriter};
 
 /// What is exported.
@@ -167,4 +167,3 @@ impl Input for Source {
         })
     }
 }
-

@@ -205,4 +205,3 @@ fn send_error(error: ErrorCode) -> SendError {
         other => SendError::Protocol(other.to_string()),
     }
 }
-

@@ -166,14 +166,16 @@ fn every_error_code_is_documented() {
     let mut texts = Vec::new();
     sources(&root.join("src"), &mut texts);
     let words = [
-        "settings", "call", "option", "filter", "fields", "order", "key", "resume", "reach", "token", "coupa",
-        "read", "record", "write", "internal",
+        "settings", "call", "option", "filter", "fields", "order", "key", "resume", "reach",
+        "token", "coupa", "read", "record", "write", "internal",
     ];
     let mut codes = BTreeSet::new();
     for text in &texts {
         for literal in text.split('"').skip(1).step_by(2) {
             let is_code = literal.split_once('.').is_some_and(|(area, rest)| {
-                words.contains(&area) && !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+                words.contains(&area)
+                    && !rest.is_empty()
+                    && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
             });
             if is_code {
                 codes.insert(literal);
@@ -182,6 +184,9 @@ fn every_error_code_is_documented() {
     }
     assert!(codes.len() > 60, "{}", codes.len());
     for code in codes {
-        assert!(documented.contains(&format!("`{code}`")), "{code} is not in docs/errors.md");
+        assert!(
+            documented.contains(&format!("`{code}`")),
+            "{code} is not in docs/errors.md"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Builds, shows, tests and measures the project: `cargo xtask --help`.
 
+mod bench;
 mod catalog;
 mod component;
 mod demo;
@@ -30,6 +31,12 @@ enum Command {
     Demo,
     /// Check and test everything: format, lints, docs, units, end to end.
     Test,
+    /// Measure the component against the same work done natively.
+    Bench {
+        /// For the benchmark itself, such as --quick.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Remake the catalog's text from the facts of a Coupa release.
     Catalog {
         /// The facts: paths, collections and types as JSON.
@@ -49,6 +56,7 @@ fn main() -> Result<()> {
         }
         Command::Demo => demo::demo(),
         Command::Test => test::test(),
+        Command::Bench { arguments } => bench::run(&arguments),
         Command::Catalog { facts, release } => {
             catalog::run(&release, &facts, &workspace().join("catalog/r39.txt"))
         }

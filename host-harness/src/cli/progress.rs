@@ -4,6 +4,7 @@
 use host_harness::run::Told;
 use host_harness::runtime::types::NoticeKind;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
 use std::time::Duration;
 
 pub struct Progress(ProgressBar);
@@ -42,7 +43,10 @@ impl Progress {
                     .map_or_else(String::new, |ms| format!(" (waiting {ms} ms)"));
                 match notice.kind {
                     NoticeKind::Warning => {
-                        self.0.suspend(|| eprintln!("warning: {}", notice.message))
+                        self.0.suspend(|| {
+                            // Where nobody is there to read it, it is lost.
+                            let _ = writeln!(std::io::stderr(), "warning: {}", notice.message);
+                        })
                     }
                     NoticeKind::Throttled | NoticeKind::Retrying => {
                         self.0.set_message(format!("{}{wait}", notice.message));

@@ -3,6 +3,7 @@
 use super::progress::Progress;
 use super::{Connected, Failed};
 use clap::Args;
+use futures::{Stream, StreamExt, stream};
 use host_harness::agent::Agent;
 use host_harness::records::Format;
 use host_harness::run::{self, Destination, Origin, Outcome, Report};
@@ -85,14 +86,14 @@ pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Fai
         Role::Source => read(agent, &arguments).await?,
         Role::Target => write(agent, &arguments).await?,
     };
+    if arguments.connected.json {
+        say(&serde_json::to_string(&report)?);
+    } else {
+        tell(&report, &arguments);
+    }
     if let Some(path) = &arguments.report {
         std::fs::write(path, serde_json::to_vec_pretty(&report)?)
             .map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    if arguments.connected.json {
-        eprintln!("{}", serde_json::to_string(&report)?);
-    } else {
-        tell(&report, &arguments);
     }
     Ok(match report.outcome {
         Outcome::Success => ExitCode::SUCCESS,
@@ -204,7 +205,7 @@ async fn write(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed
         origin,
         answers,
         rejected,
-        interrupted(),
+        interrupts(),
         |told| {
             progress.tell(&told);
         },
@@ -222,14 +223,24 @@ fn format(chosen: Option<Format>, path: &Path) -> Result<Format, Failed> {
     }
 }
 
-/// Ready at the first Ctrl-C or SIGTERM. A second one ends the program at once.
-async fn interrupted() {
-    signal().await;
-    eprintln!("stopping: what is under way is finished; press Ctrl-C again to end at once");
-    tokio::spawn(async {
+/// Each Ctrl-C or SIGTERM.
+fn interrupts() -> impl Stream<Item = ()> {
+    stream::unfold(0_u32, |count| async move {
         signal().await;
-        std::process::exit(130);
-    });
+        if count == 0 {
+            say("stopping: what is under way is finished; press Ctrl-C again to give it up");
+        }
+        Some(((), count + 1))
+    })
+}
+
+async fn interrupted() {
+    std::pin::pin!(interrupts()).next().await;
+}
+
+/// To standard error; where nobody is there to read it, it is lost.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(unix)]
@@ -294,12 +305,22 @@ fn tell(report: &Report, arguments: &RunArguments) {
     }
     if let Some(checkpoint) = &report.checkpoint {
         lines.push(match &arguments.output {
+            Some(path)
+                if path
+                    .extension()
+                    .is_some_and(|extension| extension == "json") =>
+            {
+                "a JSON array cannot be gone on with: start anew, or write ndjson".to_owned()
+            }
             Some(path) if path.as_os_str() != "-" => {
                 "to go on: the same command with --resume".to_owned()
             }
-            _ => format!("to go on: the same command with --resume-from '{checkpoint}'"),
+            _ => {
+                // As a shell quotes it, whatever the connector put into it.
+                let quoted = checkpoint.replace('\'', r"'\''");
+                format!("to go on: the same command with --resume-from '{quoted}'")
+            }
         });
     }
-    // Nobody may be there to read it.
-    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
+    say(&lines.join("\n"));
 }

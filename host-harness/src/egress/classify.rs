@@ -18,13 +18,8 @@ pub(super) fn classify(error: &reqwest::Error) -> Error {
     if error.is_builder() {
         return Error::HttpRequestUriInvalid;
     }
-    for cause in causes(error) {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return match io.kind() {
-                io::ErrorKind::TimedOut => Error::ConnectionReadTimeout,
-                _ => Error::ConnectionTerminated,
-            };
-        }
+    if causes(error).any(|cause| cause.downcast_ref::<io::Error>().is_some()) {
+        return Error::ConnectionTerminated;
     }
     // Closed without an answer, or one that is no HTTP.
     let text = chain(error);

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::Error;
 
@@ -43,15 +44,23 @@ pub(super) struct BetweenBytes {
     /// Armed while a chunk is waited for.
     patience: Option<Pin<Box<Sleep>>>,
     traffic: Traffic,
+    /// The request's place among those under way, kept until its body is read.
+    _place: OwnedSemaphorePermit,
 }
 
 impl BetweenBytes {
-    pub(super) fn new(body: reqwest::Body, timeout: Duration, traffic: Traffic) -> Self {
+    pub(super) fn new(
+        body: reqwest::Body,
+        timeout: Duration,
+        traffic: Traffic,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
         Self {
             body,
             timeout,
             patience: None,
             traffic,
+            _place: place,
         }
     }
 }

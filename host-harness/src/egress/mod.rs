@@ -24,18 +24,16 @@ use reqwest::Client;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::{OnceCell, Semaphore};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+/// Requests of one session under way at the same time; more wait.
+const MOST_REQUESTS: usize = 32;
 /// Where the guest says nothing else.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
 type Settled = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(http::Response<WasiBody>, Settled), Error>;
-
-/// The client of a session could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be made: {0}")]
-pub struct EgressError(#[from] reqwest::Error);
 
 /// The door of one session.
 #[derive(Clone)]
@@ -43,8 +41,11 @@ pub struct Egress(Arc<Door>);
 
 struct Door {
     policy: EgressPolicy,
-    client: Client,
+    /// Made at the first request: reading the TLS roots takes milliseconds, and
+    /// many a session sends nothing.
+    client: OnceCell<Client>,
     budget: Option<Budget>,
+    places: Arc<Semaphore>,
     log: RunLog,
     redactor: Redactor,
     traffic: Traffic,
@@ -53,26 +54,23 @@ struct Door {
 impl Egress {
     /// A door that opens only to what `policy` allows. `rate` is requests per
     /// second and how many may go at once after a pause.
-    ///
-    /// # Errors
-    /// If the client cannot be made, for want of TLS roots for instance.
     pub fn new(
         policy: EgressPolicy,
         rate: Option<(u32, u32)>,
         log: RunLog,
         redactor: Redactor,
         traffic: Traffic,
-    ) -> Result<Self, EgressError> {
-        let client = client::client(&policy)?;
+    ) -> Self {
         let budget = rate.map(|(per_second, burst)| Budget::new(per_second, burst));
-        Ok(Self(Arc::new(Door {
+        Self(Arc::new(Door {
             policy,
-            client,
+            client: OnceCell::new(),
             budget,
+            places: Arc::new(Semaphore::new(MOST_REQUESTS)),
             log,
             redactor,
             traffic,
-        })))
+        }))
     }
 }
 
@@ -95,11 +93,28 @@ impl Door {
         }
     }
 
+    async fn client(&self) -> Result<&Client, Error> {
+        let made = self
+            .client
+            .get_or_try_init(|| async { client::client(&self.policy) })
+            .await;
+        made.map_err(|error| {
+            self.log.host(
+                Level::Error,
+                "no HTTP client could be made",
+                &[("why", error.to_string())],
+            );
+            Error::ConfigurationError
+        })
+    }
+
     async fn send(&self, request: http::Request<WasiBody>, options: RequestOptions) -> Sent {
         let (parts, body) = request.into_parts();
         if let Err(denied) = self.policy.check(&parts.uri) {
             return Err(self.refuse(&denied, &parts.uri));
         }
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = place.map_err(|_| Error::ConnectionLimitReached)?;
         if let Some(budget) = &self.budget {
             let waited = budget.take().await;
             self.traffic.add_waited(waited);
@@ -113,7 +128,8 @@ impl Door {
         }
         let url = parts.uri.to_string();
         let mut outgoing = self
-            .client
+            .client()
+            .await?
             .request(parts.method.clone(), url)
             .headers(parts.headers);
         if http_body::Body::size_hint(&body).exact() != Some(0) {
@@ -148,7 +164,7 @@ impl Door {
                 );
                 let between = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
                 let (parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
-                let body = BetweenBytes::new(body, between, self.traffic.clone());
+                let body = BetweenBytes::new(body, between, self.traffic.clone(), place);
                 let response = http::Response::from_parts(parts, body.boxed_unsync());
                 Ok((response, Box::new(async { Ok(()) })))
             }
@@ -191,7 +207,7 @@ mod tests {
         let log = RunLog::new(redactor.clone());
         let traffic = Traffic::default();
         let policy = EgressPolicy::new([url].into_iter(), environment);
-        let egress = Egress::new(policy, None, log.clone(), redactor, traffic.clone()).unwrap();
+        let egress = Egress::new(policy, None, log.clone(), redactor, traffic.clone());
         (egress, log, traffic)
     }
 

@@ -92,8 +92,12 @@ impl EgressPolicy {
         if !origin.secure && !local {
             return Err(Denied::PlainHttp);
         }
-        match origin.host.parse() {
-            Ok(address) => self.check_address(&origin.host, address),
+        // The client understands more spellings of an address than Rust does,
+        // such as 127.1 and 0x7f000001, and resolves no address: ask it.
+        let url = reqwest::Url::parse(&uri.to_string()).map_err(|_| Denied::Origin)?;
+        let host = url.host_str().unwrap_or_default();
+        match host.trim_start_matches('[').trim_end_matches(']').parse() {
+            Ok(address) => self.check_address(host, address),
             Err(_) => Ok(()),
         }
     }
@@ -139,10 +143,22 @@ impl EgressPolicy {
 
 /// An IPv4 address that is dressed up as an IPv6 one, undressed.
 fn unmapped(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
-        IpAddr::V4(_) => address,
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
+    if v6.is_loopback() || v6.is_unspecified() {
+        return address;
     }
+    let [a, b, c, d] = match v6.octets() {
+        // Mapped and compatible addresses, and NAT64.
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+        | [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+        | [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => [a, b, c, d],
+        // 6to4.
+        [0x20, 0x02, a, b, c, d, ..] => [a, b, c, d],
+        _ => return address,
+    };
+    IpAddr::V4(Ipv4Addr::new(a, b, c, d))
 }
 
 #[cfg(test)]
@@ -190,11 +206,19 @@ mod tests {
             check(&policy(remote, Environment::Development), remote),
             Err(Denied::PlainHttp)
         );
-        let secure = "https://127.0.0.1:9000";
-        assert!(matches!(
-            check(&policy(secure, Environment::Production), secure),
-            Err(Denied::Address(_))
-        ));
+        for secure in [
+            "https://127.0.0.1:9000",
+            "https://127.1",
+            "https://2130706433",
+            "https://0xA9FEA9FE",
+            "https://[::1]",
+        ] {
+            let checked = check(&policy(secure, Environment::Production), secure);
+            assert!(
+                matches!(checked, Err(Denied::Address(_))),
+                "{secure}: {checked:?}"
+            );
+        }
     }
 
     #[test]
@@ -206,6 +230,9 @@ mod tests {
             "::ffff:127.0.0.1",
             "169.254.169.254",
             "::ffff:169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "2002:a9fe:a9fe::1",
+            "::127.0.0.1",
             "fe80::1",
             "fd00:ec2::254",
             "100.100.100.200",

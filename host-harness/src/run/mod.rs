@@ -40,6 +40,9 @@ pub enum RunError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// The thread that reads the input.
+    #[error("the input cannot be read in a thread of its own: {0}")]
+    Thread(String),
     /// A file that could not be opened or made.
     #[error("{path}: {source}")]
     Io {

@@ -4,8 +4,8 @@ use super::RunError;
 use super::checkpoint_file::CheckpointFile;
 use super::report::{Counts, Measured, Report, Told};
 use crate::records::{Format, OutputFile, RecordWriter};
+use crate::runtime::Session;
 use crate::runtime::types::{Call, Event, Summary};
-use crate::runtime::{RuntimeError, Session};
 use futures::StreamExt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -53,17 +53,28 @@ pub async fn read(
     let mut counts = Counts::default();
     let mut stop = std::pin::pin!(stop);
     let mut interrupted = false;
-    loop {
+    let mut failed = None;
+    let ended = loop {
         let events = tokio::select! {
             biased;
             () = &mut stop => {
                 interrupted = true;
-                break;
+                break Ok(None);
             }
             events = execution.next() => events,
         };
-        let Some(events) = events else { break };
-        for event in events {
+        let Some(events) = events else {
+            // The end may be long in coming, too.
+            break tokio::select! {
+                biased;
+                () = &mut stop => {
+                    interrupted = true;
+                    Ok(None)
+                }
+                ended = execution.finish() => ended.map(Some),
+            };
+        };
+        let taken = events.into_iter().try_for_each(|event| {
             match event {
                 Event::Item(item) => {
                     counts.read += 1;
@@ -78,30 +89,44 @@ pub async fn read(
                 // A source takes nothing in, so it has nothing to reject.
                 Event::Rejected(_) => {}
             }
-        }
+            Ok::<(), RunError>(())
+        });
         told(Told::Counts(counts));
-    }
-    let ended = if interrupted {
-        // Everything delivered is written; what the connector read ahead can
-        // be read again.
-        drop(execution);
-        Ok(Summary {
+        if let Err(error) = taken {
+            failed = Some(error);
+            break Ok(None);
+        }
+    };
+    // Everything delivered is written; what the connector read ahead when it was
+    // stopped can be read again.
+    let ended = ended.map(|summary| {
+        summary.unwrap_or(Summary {
             succeeded: counts.read,
             rejected: 0,
             requests: 0,
             retries: 0,
             stopped_early: true,
         })
-    } else {
-        execution.finish().await
-    };
-    let whole = ended.as_ref().is_ok_and(|summary| !summary.stopped_early);
+    });
+    let said = ended.as_ref().ok().filter(|summary| !summary.stopped_early);
+    let miscounted = said
+        .map(|summary| summary.succeeded)
+        .filter(|said| *said != counts.read);
+    let whole = said.is_some() && miscounted.is_none();
     let closed = output.close(whole)?;
-    let ended: Result<Summary, RuntimeError> = ended;
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
     report.checkpoint = closed.checkpoint;
     report.output = closed.path;
     report.dropped_columns = closed.dropped_columns;
+    if let Some(error) = failed {
+        report.fail(error.to_string());
+    }
+    if let Some(said) = miscounted {
+        report.fail(format!(
+            "the connector says that it delivered {said} records, but {} came",
+            counts.read
+        ));
+    }
     Ok(report)
 }
 
@@ -113,7 +138,8 @@ struct Output {
     /// Records up to here, those of the run resumed included.
     records: u64,
     after_checkpoint: u64,
-    saved_at: Instant,
+    /// None: never yet.
+    saved_at: Option<Instant>,
 }
 
 enum Writer {
@@ -167,7 +193,7 @@ impl Output {
             checkpoint: call.resume.clone(),
             records,
             after_checkpoint: 0,
-            saved_at: Instant::now(),
+            saved_at: None,
         })
     }
 
@@ -184,7 +210,10 @@ impl Output {
         self.checkpoint = Some(checkpoint);
         self.records += self.after_checkpoint;
         self.after_checkpoint = 0;
-        if self.saved_at.elapsed() >= SAVED_EVERY {
+        if self
+            .saved_at
+            .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY)
+        {
             self.save()?;
         }
         Ok(())
@@ -192,7 +221,7 @@ impl Output {
 
     /// Puts everything up to the checkpoint that was just reached on the disk.
     fn save(&mut self) -> Result<(), RunError> {
-        self.saved_at = Instant::now();
+        self.saved_at = Some(Instant::now());
         match (&mut self.writer, &self.checkpoint) {
             (Writer::File { path, writer }, Some(checkpoint)) => {
                 let bytes = writer.sync()?;
@@ -219,8 +248,9 @@ impl Output {
             Writer::File { path, writer } => {
                 let (file, report) = writer.finish()?;
                 let kept = if whole {
+                    let kept = file.commit()?;
                     CheckpointFile::remove(&path);
-                    file.commit()?
+                    kept
                 } else {
                     file.keep_partial()?
                 };

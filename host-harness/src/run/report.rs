@@ -75,6 +75,8 @@ pub struct Report {
     pub peak_memory: usize,
     /// The run's log.
     pub log: Vec<Line>,
+    /// Lines of it that were dropped.
+    pub log_dropped: u64,
 }
 
 impl Report {
@@ -94,6 +96,7 @@ impl Report {
         if interrupted && outcome != Outcome::Failure {
             outcome = Outcome::Interrupted;
         }
+        let (log, log_dropped) = execution.log.lines();
         let (retries, error) = match ended {
             Ok(summary) => (summary.retries, None),
             Err(error) => (0, Some(error.to_string())),
@@ -113,7 +116,8 @@ impl Report {
             elapsed_ms: milliseconds(elapsed),
             cpu_ms: milliseconds(execution.usage.cpu()),
             peak_memory: execution.usage.peak_memory(),
-            log: execution.log.lines().0,
+            log,
+            log_dropped,
         }
     }
 }

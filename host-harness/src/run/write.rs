@@ -1,23 +1,24 @@
 //! A file or a stream into a target.
 
 use super::RunError;
-use super::report::{Counts, Measured, Report, Told};
-use crate::records::{Entry, Format, OutputFile, ReadError, RecordReader, RecordWriter};
-use crate::runtime::types::{Call, Error, ErrorKind, Event, Item, Rejection};
-use crate::runtime::{RuntimeError, Session};
-use futures::StreamExt;
-use futures::channel::mpsc;
+use super::report::{Counts, Measured, Outcome, Report, Told};
+use crate::records::{Entry, Format, OutputFile, RecordReader, RecordWriter};
+use crate::runtime::types::{Call, Error, ErrorKind, Event, Item, Rejection, Summary};
+use crate::runtime::{Execution, RuntimeError, Session};
+use futures::{Stream, StreamExt};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
 /// Entries read ahead of what the connector takes.
 const READ_AHEAD: usize = 16;
+/// How long the input is given to say whether there is more, when a run has ended.
+const LEFT_OVER: Duration = Duration::from_millis(200);
 /// How long records that are under way may take when the run is stopped.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -29,8 +30,9 @@ pub struct Origin {
     pub format: Format,
 }
 
-/// Gives the records of `origin` to a target until they end, or until `stop` is
-/// ready: then nothing new is started, and what is under way is waited for.
+/// Gives the records of `origin` to a target until they end, or until `stop` says
+/// so: then nothing new is started, and what is under way is waited for, a minute
+/// at the most and until `stop` says so again.
 ///
 /// What the remote system answers goes to `answers`, where that is given, and
 /// what was not taken goes to `rejected`, one line of NDJSON each with the
@@ -44,23 +46,32 @@ pub async fn write(
     origin: Origin,
     answers: Option<(PathBuf, Format)>,
     rejected: PathBuf,
-    stop: impl Future<Output = ()>,
+    stop: impl Stream<Item = ()>,
     mut told: impl FnMut(Told<'_>),
 ) -> Result<Report, RunError> {
-    let reader = RecordReader::open(origin.source, origin.format)?;
+    // Standard input may be long in sending its first bytes.
+    let opening = move || RecordReader::open(origin.source, origin.format);
+    let reader = tokio::task::spawn_blocking(opening)
+        .await
+        .map_err(|error| RunError::Thread(error.to_string()))??;
     let mut outputs = Outputs::create(answers, rejected)?;
     let started = Instant::now();
-    let mut input = Input::start(reader);
+    let mut input = Input::start(reader)?;
     let mut execution = session.execute(call, input.take_items());
     let mut measured = Measured::of(&execution);
-    let mut stop = std::pin::pin!(stop);
+    let mut stop = std::pin::pin!(stop.fuse());
     let mut grace = std::pin::pin!(tokio::time::sleep(GRACE));
     let mut interrupted = false;
+    let mut ending = false;
     let ended = loop {
         let stopping = interrupted || outputs.failed.is_some();
         let events = tokio::select! {
             biased;
-            () = &mut stop, if !interrupted => {
+            Some(()) = stop.next() => {
+                if interrupted {
+                    // Asked twice: what is under way is given up.
+                    break Err(RuntimeError::Cancelled);
+                }
                 interrupted = true;
                 input.stop();
                 grace.as_mut().reset(tokio::time::Instant::now() + GRACE);
@@ -68,20 +79,28 @@ pub async fn write(
             }
             // What is still under way becomes of unknown fate.
             () = &mut grace, if stopping => break Err(RuntimeError::Cancelled),
-            events = execution.next() => events,
+            Some(invalid) = input.next_invalid() => {
+                outputs.reject(&invalid);
+                continue;
+            }
+            step = step(&mut execution, ending) => step,
         };
-        let Some(events) = events else {
-            break execution.finish().await;
+        let events = match events {
+            Step::Events(events) => events,
+            Step::NoMore => {
+                ending = true;
+                continue;
+            }
+            Step::Ended(ended) => break ended,
         };
         for event in events {
             match event {
-                Event::Item(item) => {
-                    input.answered(&item.key);
-                    outputs.answer(&item);
-                }
-                Event::Rejected(rejection) => {
-                    input.answered(&rejection.key);
+                Event::Item(item) if input.answered(&item.key) => outputs.answer(&item),
+                Event::Rejected(rejection) if input.answered(&rejection.key) => {
                     outputs.reject(&rejection);
+                }
+                Event::Item(Item { key, .. }) | Event::Rejected(Rejection { key, .. }) => {
+                    outputs.miscounted.get_or_insert(key);
                 }
                 Event::Notice(notice) => {
                     measured.count(&notice);
@@ -91,7 +110,7 @@ pub async fn write(
                 Event::Checkpoint(_) => {}
             }
         }
-        outputs.reject_all(input.take_invalid());
+        outputs.flush();
         if outputs.failed.is_some() && !stopping {
             // Records are under way: they are waited for, and no more are sent.
             input.stop();
@@ -100,18 +119,44 @@ pub async fn write(
         outputs.counts.read = input.read();
         told(Told::Counts(outputs.counts));
     };
-    outputs.reject_all(input.take_invalid());
-    outputs.reject_all(input.take_unanswered());
+    drop(execution);
+    let not_tried_from = input.not_tried_from().await;
+    while let Some(invalid) = input.try_next_invalid() {
+        outputs.reject(&invalid);
+    }
+    for unanswered in input.take_unanswered() {
+        outputs.reject(&unanswered);
+    }
     outputs.counts.read = input.read();
     let counts = outputs.counts;
     told(Told::Counts(counts));
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
-    report.not_tried_from = input.not_tried_from();
+    if not_tried_from.is_some() && report.outcome == Outcome::Success {
+        report.outcome = Outcome::Partial;
+    }
+    report.not_tried_from = not_tried_from;
     outputs.finish(&mut report);
     if let Some(broken) = input.broken() {
         report.fail(broken);
     }
     Ok(report)
+}
+
+/// What comes next of an execution.
+enum Step {
+    Events(Vec<Event>),
+    NoMore,
+    Ended(Result<Summary, RuntimeError>),
+}
+
+async fn step(execution: &mut Execution, ending: bool) -> Step {
+    if ending {
+        return Step::Ended(execution.ended().await);
+    }
+    match execution.next().await {
+        Some(events) => Step::Events(events),
+        None => Step::NoMore,
+    }
 }
 
 /// What is written while a target runs. The first failure is kept, and does not
@@ -121,6 +166,8 @@ struct Outputs {
     rejections: Rejections,
     counts: Counts,
     failed: Option<RunError>,
+    /// A key that the connector answered though it was not asked, or twice.
+    miscounted: Option<String>,
 }
 
 impl Outputs {
@@ -131,16 +178,25 @@ impl Outputs {
             }
             None => None,
         };
-        let rejections = Rejections {
-            path: rejected,
-            writer: None,
-        };
         Ok(Self {
             answers,
-            rejections,
+            rejections: Rejections {
+                path: rejected,
+                writer: None,
+            },
             counts: Counts::default(),
             failed: None,
+            miscounted: None,
         })
+    }
+
+    /// A run that dies must not take the answers with it.
+    fn flush(&mut self) {
+        if let Some(writer) = &mut self.answers
+            && let Err(error) = writer.flush()
+        {
+            self.failed.get_or_insert(error.into());
+        }
     }
 
     fn answer(&mut self, item: &Item) {
@@ -159,12 +215,6 @@ impl Outputs {
         self.counts.uncertain += u64::from(uncertain);
         if let Err(error) = self.rejections.write(rejection, uncertain) {
             self.failed.get_or_insert(error);
-        }
-    }
-
-    fn reject_all(&mut self, rejections: Vec<Rejection>) {
-        for rejection in &rejections {
-            self.reject(rejection);
         }
     }
 
@@ -191,6 +241,11 @@ impl Outputs {
         if let Some(error) = self.failed {
             report.fail(error.to_string());
         }
+        if let Some(key) = self.miscounted {
+            report.fail(format!(
+                "the connector answered “{key}”, which it was not given, or twice"
+            ));
+        }
     }
 }
 
@@ -198,7 +253,9 @@ impl Outputs {
 struct Input {
     state: Arc<Mutex<State>>,
     stop: watch::Sender<bool>,
-    items: Option<mpsc::Receiver<Entry>>,
+    entries: Arc<AsyncMutex<mpsc::Receiver<Entry>>>,
+    invalid: mpsc::Receiver<Rejection>,
+    put_aside: mpsc::Sender<Rejection>,
 }
 
 #[derive(Default)]
@@ -206,94 +263,81 @@ struct State {
     read: u64,
     /// Records that the connector took and has not answered.
     under_way: BTreeMap<String, String>,
-    invalid: Vec<Rejection>,
-    not_tried_from: Option<String>,
     broken: Option<String>,
 }
 
-impl State {
-    /// The record to hand over; none where the entry is no record.
-    fn take(&mut self, entry: Entry) -> Option<Item> {
-        self.read += 1;
-        match entry {
-            Entry::Record { key, json } => {
-                self.under_way.insert(key.clone(), json.clone());
-                Some(Item { key, data: json })
-            }
-            Entry::Invalid {
-                key,
-                raw,
-                place,
-                message,
-                fix,
-            } => {
-                let message = format!("{place}: {message}");
-                let error = error(ErrorKind::InvalidInput, "input.malformed", message, fix);
-                self.invalid.push(Rejection {
-                    key,
-                    data: raw,
-                    error,
-                });
-                None
-            }
-        }
-    }
-}
-
 impl Input {
-    fn start(reader: RecordReader<Box<dyn Read + Send>>) -> Self {
+    fn start(reader: RecordReader<Box<dyn Read + Send>>) -> Result<Self, RunError> {
         let state: Arc<Mutex<State>> = Arc::default();
-        let (mut sender, items) = mpsc::channel(READ_AHEAD);
+        let (sender, entries) = mpsc::channel(READ_AHEAD);
+        let (put_aside, invalid) = mpsc::channel(READ_AHEAD);
         let shared = Arc::clone(&state);
-        tokio::task::spawn_blocking(move || {
-            for entry in reader {
-                let entry: Result<Entry, ReadError> = entry;
-                match entry {
-                    Ok(entry) => {
-                        if futures::executor::block_on(futures::SinkExt::send(&mut sender, entry))
-                            .is_err()
-                        {
+        // A thread of its own, for it may wait for standard input for ever.
+        std::thread::Builder::new()
+            .name("input".to_owned())
+            .spawn(move || {
+                for entry in reader {
+                    match entry {
+                        Ok(entry) => {
+                            if sender.blocking_send(entry).is_err() {
+                                return;
+                            }
+                        }
+                        Err(error) => {
+                            lock(&shared).broken = Some(error.to_string());
                             return;
                         }
                     }
-                    Err(error) => {
-                        lock(&shared).broken = Some(error.to_string());
-                        return;
-                    }
                 }
-            }
-        });
-        Self {
+            })
+            .map_err(|error| RunError::Thread(error.to_string()))?;
+        let entries = Arc::new(AsyncMutex::new(entries));
+        Ok(Self {
             state,
             stop: watch::Sender::new(false),
-            items: Some(items),
-        }
+            entries,
+            invalid,
+            put_aside,
+        })
     }
 
     /// The records, as the connector takes them. What is no record is put aside.
-    fn take_items(&mut self) -> futures::stream::BoxStream<'static, Item> {
-        let Some(items) = self.items.take() else {
-            return futures::stream::empty().boxed();
-        };
-        let (state, stopped) = (Arc::clone(&self.state), self.stop.subscribe());
-        futures::stream::unfold((items, stopped), move |(mut items, mut stopped)| {
-            let state = Arc::clone(&state);
+    fn take_items(&self) -> futures::stream::BoxStream<'static, Item> {
+        let (state, entries) = (Arc::clone(&self.state), Arc::clone(&self.entries));
+        let (stopped, put_aside) = (self.stop.subscribe(), self.put_aside.clone());
+        futures::stream::unfold((stopped, put_aside), move |(mut stopped, put_aside)| {
+            let (state, entries) = (Arc::clone(&state), Arc::clone(&entries));
             async move {
                 loop {
                     let entry = tokio::select! {
                         biased;
-                        entry = items.next() => entry?,
-                        // The next one may be long in coming.
                         _ = stopped.wait_for(|stopped| *stopped) => return None,
+                        entry = async { entries.lock().await.recv().await } => entry?,
                     };
-                    let mut state = lock(&state);
-                    if *stopped.borrow() {
-                        let (Entry::Record { key, .. } | Entry::Invalid { key, .. }) = &entry;
-                        state.not_tried_from.get_or_insert_with(|| key.clone());
-                        return None;
-                    }
-                    if let Some(item) = state.take(entry) {
-                        return Some((item, (items, stopped)));
+                    lock(&state).read += 1;
+                    match entry {
+                        Entry::Record { key, json } => {
+                            lock(&state).under_way.insert(key.clone(), json.clone());
+                            return Some((Item { key, data: json }, (stopped, put_aside)));
+                        }
+                        Entry::Invalid {
+                            key,
+                            raw,
+                            place,
+                            message,
+                            fix,
+                        } => {
+                            let message = format!("{place}: {message}");
+                            let error =
+                                error(ErrorKind::InvalidInput, "input.malformed", message, fix);
+                            let rejection = Rejection {
+                                key,
+                                data: raw,
+                                error,
+                            };
+                            // Only where the run has ended does nobody take it.
+                            put_aside.send(rejection).await.ok()?;
+                        }
                     }
                 }
             }
@@ -305,12 +349,18 @@ impl Input {
         self.stop.send_replace(true);
     }
 
-    fn answered(&self, key: &str) {
-        lock(&self.state).under_way.remove(key);
+    /// Whether the record was under way.
+    fn answered(&self, key: &str) -> bool {
+        lock(&self.state).under_way.remove(key).is_some()
     }
 
-    fn take_invalid(&self) -> Vec<Rejection> {
-        std::mem::take(&mut lock(&self.state).invalid)
+    /// What was put aside; never none, for this holds a sender itself.
+    async fn next_invalid(&mut self) -> Option<Rejection> {
+        self.invalid.recv().await
+    }
+
+    fn try_next_invalid(&mut self) -> Option<Rejection> {
+        self.invalid.try_recv().ok()
     }
 
     /// Records that the connector took and never answered: whether they were
@@ -336,8 +386,12 @@ impl Input {
         lock(&self.state).read
     }
 
-    fn not_tried_from(&self) -> Option<String> {
-        lock(&self.state).not_tried_from.clone()
+    /// The first entry that nobody took, once the run has ended.
+    async fn not_tried_from(&self) -> Option<String> {
+        let left = async { self.entries.lock().await.recv().await };
+        let entry = tokio::time::timeout(LEFT_OVER, left).await.ok()??;
+        let (Entry::Record { key, .. } | Entry::Invalid { key, .. }) = entry;
+        Some(key)
     }
 
     fn broken(&self) -> Option<String> {
@@ -365,6 +419,26 @@ fn error(kind: ErrorKind, code: &str, message: String, remedy: String) -> Error 
 struct Rejections {
     path: PathBuf,
     writer: Option<RecordWriter<OutputFile>>,
+}
+
+/// A path that no earlier run has used: what it rejected may not have been
+/// looked at. `x.ndjson`, then `x.2.ndjson`, and so on.
+fn unused(path: &Path) -> PathBuf {
+    let taken = |path: &Path| {
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        path.exists() || Path::new(&part).exists()
+    };
+    if !taken(path) {
+        return path.to_owned();
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    let numbered = (2_u32..).map(|n| path.with_file_name(format!("{stem}.{n}.{extension}")));
+    numbered
+        .into_iter()
+        .find(|path| !taken(path))
+        .unwrap_or_else(|| path.to_owned())
 }
 
 /// One line of it.
@@ -424,7 +498,7 @@ impl Rejections {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
-                let file = OutputFile::create(&self.path, Format::Ndjson)?;
+                let file = OutputFile::create(unused(&self.path), Format::Ndjson)?;
                 self.writer.insert(RecordWriter::new(file, Format::Ndjson))
             }
         };
@@ -437,11 +511,7 @@ impl Rejections {
     fn finish(self) -> Result<Option<PathBuf>, RunError> {
         match self.writer {
             Some(writer) => Ok(Some(writer.finish()?.0.commit()?)),
-            None => {
-                // One of an earlier run would look like this run's.
-                let _ = std::fs::remove_file(&self.path);
-                Ok(None)
-            }
+            None => Ok(None),
         }
     }
 }

@@ -23,12 +23,7 @@ impl CompiledCode {
     /// # Errors
     /// If the folder cannot be made, or others than its owner may write to it.
     pub fn open(folder: &Path) -> std::io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
-        }
+        make_private(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -67,13 +62,39 @@ impl CompiledCode {
     }
 }
 
-const SIGNATURE: usize = 32;
+/// Makes a folder for this user alone, and refuses one that others could have
+/// written to.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let found = std::fs::symlink_metadata(folder)?;
+    let own = tempfile::tempfile_in(folder)?.metadata()?;
+    if !found.is_dir() || found.uid() != own.uid() || found.mode() & 0o022 != 0 {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::PermissionDenied,
+            "others than this user can write to it, so that compiled code in it is not to be \
+             trusted; remove it, or make it yours alone with chmod 700",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)
+}
+
+const CHECKSUM: usize = 32;
 
 #[expect(unsafe_code, reason = "the proof stands beside it")]
 fn read(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
     let file = std::fs::read(path).ok()?;
-    let (signature, code) = file.split_at_checked(SIGNATURE)?;
-    if Sha256::digest(code).as_slice() != signature {
+    let (checksum, code) = file.split_at_checked(CHECKSUM)?;
+    if Sha256::digest(code).as_slice() != checksum {
         tracing::warn!(path = %path.display(), "compiled code was damaged and is compiled anew");
         return None;
     }

@@ -9,7 +9,7 @@ use super::guest::Guest;
 use super::limits::Limits;
 use super::session::{Connection, Session};
 use crate::registry::Digest;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
@@ -24,6 +24,9 @@ pub struct Runtime {
     linker: Arc<Linker<Guest>>,
     places: Arc<Semaphore>,
     compiled: CompiledCode,
+    /// Compiling takes all processors, and the same version is often asked for
+    /// several times at once: one after the other, the first fills the cache.
+    compiling: Arc<Mutex<()>>,
 }
 
 impl Runtime {
@@ -40,6 +43,7 @@ impl Runtime {
             // The pool refuses more than it holds; better to wait before it.
             places: Arc::new(Semaphore::new(MOST_INSTANCES as usize)),
             compiled,
+            compiling: Arc::default(),
         })
     }
 
@@ -65,6 +69,10 @@ impl Runtime {
     ) -> Result<ConnectorComponentPre<Guest>, RuntimeError> {
         let refused = |why: String| RuntimeError::NotAConnector { digest, why };
         admission::check(bytes).map_err(refused)?;
+        let _turn = self
+            .compiling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let component = self
             .compiled
             .load(self.engine.wasmtime(), digest, bytes)
@@ -143,7 +151,8 @@ impl Connector {
     /// An instance for one connection and one run.
     ///
     /// # Errors
-    /// If the connection does not fit the connector's form, or the process is full.
+    /// If the process is full, or the component breaks down at once. Whether the
+    /// settings fit is for the connector to say, where it is called.
     pub async fn session(&self, connection: Connection) -> Result<Session, RuntimeError> {
         Session::open(&self.runtime, &self.pre, &self.descriptor, connection).await
     }

@@ -2,6 +2,7 @@
 //! interrupted.
 
 use super::error::RuntimeError;
+use super::limits::{MOST_CORE_INSTANCES, MOST_MEMORIES, MOST_TABLES};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -31,13 +32,15 @@ fn config() -> Config {
         // person who runs a connector.
         .wasm_backtrace_max_frames(None);
     let mut pool = PoolingAllocationConfig::new();
-    // A component made from one module has two core instances, and tables for
-    // each; with room to spare for others.
+    // Each instance has its part of the pool, and no component can take more.
     pool.total_component_instances(MOST_INSTANCES)
-        .total_core_instances(MOST_INSTANCES * 4)
-        .total_tables(MOST_INSTANCES * 4)
-        .total_memories(MOST_INSTANCES * 2)
+        .total_core_instances(MOST_INSTANCES * MOST_CORE_INSTANCES as u32)
+        .total_tables(MOST_INSTANCES * MOST_TABLES as u32)
+        .total_memories(MOST_INSTANCES * MOST_MEMORIES as u32)
         .total_stacks(MOST_INSTANCES * 4)
+        .max_core_instances_per_component(MOST_CORE_INSTANCES as u32)
+        .max_memories_per_component(MOST_MEMORIES as u32)
+        .max_tables_per_component(MOST_TABLES as u32)
         .max_memory_size(MOST_MEMORY)
         // Measured elsewhere as best for small guests: more is spent on zeroing
         // than it saves.

@@ -57,6 +57,12 @@ impl Execution {
     /// What the connector says, or how it broke down. What was delivered stands.
     pub async fn finish(mut self) -> Result<Summary, RuntimeError> {
         self.events.close();
+        self.ended().await
+    }
+
+    /// Waits for the end once no more events come, and may be given up and
+    /// called again until it answers; not after that.
+    pub(crate) async fn ended(&mut self) -> Result<Summary, RuntimeError> {
         match (&mut self.ended).await {
             Ok(ended) => ended,
             Err(error) if error.is_cancelled() => Err(RuntimeError::Cancelled),
@@ -128,11 +134,21 @@ async fn run(
                     Err(error) => return Ok(Some(Err(error))),
                 };
             let (end, ended) = oneshot::channel();
+            let (last, all_taken) = oneshot::channel();
             accessor.with(|mut access| {
-                stream.pipe(&mut access, Events(events))?;
+                stream.pipe(
+                    &mut access,
+                    Events {
+                        taken: events,
+                        _last: last,
+                    },
+                )?;
                 future.pipe(&mut access, End(Some(end)))
             })?;
-            Ok(ended.await.ok())
+            let ended = ended.await.ok();
+            // Events may still be on their way when the end is told.
+            let _ = all_taken.await;
+            Ok(ended)
         })
         .await?;
     match ended {
@@ -173,7 +189,11 @@ impl StreamProducer<Guest> for Input {
 
 /// Takes the guest's events, a batch at a time, as fast as they are taken from
 /// the other side.
-struct Events(mpsc::Sender<Vec<Event>>);
+struct Events {
+    taken: mpsc::Sender<Vec<Event>>,
+    /// Dropped together with this, when the stream has ended.
+    _last: oneshot::Sender<()>,
+}
 
 impl StreamConsumer<Guest> for Events {
     type Item = Event;
@@ -185,7 +205,7 @@ impl StreamConsumer<Guest> for Events {
         mut source: Source<'_, Event>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        match self.0.poll_ready(context) {
+        match self.taken.poll_ready(context) {
             Poll::Ready(Ok(())) => {}
             // Nobody listens any more: the guest learns it and stops.
             Poll::Ready(Err(_)) => return Poll::Ready(Ok(StreamResult::Dropped)),
@@ -196,7 +216,7 @@ impl StreamConsumer<Guest> for Events {
         if count > 0 {
             let mut events = Vec::with_capacity(count);
             source.read(&mut store, &mut events)?;
-            if self.0.start_send(events).is_err() {
+            if self.taken.start_send(events).is_err() {
                 return Poll::Ready(Ok(StreamResult::Dropped));
             }
         }

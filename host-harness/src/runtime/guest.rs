@@ -63,10 +63,7 @@ impl Guest {
             clocks: WasiClocksCtx::default(),
             http,
             egress,
-            memory: MemoryLimiter {
-                limit: limits.memory,
-                usage: usage.clone(),
-            },
+            memory: MemoryLimiter::new(limits.memory, usage.clone()),
             services,
         };
         let mut store = Store::new(engine, guest);

@@ -8,6 +8,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
 
+/// Parts of one component: one made from one module has two core instances, one
+/// memory and two tables.
+pub(super) const MOST_CORE_INSTANCES: usize = 8;
+pub(super) const MOST_MEMORIES: usize = 2;
+pub(super) const MOST_TABLES: usize = 8;
+
 /// What one run may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -69,29 +75,42 @@ impl Usage {
     }
 }
 
-/// Grants memory up to a limit.
+/// Grants memory up to a limit, for all memories of an instance together.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
-    pub(super) limit: usize,
-    pub(super) usage: Usage,
+    limit: usize,
+    granted: usize,
+    usage: Usage,
+}
+
+impl MemoryLimiter {
+    pub(super) const fn new(limit: usize, usage: Usage) -> Self {
+        Self {
+            limit,
+            granted: 0,
+            usage,
+        }
+    }
 }
 
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(
         &mut self,
-        _: usize,
+        current: usize,
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired > self.limit {
+        let granted = self.granted.saturating_add(desired.saturating_sub(current));
+        if granted > self.limit {
             // An error traps. Refusing quietly would let the guest abort with
             // nothing said.
             return Err(LimitReached::Memory(self.limit).into());
         }
+        self.granted = granted;
         self.usage
             .0
             .peak_memory
-            .fetch_max(desired, Ordering::Relaxed);
+            .fetch_max(granted, Ordering::Relaxed);
         Ok(true)
     }
 
@@ -102,6 +121,18 @@ impl ResourceLimiter for MemoryLimiter {
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(desired <= 100_000)
+    }
+
+    fn instances(&self) -> usize {
+        MOST_CORE_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MOST_MEMORIES
+    }
+
+    fn tables(&self) -> usize {
+        MOST_TABLES
     }
 }
 

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Shorter texts are not looked for: they would blot out ordinary words, and no
 /// remote system gives out secrets as short.
 const SHORTEST: usize = 8;
+/// Secrets looked for. A connector has a handful and some tokens; of more, the
+/// oldest but those are forgotten.
+const MOST_SECRETS: usize = 64;
 const MASK: &str = "[redacted]";
 
 /// The secrets of one run, to be taken out of texts.
@@ -25,6 +28,10 @@ impl Redactor {
         let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = secrets.iter().any(|known| known.expose_secret() == secret);
         if secret.len() >= SHORTEST && !known {
+            if secrets.len() == MOST_SECRETS {
+                // The first ones are what was revealed; tokens come and go.
+                secrets.remove(MOST_SECRETS / 2);
+            }
             secrets.push(SecretString::from(secret));
         }
     }

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Lines kept of the host, and as many of the connector, so that a connector's
 /// flood does not wash the host's away. The oldest are dropped, and how many is told.
 const MOST_LINES: usize = 1000;
+/// Fields kept of one line.
+const MOST_FIELDS: usize = 16;
 /// Bytes kept of one text.
 const MOST_BYTES: usize = 4096;
 const HOST: &str = "host";
@@ -96,6 +98,8 @@ impl RunLog {
         mut fields: Vec<(String, String)>,
     ) {
         let message = self.clean(message);
+        fields.truncate(MOST_FIELDS);
+        fields.shrink_to_fit();
         for (name, value) in &mut fields {
             *name = self.clean(name);
             *value = self.clean(value);
@@ -133,8 +137,8 @@ impl RunLog {
     /// Without secrets, and no longer than is kept; cut last, so that no part
     /// of a secret stays at the end.
     fn clean(&self, text: &str) -> String {
-        let mut text = self.redactor.redact(text).into_owned();
-        text.truncate(text.floor_char_boundary(MOST_BYTES));
-        text
+        let text = self.redactor.redact(text);
+        let end = text.floor_char_boundary(MOST_BYTES);
+        text.get(..end).unwrap_or_default().to_owned()
     }
 }

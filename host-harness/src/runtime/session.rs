@@ -91,13 +91,7 @@ impl Session {
             descriptor
                 .reaches
                 .iter()
-                .filter_map(|property| {
-                    connection
-                        .settings
-                        .iter()
-                        .find(|(name, _)| name == property)
-                })
-                .map(|(_, url)| url.as_str()),
+                .filter_map(|property| url_of(property, &connection, descriptor)),
             connection.environment,
         );
         let rate = descriptor
@@ -120,8 +114,7 @@ impl Session {
         let redactor = Redactor::default();
         let log = RunLog::new(redactor.clone());
         let traffic = Traffic::default();
-        let egress = Egress::new(policy, rate, log.clone(), redactor.clone(), traffic.clone())
-            .map_err(|error| RuntimeError::Connection(error.to_string()))?;
+        let egress = Egress::new(policy, rate, log.clone(), redactor.clone(), traffic.clone());
         let services = Services {
             secret_names,
             secrets: Arc::clone(&connection.secrets),
@@ -133,10 +126,13 @@ impl Session {
         let usage = Usage::default();
         let engine = runtime.engine().wasmtime();
         let (mut store, meter) = Guest::store(engine, services, egress, &connection.limits, &usage);
-        let instance = pre
-            .instantiate_async(&mut store)
-            .await
-            .map_err(|error| RuntimeError::from_call(&error))?;
+        // A component may compute while it is instantiated, too.
+        let wall = connection.limits.wall;
+        let instantiating = tokio::time::timeout(wall, pre.instantiate_async(&mut store));
+        let instance = match meter.metered(instantiating).await {
+            Ok(instance) => instance.map_err(|error| RuntimeError::from_call(&error))?,
+            Err(_) => return Err(LimitReached::Wall(wall).into()),
+        };
         Ok(Self {
             store,
             instance,
@@ -337,6 +333,23 @@ impl Session {
         clean(&mut error, &self.redactor);
         RuntimeError::Connector(ConnectorError(error))
     }
+}
+
+/// The value of a property that holds a URL: as set, or its default.
+fn url_of<'a>(
+    name: &str,
+    connection: &'a Connection,
+    descriptor: &'a design::Descriptor,
+) -> Option<&'a str> {
+    let set = connection.settings.iter().find(|(set, _)| set == name);
+    if let Some((_, url)) = set {
+        return Some(url);
+    }
+    let property = descriptor
+        .properties
+        .iter()
+        .find(|property| property.name == name);
+    property?.default.as_deref()
 }
 
 /// Takes secrets out of an error.

@@ -1,0 +1,127 @@
+//! The work as the host library does it: the real component in its sandbox.
+
+use super::child::end_with_parent;
+use super::measured::{Loaded, Measured, Meter, Sandbox};
+use super::{Result, built, statistics};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use host_harness::connection::Environment;
+use host_harness::registry::Digest;
+use host_harness::runtime::types::{Call, Event};
+use host_harness::runtime::{
+    CompiledCode, Connection, Connector, Limits, Runtime, SecretError, SecretSource,
+};
+use secrecy::SecretString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Loads from the cache that are made to take the median.
+const LOADS: usize = 20;
+/// Sessions that are opened to take the median.
+const SESSIONS: usize = 200;
+/// So many that none ever waits.
+const REQUESTS_PER_SECOND: u32 = 1_000_000;
+
+/// Reads all suppliers and counts them.
+pub fn read(url: &str, compiled: &Path) -> Result<Measured> {
+    end_with_parent();
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let (connector, runtime, load) = connector_from(compiled).await?;
+        let mut meter = Meter::start()?;
+        let session = connector.session(connection(url)).await?;
+        let call = Call {
+            activity: "query".to_owned(),
+            object: "suppliers".to_owned(),
+            options: Vec::new(),
+            resume: None,
+        };
+        let mut execution = session.execute(call, futures::stream::empty().boxed());
+        let usage = execution.usage().clone();
+        while let Some(events) = execution.next().await {
+            for event in events {
+                if let Event::Item(item) = event {
+                    meter.count(&item.data);
+                }
+            }
+        }
+        execution.finish().await?;
+        let linear_memory = usage.peak_memory() as u64;
+        meter.stop(Some(Sandbox {
+            linear_memory,
+            runtime,
+            load,
+        }))
+    })
+}
+
+/// Loads the component into an empty folder of compiled code, then from it, and
+/// opens sessions.
+pub fn load(compiled: &Path) -> Result<Loaded> {
+    end_with_parent();
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let (connector, _, compile) = connector_from(compiled).await?;
+        let mut loads = Vec::with_capacity(LOADS);
+        for _ in 0..LOADS {
+            // Another runtime, as another agent would have it.
+            let (_, _, load) = connector_from(compiled).await?;
+            loads.push(load);
+        }
+        let mut sessions = Vec::with_capacity(SESSIONS);
+        for _ in 0..SESSIONS {
+            let connection = connection("http://127.0.0.1:1");
+            let started = Instant::now();
+            let session = connector.session(connection).await?;
+            sessions.push(started.elapsed());
+            drop(session);
+        }
+        Ok(Loaded {
+            compile,
+            load: statistics::median(loads),
+            session: statistics::median(sessions),
+        })
+    })
+}
+
+/// The connector, and how long making the runtime and loading took.
+async fn connector_from(compiled: &Path) -> Result<(Connector, Duration, Duration)> {
+    let bytes = std::fs::read(built()).map_err(|error| {
+        format!(
+            "{}: {error}; run `cargo xtask build` first",
+            built().display()
+        )
+    })?;
+    let started = Instant::now();
+    let runtime = Runtime::new(CompiledCode::open(compiled)?)?;
+    let made = started.elapsed();
+    let started = Instant::now();
+    // The digest is compared on every load.
+    let connector = runtime.load(Digest::of(&bytes), bytes).await?;
+    Ok((connector, made, started.elapsed()))
+}
+
+fn connection(url: &str) -> Connection {
+    let mut connection = Connection::new("bench")
+        .setting("host", url)
+        .setting("authentication", "oauth")
+        .setting("client-id", "bench");
+    connection.environment = Environment::Development;
+    connection.secrets = Arc::new(AnySecret);
+    connection.limits = Limits {
+        requests_per_second: Some(REQUESTS_PER_SECOND),
+        ..Limits::default()
+    };
+    connection
+}
+
+/// The page server takes any secret.
+struct AnySecret;
+
+impl SecretSource for AnySecret {
+    fn reveal<'a>(
+        &'a self,
+        _: &'a str,
+    ) -> BoxFuture<'a, std::result::Result<SecretString, SecretError>> {
+        Box::pin(async { Ok(SecretString::from("bench")) })
+    }
+}

@@ -1,0 +1,147 @@
+//! The connector measured against the same work done natively.
+//!
+//! Pages of suppliers come over loopback HTTP from a server that is a process
+//! of its own. Each measured run is a process of its own too, so that its
+//! processor time and its peak memory are of nothing else. Runs alternate,
+//! native and component, and what is reported are the ratios of the pairs:
+//! seconds say more about the machine than about the connector.
+//!
+//! `cargo xtask bench` builds the component and runs it; `--quick` takes a look
+//! with fewer records. It needs Linux, for `/proc`.
+
+mod child;
+mod component;
+mod measured;
+mod native;
+mod pages;
+mod report;
+mod statistics;
+
+use child::Child;
+use measured::{Loaded, Measured};
+use report::Report;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How much is measured.
+struct Extent {
+    /// Records of the runs that are compared.
+    records: u64,
+    /// Pairs of those runs, one to warm up not counted.
+    pairs: usize,
+    /// Records of the runs whose memory is compared, fewest first.
+    sizes: &'static [u64],
+}
+
+const FULL: Extent = Extent {
+    records: 100_000,
+    pairs: 11,
+    sizes: &[10_000, 100_000, 1_000_000],
+};
+const QUICK: Extent = Extent {
+    records: 20_000,
+    pairs: 3,
+    sizes: &[10_000, 20_000],
+};
+
+fn main() -> Result<()> {
+    // cargo adds `--bench`. The first words are those of the children.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => compare(&FULL),
+        ["--quick"] => compare(&QUICK),
+        ["serve", records] => pages::serve(records.parse()?),
+        ["native", url] => child::answer(&native::read(url)?),
+        ["component", url, compiled] => child::answer(&component::read(url, Path::new(compiled))?),
+        ["load", compiled] => child::answer(&component::load(Path::new(compiled))?),
+        _ => Err(format!("unknown arguments: {words:?}; there is only --quick").into()),
+    }
+}
+
+/// Measures everything and prints the report.
+fn compare(extent: &Extent) -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let compiled = home.path().join("compiled").to_string_lossy().into_owned();
+    eprintln!("loading");
+    // The folder is empty, so this one compiles.
+    let loaded: Loaded = child::measure(&["load", &compiled])?;
+
+    let server = Server::start(extent.records)?;
+    let mut pairs = Vec::new();
+    for pair in 0..=extent.pairs {
+        eprintln!("pair {pair} of {}", extent.pairs);
+        let native = server.native()?;
+        let component = server.component(&compiled)?;
+        if native.bytes != component.bytes {
+            return Err("the two read different records".into());
+        }
+        // The first warms up.
+        if pair > 0 {
+            pairs.push((native, component));
+        }
+    }
+    drop(server);
+
+    let mut sizes = Vec::new();
+    for &records in extent.sizes {
+        eprintln!("memory at {records} records");
+        let server = Server::start(records)?;
+        sizes.push((server.native()?, server.component(&compiled)?));
+    }
+    print!(
+        "{}",
+        Report {
+            loaded,
+            pairs,
+            sizes,
+            size: std::fs::metadata(built())?.len()
+        }
+    );
+    Ok(())
+}
+
+/// The page server, with this many records.
+struct Server {
+    _process: Child,
+    url: String,
+    records: u64,
+}
+
+impl Server {
+    fn start(records: u64) -> Result<Self> {
+        let mut process = Child::start(&["serve", &records.to_string()])?;
+        let url = process.line()?;
+        Ok(Self {
+            _process: process,
+            url,
+            records,
+        })
+    }
+
+    fn native(&self) -> Result<Measured> {
+        self.whole(child::measure(&["native", &self.url])?)
+    }
+
+    fn component(&self, compiled: &str) -> Result<Measured> {
+        self.whole(child::measure(&["component", &self.url, compiled])?)
+    }
+
+    /// A run, if it has read everything.
+    fn whole(&self, run: Measured) -> Result<Measured> {
+        if run.records == self.records {
+            return Ok(run);
+        }
+        Err(format!("{} records came of {}", run.records, self.records).into())
+    }
+}
+
+/// The component as `cargo xtask build` leaves it.
+fn built() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/components/coupa.wasm")
+}

@@ -1,0 +1,165 @@
+//! A server of pages of suppliers that costs as little as can be, so that what
+//! is measured is its clients: a thread for each connection, and records that
+//! are copied from templates and only get their id.
+
+use super::Result;
+use super::child::end_with_parent;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+/// Coupa's greatest page.
+const PAGE: u64 = 50;
+/// The id of the record before the first. All ids have as many digits.
+const BEFORE_FIRST: u64 = 1_000_000;
+/// Stands in a template for the id.
+const MARK: &str = "#######";
+const TOKEN: &[u8] =
+    br#"{"access_token":"bench-token-of-no-worth","token_type":"bearer","expires_in":86399}"#;
+
+/// Serves this many suppliers until the parent is gone; says its address first.
+pub fn serve(records: u64) -> Result<()> {
+    end_with_parent();
+    if records > BEFORE_FIRST {
+        return Err(format!("at most {BEFORE_FIRST} records").into());
+    }
+    let last = BEFORE_FIRST + records;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("http://{}", listener.local_addr()?);
+    for connection in listener.incoming() {
+        let connection = connection?;
+        std::thread::spawn(move || {
+            if let Err(error) = answer_all(&connection, last) {
+                eprintln!("the page server: {error}");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Answers requests until the client goes.
+fn answer_all(connection: &TcpStream, last: u64) -> Result<()> {
+    connection.set_nodelay(true)?;
+    let templates: Vec<Template> = (0..PAGE).map(Template::new).collect();
+    let mut requests = BufReader::new(connection);
+    let mut answer = Vec::new();
+    while let Some(target) = next_request(&mut requests)? {
+        answer.clear();
+        match target.split_once('?') {
+            None if target == "/oauth2/token" => {
+                head(&mut answer, TOKEN.len())?;
+                answer.extend_from_slice(TOKEN);
+            }
+            Some(("/api/suppliers", query)) => {
+                let number =
+                    |name| parameter(query, name).and_then(|value| value.parse::<u64>().ok());
+                let after = number("id%5Bgt%5D").unwrap_or(0).max(BEFORE_FIRST);
+                let count = number("limit")
+                    .unwrap_or(PAGE)
+                    .min(PAGE)
+                    .min(last.saturating_sub(after));
+                page(&mut answer, &templates, after + 1, count)?;
+            }
+            _ => return Err(format!("nothing is served at {target}").into()),
+        }
+        (&*connection).write_all(&answer)?;
+    }
+    Ok(())
+}
+
+/// The target of the next request, its body read over; none at the end.
+fn next_request(requests: &mut BufReader<&TcpStream>) -> Result<Option<String>> {
+    let mut first = String::new();
+    if requests.read_line(&mut first)? == 0 {
+        return Ok(None);
+    }
+    let target = first
+        .split(' ')
+        .nth(1)
+        .ok_or("a request without a target")?
+        .to_owned();
+    let mut length = 0;
+    let mut line = String::new();
+    loop {
+        line.clear();
+        requests.read_line(&mut line)?;
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.parse()?
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    std::io::copy(&mut requests.take(length), &mut std::io::sink())?;
+    Ok(Some(target))
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn head(answer: &mut Vec<u8>, length: usize) -> std::io::Result<()> {
+    write!(
+        answer,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    )
+}
+
+/// A page with the ids from `first` on.
+fn page(answer: &mut Vec<u8>, templates: &[Template], first: u64, count: u64) -> Result<()> {
+    let templates = &templates[..usize::try_from(count)?];
+    let texts: usize = templates.iter().map(|template| template.text.len()).sum();
+    head(answer, texts + templates.len().saturating_sub(1) + 2)?;
+    answer.push(b'[');
+    for (id, template) in (first..).zip(templates) {
+        if id > first {
+            answer.push(b',');
+        }
+        template.write(answer, id);
+    }
+    answer.push(b']');
+    Ok(())
+}
+
+/// A record but for its id.
+struct Template {
+    text: String,
+    /// Where the id goes.
+    marks: Vec<usize>,
+}
+
+impl Template {
+    fn new(position: u64) -> Self {
+        let text = supplier(position);
+        let marks = text.match_indices(MARK).map(|(at, _)| at).collect();
+        Self { text, marks }
+    }
+
+    fn write(&self, answer: &mut Vec<u8>, id: u64) {
+        let digits = id.to_string();
+        let start = answer.len();
+        answer.extend_from_slice(self.text.as_bytes());
+        for mark in &self.marks {
+            answer[start + mark..][..MARK.len()].copy_from_slice(digits.as_bytes());
+        }
+    }
+}
+
+/// A supplier as Coupa answers it, in the fields that most have.
+fn supplier(position: u64) -> String {
+    let pick =
+        |choices: &[&'static str]| choices[usize::try_from(position).unwrap_or(0) % choices.len()];
+    let status = pick(&["active", "active", "active", "inactive", "onboarding"]);
+    let (city, country) = [("Lisboa", "PT"), ("Köln", "DE"), ("Oakland", "US")]
+        [usize::try_from(position % 3).unwrap_or(0)];
+    let method = pick(&["email", "cxml", "prompt"]);
+    let term = pick(&["Net 30", "Net 45", "2/10 Net 30", "Net 60"]);
+    format!(
+        r##"{{"id":{MARK},"created-at":"2023-04-{day:02}T08:15:{second:02}-07:00","updated-at":"2025-01-{day:02}T16:40:{second:02}-08:00","name":"Supplier {MARK} & Söhne","display-name":"Supplier {MARK}","number":"S-{MARK}","status":"{status}","po-method":"{method}","invoice-emails":[],"payment-method":"invoice","website":"https://supplier-{MARK}.example","tax-id":"{country}{MARK}","on-hold":false,"one-time-supplier":false,"invoice-matching-level":"3-way","savings-pct":null,"account-number":"A-{MARK}","primary-contact":{{"id":{MARK},"email":"sales.{position}@supplier-{MARK}.example","name-given":"Ana","name-family":"Pereira \"AP\"","phone-work":{{"country-code":"1","number":"5550{position:03}"}}}},"primary-address":{{"id":{MARK},"street1":"Rua {position}","street2":null,"city":"{city}","state":"","postal-code":"4{MARK}","country":{{"id":{position},"code":"{country}"}}}},"payment-term":{{"id":{code},"code":"{term}","active":true}},"shipping-term":null,"remit-to-addresses":[],"custom-fields":{{"erp-vendor":"V{MARK}"}}}}"##,
+        day = position % 28 + 1,
+        second = position % 60,
+        code = position % 4 + 1,
+    )
+}

@@ -1,0 +1,250 @@
+//! What was measured, as Markdown.
+
+use super::measured::{Loaded, Measured, Sandbox};
+use super::statistics::{Spread, median};
+use std::fmt::{self, Display, Formatter};
+use std::process::Command;
+use std::time::Duration;
+
+/// The component may take this many times as long as native code.
+const MOST_TIME: f64 = 1.6;
+/// Memory may grow by this much from the fewest records to the most.
+const MOST_GROWTH: f64 = 1.1;
+/// Loading from the cache and instantiating, together.
+const LONGEST_START: Duration = Duration::from_millis(5);
+/// The component, in bytes.
+const LARGEST: u64 = 1_000_000;
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Everything that was measured.
+pub struct Report {
+    pub loaded: Loaded,
+    /// Native and component, in the order they ran.
+    pub pairs: Vec<(Measured, Measured)>,
+    /// Likewise, by number of records, fewest first.
+    pub sizes: Vec<(Measured, Measured)>,
+    /// Of the component, in bytes.
+    pub size: u64,
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n", machine())?;
+        self.speed(f)?;
+        self.memory(f)?;
+        self.start(f)?;
+        self.targets(f)
+    }
+}
+
+impl Report {
+    fn speed(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let elapsed = self.pairs(|run| run.elapsed.as_secs_f64());
+        let processor = self.pairs(|run| run.processor.as_secs_f64());
+        let first = self.pairs(|run| run.until_first_record.as_secs_f64() * 1e3);
+        let rate = self.pairs(|run| run.records as f64 / run.elapsed.as_secs_f64());
+        let (records, bytes) = self
+            .pairs
+            .first()
+            .map_or((0, 0), |(run, _)| (run.records, run.bytes));
+        writeln!(
+            f,
+            "{records} records, {:.1} MB of JSON, {} pairs of runs; median (least–greatest):\n",
+            bytes as f64 / 1e6,
+            self.pairs.len()
+        )?;
+        writeln!(
+            f,
+            "| | native | component | component / native |\n|---|---:|---:|---:|"
+        )?;
+        row(f, "records per second", 0, &rate)?;
+        row(f, "time, s", 3, &elapsed)?;
+        row(f, "processor time, s", 3, &processor)?;
+        row(f, "until the first record, ms", 1, &first)
+    }
+
+    fn memory(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "\n| records | native process, MiB | host process, MiB | of it the guest's, MiB |\n|---:|---:|---:|---:|"
+        )?;
+        for (native, component) in &self.sizes {
+            let (native_peak, peak) = (
+                native.peak_memory as f64 / MIB,
+                component.peak_memory as f64 / MIB,
+            );
+            writeln!(
+                f,
+                "| {} | {native_peak:.1} | {peak:.1} | {:.2} |",
+                native.records,
+                linear_memory(component) / MIB
+            )?;
+        }
+        Ok(())
+    }
+
+    fn start(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n| | |\n|---|---:|")?;
+        writeln!(f, "| component | {} bytes |", self.size)?;
+        writeln!(
+            f,
+            "| first load, which compiles | {:.0} ms |",
+            milliseconds(self.loaded.compile)
+        )?;
+        writeln!(
+            f,
+            "| making the runtime, once per process | {:.2} ms |",
+            milliseconds(self.sandbox(|sandbox| sandbox.runtime))
+        )?;
+        writeln!(
+            f,
+            "| load from the cache, first in its process | {:.2} ms |",
+            milliseconds(self.sandbox(|sandbox| sandbox.load))
+        )?;
+        writeln!(
+            f,
+            "| load from the cache, again | {:.2} ms |",
+            milliseconds(self.loaded.load)
+        )?;
+        writeln!(
+            f,
+            "| instantiate: open a session | {:.3} ms |",
+            milliseconds(self.loaded.session)
+        )
+    }
+
+    fn targets(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (_, _, time) = self.pairs(|run| run.elapsed.as_secs_f64());
+        let growth = self.growth();
+        let start = self.loaded.load + self.loaded.session;
+        writeln!(f, "\n| target | measured | |\n|---|---:|---|")?;
+        let mut target = |what: String, measured: String, met: bool| {
+            writeln!(
+                f,
+                "| {what} | {measured} | {} |",
+                if met { "met" } else { "**not met**" }
+            )
+        };
+        target(
+            format!("at most {MOST_TIME} × native time"),
+            format!("{:.2} ×", time.median),
+            time.median <= MOST_TIME,
+        )?;
+        target(
+            format!(
+                "memory grows by less than {:.0} % with the records",
+                (MOST_GROWTH - 1.0) * 100.0
+            ),
+            format!("{:+.1} %", (growth - 1.0) * 100.0),
+            growth < MOST_GROWTH,
+        )?;
+        target(
+            format!(
+                "load from the cache and instantiate in under {:.0} ms",
+                milliseconds(LONGEST_START)
+            ),
+            format!("{:.2} ms", milliseconds(start)),
+            start < LONGEST_START,
+        )?;
+        target(
+            format!("component under {LARGEST} bytes"),
+            self.size.to_string(),
+            self.size < LARGEST,
+        )
+    }
+
+    /// A figure of the native runs, of the component's, and the ratio pair by pair.
+    fn pairs(&self, figure: impl Fn(&Measured) -> f64) -> (Spread, Spread, Spread) {
+        let (native, component): (Vec<_>, Vec<_>) = self
+            .pairs
+            .iter()
+            .map(|(native, component)| (figure(native), figure(component)))
+            .unzip();
+        let ratios: Vec<_> = native
+            .iter()
+            .zip(&component)
+            .map(|(native, component)| component / native)
+            .collect();
+        (
+            Spread::of(&native),
+            Spread::of(&component),
+            Spread::of(&ratios),
+        )
+    }
+
+    /// The median of something that each run of the component has.
+    fn sandbox(&self, figure: impl Fn(&Sandbox) -> Duration) -> Duration {
+        median(
+            self.pairs
+                .iter()
+                .filter_map(|(_, run)| run.sandbox.as_ref())
+                .map(figure)
+                .collect(),
+        )
+    }
+
+    /// How much more memory the host's process, with the guest's in it, needs for
+    /// the most records than for the fewest.
+    fn growth(&self) -> f64 {
+        match (self.sizes.first(), self.sizes.last()) {
+            (Some((_, fewest)), Some((_, most))) => {
+                most.peak_memory as f64 / fewest.peak_memory as f64
+            }
+            _ => f64::NAN,
+        }
+    }
+}
+
+fn row(
+    f: &mut Formatter<'_>,
+    what: &str,
+    decimals: usize,
+    (native, component, ratio): &(Spread, Spread, Spread),
+) -> fmt::Result {
+    write!(f, "| {what} ")?;
+    for (spread, decimals) in [(native, decimals), (component, decimals), (ratio, 2)] {
+        write!(
+            f,
+            "| {:.decimals$} ({:.decimals$}–{:.decimals$}) ",
+            spread.median, spread.least, spread.greatest
+        )?;
+    }
+    writeln!(f, "|")
+}
+
+fn linear_memory(run: &Measured) -> f64 {
+    run.sandbox
+        .as_ref()
+        .map_or(0.0, |sandbox| sandbox.linear_memory as f64)
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// What it ran on and with.
+fn machine() -> String {
+    let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let processor = processor
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or("unknown processor", |(_, name)| name.trim());
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let lock = include_str!("../../Cargo.lock");
+    let wasmtime = lock
+        .split("name = \"wasmtime\"\nversion = \"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .unwrap_or("of unknown version");
+    let rustc = Command::new("rustc")
+        .arg("--version")
+        .output()
+        .map(|output| output.stdout)
+        .unwrap_or_default();
+    let rustc = String::from_utf8_lossy(&rustc);
+    format!(
+        "{processor}, {cores} cores; wasmtime {wasmtime}; {}",
+        rustc.trim()
+    )
+}

@@ -1,0 +1,27 @@
+//! Of a few runs.
+
+/// The one in the middle.
+///
+/// # Panics
+/// If there are none.
+pub fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    values[values.len() / 2]
+}
+
+/// Median, least and greatest.
+pub struct Spread {
+    pub median: f64,
+    pub least: f64,
+    pub greatest: f64,
+}
+
+impl Spread {
+    pub fn of(values: &[f64]) -> Self {
+        Self {
+            median: median(values.to_vec()),
+            least: values.iter().copied().fold(f64::INFINITY, f64::min),
+            greatest: values.iter().copied().fold(0.0, f64::max),
+        }
+    }
+}

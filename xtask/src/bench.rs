@@ -1,0 +1,16 @@
+//! `cargo xtask bench`: the connector measured against the same work done natively.
+
+use crate::component::{self, StandardLibrary};
+use crate::process;
+use anyhow::Result;
+
+/// Builds the component and measures it. The bench takes `--quick`.
+///
+/// # Errors
+/// If the component cannot be built, or a run does not read everything.
+pub fn run(arguments: &[String]) -> Result<()> {
+    component::build(StandardLibrary::Auto)?;
+    let mut bench = process::cargo();
+    bench.args(["bench", "--bench", "connector", "--"]);
+    process::run(bench.args(arguments))
+}
