@@ -13,7 +13,7 @@
 //!
 //! All logic compiles and is unit-tested natively: what lies outside the
 //! connector (HTTP, clocks, secrets, cache, log) stands behind the trait
-//! [`host::Host`], and only [`component`] names wit-bindgen.
+//! [`host::Host`], and only `component` names wit-bindgen.
 
 pub mod activities;
 pub mod client;

@@ -1,6 +1,10 @@
 //! End to end: the real component in the real host against the Coupa sandbox.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod contract;
 mod faults;

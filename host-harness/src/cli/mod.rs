@@ -18,28 +18,29 @@ use std::process::ExitCode;
 
 type Failed = Box<dyn Error + Send + Sync>;
 
+/// What a person who has never used it needs to start.
+const START: &str = r#"Start with one file, connection.toml, in the current folder:
+
+    name = "Acme test"
+    connector = "acme"                  # a name in the registry
+
+    [settings]                          # `harness describe` shows them all
+    host = "https://test.acme.example"
+    client-id = "abc"
+
+    [secrets]                           # only where they are kept, never the secrets
+    client-secret = { env = "ACME_SECRET" }
+
+and then:
+
+    harness publish acme.wasm           put a connector into the local registry
+    harness test                        try the connection step by step
+    harness objects order               find objects by name
+    harness run query orders -o limit=10"#;
+
 /// Runs connectors: downloads a version, verifies it, and runs it in a sandbox.
-///
-/// Start with one file, connection.toml, in the current folder:
-///
-///     name = "Acme test"
-///     connector = "acme"                  # a name in the registry
-///
-///     [settings]                          # `harness describe` shows them all
-///     host = "https://test.acme.example"
-///     client-id = "abc"
-///
-///     [secrets]                           # only where they are kept, never the secrets
-///     client-secret = { env = "ACME_SECRET" }
-///
-/// and then:
-///
-///     harness publish acme.wasm           put a connector into the local registry
-///     harness test                        try the connection step by step
-///     harness objects order               find objects by name
-///     harness run query orders -o limit=10
 #[derive(Parser)]
-#[command(name = "harness", version, verbatim_doc_comment, max_term_width = 100)]
+#[command(name = "harness", version, after_help = START, max_term_width = 100)]
 struct Arguments {
     /// The agent's folder: registry, downloaded versions, compiled code, cache.
     #[arg(long, global = true, env = "HARNESS_HOME", value_name = "FOLDER")]

@@ -1,6 +1,6 @@
 //! Operations with a connector at one end and a file at the other.
 //!
-//! [`read`] takes the records of a source into a file, [`write`] gives those of
+//! [`read`] takes the records of a source into a file, [`write()`] gives those of
 //! a file to a target. Both end with a [`Report`], whatever happened: what was
 //! delivered stands, and the report says where to go on.
 
