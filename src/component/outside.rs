@@ -63,6 +63,8 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// An announced length beyond this is believed only as the bytes come.
+const MOST_TRUSTED: usize = 1024 * 1024;
 /// How much of an answer is read at a time.
 const READ: usize = 64 * 1024;
 
@@ -148,7 +150,7 @@ async fn send(request: Request) -> Result<Response, SendError> {
     if announced.is_some_and(|length| length > most) {
         return Err(SendError::TooLarge(most));
     }
-    let mut body = Vec::with_capacity(announced.unwrap_or(READ).min(most) + 1);
+    let mut body = Vec::with_capacity(announced.unwrap_or(READ).min(MOST_TRUSTED) + 1);
     loop {
         if body.len() == body.capacity() {
             body.reserve(READ);
