@@ -20,8 +20,9 @@ impl Method {
     }
 }
 
-/// An HTTP request to the connection's own origin.
-#[derive(Debug, Clone)]
+/// An HTTP request to the connection's own origin. It holds credentials, so it
+/// cannot be printed.
+#[derive(Clone)]
 pub struct Request {
     pub method: Method,
     /// True for `https`.
@@ -96,20 +97,6 @@ impl SendError {
                 | Self::Denied
         )
     }
-
-    /// True where the same request may fare better a moment later.
-    pub const fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::UnknownName
-                | Self::Refused
-                | Self::NoRoute
-                | Self::ConnectTimeout
-                | Self::AnswerTimeout
-                | Self::Interrupted
-                | Self::Protocol(_)
-        )
-    }
 }
 
 /// Why a secret cannot be had.
@@ -123,9 +110,7 @@ pub enum SecretError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    Warn,
     Info,
-    Debug,
 }
 
 /// Everything that the connector asks of the outside. Single-threaded, as a

@@ -19,6 +19,7 @@ pub mod activities;
 pub mod client;
 pub mod contract;
 pub mod design;
+mod fingerprint;
 pub mod host;
 pub mod query;
 pub mod settings;

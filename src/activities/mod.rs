@@ -1,6 +1,7 @@
 //! The activities: what can be done to Coupa's objects.
 
 mod options;
+mod order;
 mod query;
 mod write;
 
@@ -170,5 +171,6 @@ fn is_about_the_connection(error: &Error) -> bool {
     matches!(
         error.kind,
         ErrorKind::Authentication | ErrorKind::InvalidSettings | ErrorKind::Unreachable
-    )
+    ) || error.code.starts_with("token.")
+        || error.code == "coupa.redirect"
 }

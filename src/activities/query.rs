@@ -6,7 +6,7 @@ use crate::contract::{
     Activity, Call, Choice, Error, Event, Property, PropertyKind, Role, Summary,
 };
 use crate::host::Host;
-use crate::query::{Cursor, Fields, Filter, Page, Pages, Plan};
+use crate::query::{Cursor, Fields, Filter, Page, Pages, Plan, same_name};
 use coupa_catalog::Collection;
 use futures::channel::mpsc;
 use futures::{StreamExt, future};
@@ -126,7 +126,7 @@ impl Query {
             None => None,
             Some(name) => {
                 let known = coupa_catalog::field(record_type, name).is_some()
-                    || custom.iter().any(|custom| custom == name);
+                    || custom.iter().any(|custom| same_name(custom, name));
                 if !known {
                     let fields = coupa_catalog::fields(record_type).map(|field| field.name);
                     let hint = crate::query::closest(name, fields)

@@ -5,6 +5,7 @@
 //! was not processed, or when sending it twice has the same effect; otherwise
 //! its record is rejected as uncertain.
 
+use super::order::{Order, Turn};
 use super::{Events, Gone, Input, Options, is_about_the_connection, notices, summary};
 use crate::client::{Client, Exchange, Repeat, messages_per_field, not_json};
 use crate::contract::{
@@ -13,13 +14,11 @@ use crate::contract::{
 };
 use crate::host::{Host, Method, Response};
 use crate::query::{closest, encode};
-use coupa_catalog::Collection;
-use futures::StreamExt;
-use futures::stream;
-use serde::Deserialize;
+use coupa_catalog::{Collection, FieldKind};
+use futures::future;
+use futures::stream::{FuturesUnordered, StreamExt};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
-use std::cell::Cell;
+use serde_json::{Map, Value, json};
 
 pub const CREATE: &str = "create";
 pub const UPDATE: &str = "update";
@@ -115,6 +114,17 @@ pub struct Write {
     stop_after: u64,
 }
 
+/// What the loop of a write meets next.
+enum Next<I> {
+    Written(Written),
+    Read(Option<(Item, I)>),
+}
+
+async fn read<I: Input>(mut input: I) -> Option<(Item, I)> {
+    let item = input.next().await?;
+    Some((item, input))
+}
+
 /// What came of one record.
 type Written = Result<Item, Rejection>;
 
@@ -151,20 +161,45 @@ impl Write {
         input: impl Input,
         events: &mut impl Events,
     ) -> Result<Summary, Error> {
-        let stop = Cell::new(false);
-        let items = stream::unfold(input, |mut input| async {
-            if stop.get() {
-                return None;
-            }
-            input.next().await.map(|item| (item, input))
-        });
-        let writes = items
-            .map(|item| self.write(client, item))
-            .buffer_unordered(self.concurrency);
-        let mut writes = std::pin::pin!(writes);
         let (mut succeeded, mut rejected) = (0, 0);
+        let mut stop = false;
         let mut broken = None;
-        while let Some(written) = writes.next().await {
+        let mut order = Order::default();
+        let mut under_way = FuturesUnordered::new();
+        // Kept from round to round: a read that is given up could lose its record.
+        let mut reading = Some(Box::pin(read(input)));
+        while !under_way.is_empty() || (reading.is_some() && !stop) {
+            let room = !stop && under_way.len() < self.concurrency;
+            let next = {
+                let writing = async {
+                    match under_way.next().await {
+                        Some(written) => Next::Written(written),
+                        None => future::pending().await,
+                    }
+                };
+                let reading = async {
+                    match &mut reading {
+                        Some(reading) if room => Next::Read(reading.await),
+                        _ => future::pending().await,
+                    }
+                };
+                let (writing, reading) = (std::pin::pin!(writing), std::pin::pin!(reading));
+                future::select(writing, reading).await.factor_first().0
+            };
+            let written = match next {
+                Next::Written(written) => written,
+                Next::Read(None) => {
+                    reading = None;
+                    continue;
+                }
+                Next::Read(Some((item, input))) => {
+                    let record = object(&item.data);
+                    let turn = order.turn(self.identity(record.as_ref().ok()));
+                    under_way.push(self.write(client, item, record, turn));
+                    reading = Some(Box::pin(read(input)));
+                    continue;
+                }
+            };
             let event = match written {
                 Ok(item) => {
                     succeeded += 1;
@@ -178,28 +213,40 @@ impl Write {
                     Event::Rejected(rejection)
                 }
             };
-            if rejected >= self.stop_after || broken.is_some() {
-                stop.set(true);
-            }
+            stop |= rejected >= self.stop_after || broken.is_some();
             let batch = notices(client.ledger()).chain([event]).collect();
-            if events.emit(batch).await == Err(Gone) {
-                // What is on its way cannot be called back; nothing new starts.
-                stop.set(true);
-            }
+            // What is on its way cannot be called back; nothing new starts.
+            stop |= events.emit(batch).await == Err(Gone);
         }
         match broken {
             Some(error) => Err(error),
             None => Ok(Summary {
                 succeeded,
                 rejected,
-                stopped_early: stop.get(),
+                stopped_early: stop,
                 ..summary(client.ledger())
             }),
         }
     }
 
-    async fn write<H: Host>(&self, client: &Client<H>, item: Item) -> Written {
-        match self.try_write(client, &item).await {
+    /// What tells records apart whose order matters: two updates of one record.
+    fn identity(&self, record: Option<&Map<String, Value>>) -> Option<String> {
+        value_of(record?, self.key.as_deref()?)
+    }
+
+    async fn write<H: Host>(
+        &self,
+        client: &Client<H>,
+        item: Item,
+        record: Result<Map<String, Value>, Error>,
+        mut turn: Turn,
+    ) -> Written {
+        turn.comes().await;
+        let written = match &record {
+            Ok(record) => self.try_write(client, &item, record).await,
+            Err(error) => Err(error.clone()),
+        };
+        match written {
             Ok(data) => Ok(Item {
                 key: item.key,
                 data,
@@ -215,13 +262,17 @@ impl Write {
         }
     }
 
-    async fn try_write<H: Host>(&self, client: &Client<H>, item: &Item) -> Result<String, Error> {
-        let record = object(&item.data)?;
+    async fn try_write<H: Host>(
+        &self,
+        client: &Client<H>,
+        item: &Item,
+        record: &Map<String, Value>,
+    ) -> Result<String, Error> {
         let (method, mut path, repeat) = match &self.key {
             None => (Method::Post, self.path.clone(), Repeat::IfNotProcessed),
             Some(key) => {
-                let id = self.id_of(client, key, &record).await?;
-                let repeat = if adds_to_a_list(&record) {
+                let id = self.id_of(client, key, record).await?;
+                let repeat = if adds_to_a_list(record, self.collection.record_type) {
                     Repeat::IfNotProcessed
                 } else {
                     Repeat::Freely
@@ -242,15 +293,15 @@ impl Write {
         };
         let written = client
             .exchange(exchange, |response| {
-                if answers_nothing && response.body.is_empty() {
+                if answers_nothing && response.body.trim_ascii().is_empty() {
                     return Ok(String::new());
                 }
                 record_in(&response).ok_or_else(|| not_json(&response, "the record"))
             })
             .await;
         written.map_err(|error| match (error.kind, method) {
-            (ErrorKind::NotFound, Method::Put) => {
-                not_found(&path_of(&self.path, &record, self.key.as_deref()))
+            (ErrorKind::NotFound, Method::Put) if error.code == "coupa.not-found" => {
+                not_found(&path_of(&self.path, record, self.key.as_deref()))
             }
             _ => error,
         })
@@ -280,35 +331,53 @@ impl Write {
                 )
             });
         }
-        #[derive(Deserialize)]
-        struct Found {
-            id: i64,
-        }
+        let name = key.replace('-', "_");
+        let fields = encode(&json!(["id", name]).to_string());
         let url = format!(
-            "{}?{}={}&fields=%5B%22id%22%5D&limit=2",
+            "{}?{}={}&fields={fields}&limit=2",
             self.path,
-            encode(&key.replace('-', "_")),
+            encode(&name),
             encode(&value)
         );
         let found = client
             .get(url, |response| {
-                serde_json::from_slice::<Vec<Found>>(&response.body)
-                    .map_err(|_| not_json(&response, "a list of ids"))
+                serde_json::from_slice::<Vec<Map<String, Value>>>(&response.body)
+                    .map_err(|_| not_json(&response, "a list of records"))
             })
             .await;
         let found = match found {
-            Err(error) if error.kind == ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.code == "coupa.not-found" => Vec::new(),
             other => other?,
         };
-        match found.as_slice() {
-            [one] => Ok(one.id),
-            [] => Err(not_found(&format!("{key} “{value}”"))),
+        let [one] = found.as_slice() else {
+            return Err(if found.is_empty() {
+                not_found(&format!("{key} “{value}”"))
+            } else {
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "record.key-ambiguous",
+                    format!(
+                        "Coupa has more than one record with {key} “{value}”; none was changed"
+                    ),
+                )
+                .remedy("Choose a key that no two records share, or the id.")
+            });
+        };
+        // Whether Coupa refuses a filter that it does not know, or answers as if
+        // there were none, is not documented: only what it shows is believed.
+        let shown = value_of(one, key);
+        let same = shown.is_some_and(|shown| shown.to_lowercase() == value.to_lowercase());
+        match one.get("id").and_then(Value::as_i64) {
+            Some(id) if same => Ok(id),
             _ => Err(Error::new(
-                ErrorKind::InvalidInput,
-                "record.key-ambiguous",
-                format!("Coupa has more than one record with {key} “{value}”; none was changed"),
+                ErrorKind::UnexpectedAnswer,
+                "record.key-unverified",
+                format!(
+                    "asked for the record with {key} “{value}”, Coupa answered another; \
+                     none was changed"
+                ),
             )
-            .remedy("Choose a key that no two records share, or the id.")),
+            .remedy("Coupa may not find records by this field: choose another, or the id.")),
         }
     }
 }
@@ -396,22 +465,38 @@ fn value_of(record: &Map<String, Value>, key: &str) -> Option<String> {
     }
 }
 
-/// Whether an update adds lines, which a second time would add them again:
-/// Coupa changes the elements that have an id and adds those that have none.
-fn adds_to_a_list(record: &Map<String, Value>) -> bool {
-    fn adds(value: &Value) -> bool {
+/// Whether an update adds elements, which a second time would add them again:
+/// Coupa changes the elements that have an id and adds those that have none. It
+/// takes a list also in the form of XML, `{"payment": {…}}`, so that an object in
+/// the place of a list counts, and so does any list within.
+fn adds_to_a_list(record: &Map<String, Value>, record_type: &str) -> bool {
+    record.iter().any(|(name, value)| {
+        let is_list = coupa_catalog::field(record_type, name)
+            .is_some_and(|field| matches!(field.kind, FieldKind::Records(_) | FieldKind::List));
         match value {
-            Value::Array(elements) => elements.iter().any(|element| {
-                element
-                    .as_object()
-                    .is_some_and(|element| !element.contains_key("id"))
-                    || adds(element)
-            }),
-            Value::Object(fields) => fields.values().any(adds),
-            _ => false,
+            Value::Object(fields) if is_list => !fields.is_empty(),
+            value => adds(value),
         }
+    })
+}
+
+fn adds(value: &Value) -> bool {
+    match value {
+        Value::Array(elements) => elements.iter().any(|element| {
+            let is_new = element.as_object().is_some_and(|element| !has_id(element));
+            is_new || adds(element)
+        }),
+        Value::Object(fields) => fields.values().any(adds),
+        _ => false,
     }
-    record.values().any(adds)
+}
+
+fn has_id(element: &Map<String, Value>) -> bool {
+    match element.get("id") {
+        Some(Value::Number(_)) => true,
+        Some(Value::String(id)) => !id.trim().is_empty(),
+        _ => false,
+    }
 }
 
 /// The record in the answer to a write.
@@ -429,15 +514,22 @@ mod tests {
 
     #[test]
     fn an_update_that_adds_lines_is_not_repeated_freely() {
-        let adds = |text: &str| adds_to_a_list(&object(text).unwrap());
-        assert!(adds(r#"{"order-lines":[{"description":"x"}]}"#));
-        assert!(adds(
-            r#"{"order-lines":[{"id":1,"allocations":[{"pct":1}]}]}"#
-        ));
-        assert!(!adds(
-            r#"{"order-lines":[{"id":1,"price":"2"}],"tags":["a"]}"#
-        ));
-        assert!(!adds(r#"{"name":"x","payment-term":{"code":"Net 30"}}"#));
+        let adds = |text: &str| adds_to_a_list(&object(text).unwrap(), "InvoiceHeader");
+        for text in [
+            r#"{"invoice-lines":[{"description":"x"}]}"#,
+            r#"{"invoice-lines":[{"id":1,"allocations":[{"pct":1}]}]}"#,
+            r#"{"invoice-lines":[{"id":null,"price":"1"}]}"#,
+            r#"{"invoice-lines":[{"id":"","price":"1"}]}"#,
+            r#"{"payments":{"payment":{"amount-paid":"49.00"}}}"#,
+        ] {
+            assert!(adds(text), "{text}");
+        }
+        for text in [
+            r#"{"invoice-lines":[{"id":1,"price":"2"}],"tags":["a"]}"#,
+            r#"{"internal-note":"x","payment-term":{"code":"Net 30"}}"#,
+        ] {
+            assert!(!adds(text), "{text}");
+        }
     }
 
     #[test]

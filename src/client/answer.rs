@@ -4,6 +4,7 @@
 //! 403 and 5xx, and gateways before it answer HTML or nothing. The status
 //! decides the kind.
 
+use super::Repeat;
 use crate::contract::{Error, ErrorKind, FieldError};
 use crate::host::{Method, Response, SendError};
 use crate::settings::{Authentication, Settings};
@@ -22,7 +23,6 @@ pub fn refusal(response: &Response, method: Method) -> Error {
             "coupa.refused",
             said.sentence("Coupa refused it without saying why"),
         ),
-        401 => Error::new(ErrorKind::Authentication, "coupa.unauthorized", "Coupa did not accept the credentials"),
         403 => Error::new(
             ErrorKind::Permission,
             "coupa.forbidden",
@@ -38,10 +38,15 @@ pub fn refusal(response: &Response, method: Method) -> Error {
             said.sentence("Coupa has no such record, or no such path"),
         ),
         405 => Error::new(ErrorKind::InvalidInput, "coupa.not-allowed", "Coupa does not allow this for the object"),
-        406 | 415 => Error::new(
+        406 => Error::new(
+            ErrorKind::UnexpectedAnswer,
+            "coupa.not-acceptable",
+            "Coupa does not answer in JSON here",
+        ),
+        415 => Error::new(
             ErrorKind::UnexpectedAnswer,
             "coupa.media-type",
-            "Coupa does not speak JSON here",
+            "Coupa does not take JSON here",
         ),
         413 | 414 => Error::new(
             ErrorKind::InvalidInput,
@@ -172,31 +177,30 @@ pub fn is_passing(error: &Error) -> bool {
     }
 }
 
-/// The same error for a write that was given up: uncertain, where Coupa may
-/// have processed it.
-pub fn after_a_write(error: Error, method: Method) -> Error {
-    let may_have_been_processed = matches!(
+/// Whether a write that met this error after it was sent may have been processed.
+pub fn may_have_been_processed(error: &Error) -> bool {
+    matches!(
         error.kind,
         ErrorKind::TimedOut | ErrorKind::RemoteFailure | ErrorKind::UnexpectedAnswer
-    ) && error.code != "coupa.redirect"
-        && error.code != "coupa.media-type";
-    if !may_have_been_processed {
-        return error;
-    }
-    let what = match method {
-        Method::Put => "the update",
-        Method::Get | Method::Post => "the record",
+    ) && !matches!(error.code, "coupa.redirect" | "coupa.media-type")
+}
+
+/// The error of a write that was given up and may have been processed.
+pub fn uncertain(error: Error, repeat: Repeat) -> Error {
+    let remedy = match repeat {
+        Repeat::IfNotProcessed => {
+            "Look in Coupa before sending it again: a second time may make a duplicate."
+        }
+        Repeat::Freely => "Look in Coupa, or send it again: it has the same effect twice.",
     };
     Error {
         kind: ErrorKind::Uncertain,
         code: "write.uncertain",
         message: format!(
-            "{what} was sent, and whether Coupa took it is not known: {}",
+            "it was sent, and whether Coupa took it is not known: {}",
             error.message
         ),
-        remedy: Some(
-            "Look in Coupa before sending it again: a second time may make a duplicate.".to_owned(),
-        ),
+        remedy: Some(remedy.to_owned()),
         ..error
     }
 }
@@ -424,13 +428,13 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_may_have_arrived_is_uncertain() {
-        let failed =
-            |status| after_a_write(refusal(&response(status, ""), Method::Post), Method::Post).kind;
-        assert_eq!(failed(500), ErrorKind::Uncertain);
-        assert_eq!(failed(504), ErrorKind::Uncertain);
-        assert_eq!(failed(400), ErrorKind::InvalidInput);
-        assert_eq!(failed(429), ErrorKind::RateLimited);
-        assert_eq!(failed(302), ErrorKind::UnexpectedAnswer);
+    fn a_write_that_may_have_been_processed_is_told() {
+        let may = |status| may_have_been_processed(&refusal(&response(status, ""), Method::Post));
+        for status in [406, 418, 500, 502, 504] {
+            assert!(may(status), "{status}");
+        }
+        for status in [302, 400, 403, 404, 415, 429] {
+            assert!(!may(status), "{status}");
+        }
     }
 }

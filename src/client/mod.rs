@@ -18,9 +18,12 @@ use std::time::Duration;
 
 /// An answer larger than this is broken off. Coupa's largest records are some
 /// megabytes, and a page has at most fifty.
-const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
-/// Tries of one request, the first included.
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+/// Tries of one request, the first included: about eight seconds.
 const MAX_TRIES: u32 = 6;
+/// The same where Coupa asks to slow down, which lasts as long as others are
+/// busy: about two minutes.
+const MAX_TRIES_WHEN_LIMITED: u32 = 12;
 /// A longer wait than this is not sat out: the call fails and says when to come back.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// A token may not work right after it was minted; Coupa advises five seconds.
@@ -49,16 +52,24 @@ pub struct Exchange {
 
 /// Where a try failed.
 enum Failure {
-    /// Nothing of the request itself reached Coupa.
+    /// Nothing of the request itself was processed.
     BeforeSending(Error),
-    /// It may have.
+    /// It may have been.
     AfterSending(Error),
+    /// It was, and what Coupa answered cannot be read.
+    Taken(Error),
 }
 
 impl Failure {
     const fn error(&self) -> &Error {
         match self {
-            Self::BeforeSending(error) | Self::AfterSending(error) => error,
+            Self::BeforeSending(error) | Self::AfterSending(error) | Self::Taken(error) => error,
+        }
+    }
+
+    fn into_error(self) -> Error {
+        match self {
+            Self::BeforeSending(error) | Self::AfterSending(error) | Self::Taken(error) => error,
         }
     }
 }
@@ -151,8 +162,11 @@ impl<H: Host> Client<H> {
         exchange: Exchange,
         judge: impl Fn(Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let is_write = exchange.method != Method::Get;
         let mut backoff = Backoff::new(self.host.now());
         let mut renewed = false;
+        // Whether an earlier try of a write may have been processed.
+        let mut in_doubt = false;
         loop {
             let failure = match self.credentials().await {
                 Err(error) => Failure::BeforeSending(error),
@@ -161,12 +175,12 @@ impl<H: Host> Client<H> {
                         if self.has_fresh_start(token.as_ref(), &mut renewed).await {
                             continue;
                         }
-                        return Err(answer::unauthorized(&self.settings));
+                        Failure::BeforeSending(answer::unauthorized(&self.settings))
                     }
                     Ok(response) if (200..300).contains(&response.status) => {
                         match judge(response) {
                             Ok(answer) => return Ok(answer),
-                            Err(error) => Failure::AfterSending(error),
+                            Err(error) => Failure::Taken(error),
                         }
                     }
                     Ok(response) => {
@@ -182,31 +196,34 @@ impl<H: Host> Client<H> {
                 (Failure::AfterSending(error), Repeat::IfNotProcessed) => {
                     error.kind == ErrorKind::RateLimited
                 }
-                (Failure::BeforeSending(error) | Failure::AfterSending(error), _) => {
-                    answer::is_passing(error)
-                }
+                // A write that was taken is not sent again for its answer's sake.
+                (Failure::Taken(_), _) if is_write => false,
+                _ => answer::is_passing(failure.error()),
             };
             let wait = if may_repeat {
                 self.wait(&mut backoff, failure.error())
             } else {
                 None
             };
-            match (wait, failure) {
-                (Some(wait), failure) => {
-                    let error = failure.error();
-                    let kind = match error.kind {
-                        ErrorKind::RateLimited => NoticeKind::Throttled,
-                        _ => NoticeKind::Retrying,
-                    };
-                    self.pause(kind, &error.message, wait).await;
-                }
-                (None, Failure::AfterSending(error)) if exchange.method != Method::Get => {
-                    return Err(answer::after_a_write(error, exchange.method));
-                }
-                (None, Failure::BeforeSending(error) | Failure::AfterSending(error)) => {
-                    return Err(error);
-                }
-            }
+            let uncertain = match &failure {
+                Failure::BeforeSending(_) => false,
+                Failure::AfterSending(error) => answer::may_have_been_processed(error),
+                Failure::Taken(_) => true,
+            };
+            in_doubt |= is_write && uncertain;
+            let error = failure.into_error();
+            let Some(wait) = wait else {
+                return Err(if in_doubt {
+                    answer::uncertain(error, exchange.repeat)
+                } else {
+                    error
+                });
+            };
+            let kind = match error.kind {
+                ErrorKind::RateLimited => NoticeKind::Throttled,
+                _ => NoticeKind::Retrying,
+            };
+            self.pause(kind, &error.message, wait).await;
         }
     }
 
@@ -220,7 +237,10 @@ impl<H: Host> Client<H> {
             self.count_retry();
             return true;
         }
-        let age = self.host.now().saturating_sub(token.minted_at);
+        let Some(minted_at) = token.minted_at else {
+            return false;
+        };
+        let age = self.host.now().saturating_sub(minted_at);
         if age >= TOKEN_SETTLES_IN {
             return false;
         }
@@ -236,7 +256,11 @@ impl<H: Host> Client<H> {
 
     /// How long to wait before the next try; none where there is to be none.
     fn wait(&self, backoff: &mut Backoff, error: &Error) -> Option<Duration> {
-        if backoff.tries() + 1 >= MAX_TRIES {
+        let most = match error.kind {
+            ErrorKind::RateLimited => MAX_TRIES_WHEN_LIMITED,
+            _ => MAX_TRIES,
+        };
+        if backoff.tries() + 1 >= most {
             return None;
         }
         let asked = error.retry_after_ms.map(Duration::from_millis);

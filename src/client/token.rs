@@ -3,6 +3,7 @@
 
 use super::{milliseconds, reveal};
 use crate::contract::{Error, ErrorKind};
+use crate::fingerprint::fingerprint;
 use crate::host::{Host, LogLevel, Method, Request, Response};
 use crate::settings::{Authentication, Settings, name};
 use futures::lock::Mutex;
@@ -23,9 +24,9 @@ pub struct Token {
     pub access_token: String,
     /// What Coupa said that it may be used for, where it said so.
     pub scope: Option<String>,
-    /// By the host's monotonic clock; zero for one from the cache, whose age is
-    /// not known and which has certainly settled.
-    pub minted_at: Duration,
+    /// By the host's monotonic clock; none for one from the cache, which an
+    /// earlier call has used.
+    pub minted_at: Option<Duration>,
     renew_at: Duration,
 }
 
@@ -106,7 +107,7 @@ async fn from_cache<H: Host>(host: &H, key: &str) -> Option<Token> {
     Some(Token {
         access_token: cached.access_token.to_owned(),
         scope: cached.scope.map(str::to_owned),
-        minted_at: Duration::ZERO,
+        minted_at: None,
         renew_at: host.now().saturating_add(ttl),
     })
 }
@@ -115,10 +116,11 @@ fn cache_key(settings: &Settings) -> String {
     let Authentication::OAuth { client_id, .. } = &settings.authentication else {
         return String::new();
     };
+    // Keys are bounded, and lists of scopes are not.
     format!(
         "token {} {client_id} {}",
         settings.origin,
-        scopes(settings).join(" ")
+        fingerprint(&scopes(settings).join(" "))
     )
 }
 
@@ -207,7 +209,7 @@ pub async fn mint<H: Host>(
     Ok(Token {
         access_token: granted.access_token,
         scope: granted.scope,
-        minted_at: now,
+        minted_at: Some(now),
         renew_at: now.saturating_add(life - life / SHARE_OF_LIFE_UNUSED),
     })
 }
@@ -277,14 +279,12 @@ fn refused(response: &Response, client_id: &str, scopes: &[String]) -> Error {
         .remedy("Set the client's Grant Type to Client Credentials in Coupa."),
         _ => {
             let mut error = super::answer::refusal(response, Method::Post);
-            if error.kind == ErrorKind::Authentication || error.kind == ErrorKind::InvalidInput {
+            // Whatever else it answers, it is about signing in and about no record.
+            if !super::answer::is_passing(&error) {
                 error = Error::new(
                     ErrorKind::Authentication,
                     "token.refused",
-                    format!(
-                        "Coupa refused to grant a token and answered {}",
-                        response.status
-                    ),
+                    format!("no token was granted: {}", error.message),
                 )
                 .remedy("Check the Host Name, the Client ID and the Client Secret.");
             }

@@ -47,9 +47,7 @@ impl Host for Outside {
 
     fn log(&self, level: LogLevel, message: &str, fields: &[(&str, String)]) {
         let level = match level {
-            LogLevel::Warn => log::Level::Warn,
             LogLevel::Info => log::Level::Info,
-            LogLevel::Debug => log::Level::Debug,
         };
         let fields: Vec<_> = fields
             .iter()
@@ -165,7 +163,11 @@ async fn send(request: Request) -> Result<Response, SendError> {
             StreamResult::Dropped | StreamResult::Cancelled => break,
         }
     }
-    ended.await.map_err(send_error)?;
+    // An answer had begun, so the request did arrive, whatever the error's name.
+    ended.await.map_err(|error| match send_error(error) {
+        error if error.certainly_not_sent() => SendError::Interrupted,
+        error => error,
+    })?;
     Ok(Response {
         status,
         headers,

@@ -6,6 +6,9 @@ use crate::contract::Error;
 use coupa_catalog::FieldKind;
 use serde_json::{Value, json};
 
+/// Brackets within brackets, at most.
+const DEEPEST: u32 = 16;
+
 /// Fields to read, with the fields of their associations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fields(Vec<Node>);
@@ -27,7 +30,7 @@ impl Fields {
     /// Names the place and what would be right.
     pub fn parse(text: &str, record_type: &str, custom: &[String]) -> Result<Self, Error> {
         let mut rest = text.trim();
-        let mut nodes = list(&mut rest, text)?;
+        let mut nodes = list(&mut rest, text, DEEPEST)?;
         if !rest.is_empty() {
             return Err(malformed(text, "a “]” has no “[” before it"));
         }
@@ -56,7 +59,7 @@ fn malformed(text: &str, why: &str) -> Error {
 }
 
 /// Names up to the end or to a closing bracket, which is left.
-fn list(rest: &mut &str, text: &str) -> Result<Vec<Node>, Error> {
+fn list(rest: &mut &str, text: &str, deeper: u32) -> Result<Vec<Node>, Error> {
     let mut nodes = Vec::new();
     loop {
         let end = rest.find([',', '[', ']']).unwrap_or(rest.len());
@@ -76,7 +79,10 @@ fn list(rest: &mut &str, text: &str) -> Result<Vec<Node>, Error> {
         *rest = after;
         if let Some(inside) = rest.strip_prefix('[') {
             *rest = inside;
-            node.inner = Some(list(rest, text)?);
+            let deeper = deeper
+                .checked_sub(1)
+                .ok_or_else(|| malformed(text, "its brackets are too deep"))?;
+            node.inner = Some(list(rest, text, deeper)?);
             *rest = rest
                 .strip_prefix(']')
                 .ok_or_else(|| malformed(text, "a “[” is not closed"))?
@@ -155,6 +161,7 @@ mod tests {
             ("id,,name", "fields.malformed"),
             ("payment-term[code", "fields.malformed"),
             ("id]", "fields.malformed"),
+            (&"parent[".repeat(20), "fields.malformed"),
             ("nmae", "fields.unknown-field"),
             ("payment-term[cod]", "fields.unknown-field"),
             ("name[x]", "fields.not-an-association"),

@@ -102,6 +102,7 @@ impl Filter {
             .iter()
             .map(|segment| segment.replace('-', "_"))
             .collect();
+        let value = value.trim();
         let kind = check_path(&path, text, collection, custom)?;
         check_value(operator, kind, value, text)?;
         Ok(Self {
@@ -222,6 +223,12 @@ fn check_path(
             Err(error) => return Err(error),
         };
         let kind = match attribute {
+            // The release calls some fields numbers that are shown as names.
+            Attribute::Known(field)
+                if field.kind == FieldKind::Integer && !field.choices.is_empty() =>
+            {
+                FieldKind::Text(None)
+            }
             Attribute::Known(field) => field.kind,
             Attribute::ReferenceId => FieldKind::Integer,
             Attribute::Custom => return Ok(FieldKind::Unknown),
@@ -381,6 +388,12 @@ mod tests {
             ),
             ("suppliers", "name=a=b[c]", "name=a%3Db%5Bc%5D"),
             ("suppliers", "name=", "name="),
+            ("suppliers", "status = active", "status=active"),
+            (
+                "suppliers",
+                "order-confirmation-level=header",
+                "order_confirmation_level=header",
+            ),
         ] {
             assert_eq!(parse(object, text).unwrap().to_query(), query, "{text}");
         }

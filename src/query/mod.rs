@@ -5,7 +5,7 @@ mod fields;
 mod filter;
 mod pages;
 
-pub use attribute::{SPECIAL_FILTERS, closest};
+pub use attribute::{SPECIAL_FILTERS, closest, same_name};
 pub use fields::Fields;
 pub use filter::{Filter, Operator};
 pub use pages::{Cursor, Page, Pages, Plan};

@@ -10,6 +10,7 @@
 use super::{Fields, Filter, Operator, encode};
 use crate::client::{Client, not_json};
 use crate::contract::{Error, ErrorKind, Item};
+use crate::fingerprint::fingerprint;
 use crate::host::{Host, Response};
 use futures::SinkExt;
 use futures::channel::mpsc::Sender;
@@ -125,13 +126,27 @@ impl Plan {
         self.is_keyset() && filter.is_on_id() && filter.operator == operator
     }
 
+    /// A filter as a part of a URL. Equality on the id becomes `in`: beside the
+    /// keyset's own `id[gt]`, a plain `id` would be one parameter of two forms,
+    /// which servers such as Coupa's refuse.
+    fn filter_query(&self, filter: &Filter) -> String {
+        if self.is_keyset() && filter.is_on_id() && filter.operator == Operator::Equal {
+            let one_of = Filter {
+                operator: Operator::In,
+                ..filter.clone()
+            };
+            return one_of.to_query();
+        }
+        filter.to_query()
+    }
+
     /// The URL of a page of `size` records.
     fn url(&self, cursor: &Cursor, offset: u64, size: u64) -> String {
         let mut parts: Vec<String> = self
             .filters
             .iter()
             .filter(|filter| !self.is_start(filter))
-            .map(Filter::to_query)
+            .map(|filter| self.filter_query(filter))
             .collect();
         let direction = if self.descending { "desc" } else { "asc" };
         if self.is_keyset() {
@@ -156,8 +171,7 @@ impl Plan {
         format!("{}?{}", self.path, parts.join("&"))
     }
 
-    /// A short sign of everything that decides which records come in which
-    /// order: FNV-1a, 64 bits.
+    /// A short sign of everything that decides which records come in which order.
     fn fingerprint(&self) -> String {
         let filters: Vec<_> = self.filters.iter().map(Filter::to_query).collect();
         let question = format!(
@@ -167,12 +181,7 @@ impl Plan {
             self.order_by,
             self.descending
         );
-        let hash = question
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        format!("{hash:016x}")
+        fingerprint(&question)
     }
 
     fn left(&self, cursor: &Cursor) -> u64 {
@@ -207,14 +216,22 @@ impl<H: Host> Pages<'_, H> {
         mut cursor: Cursor,
         out: &mut Sender<Result<Page, Error>>,
     ) -> Result<(), Error> {
+        let mut page = PAGE;
         loop {
-            let size = PAGE.min(self.plan.left(&cursor));
+            let size = page.min(self.plan.left(&cursor));
             if size == 0 {
                 return Ok(());
             }
-            let fetched = self
-                .fetch(self.plan.url(&cursor, 0, size), cursor.taken == 0)
-                .await?;
+            let url = self.plan.url(&cursor, 0, size);
+            let mut fetched = match self.fetch(url, cursor.taken).await {
+                // Records can be megabytes each: ask for fewer at once.
+                Err(error) if error.code == "coupa.answer-too-large" && size > 1 => {
+                    page = size / 2;
+                    continue;
+                }
+                fetched => fetched?,
+            };
+            fetched.keep(size);
             let Some(last) = fetched.last_id(self.plan.descending, cursor.after)? else {
                 return send_warning(fetched, cursor, out).await;
             };
@@ -231,6 +248,7 @@ impl<H: Host> Pages<'_, H> {
         out: &mut Sender<Result<Page, Error>>,
     ) -> Result<(), Error> {
         let mut size = PAGE;
+        let mut before: Vec<Option<i64>> = Vec::new();
         'anew: loop {
             let mut ahead = FuturesOrdered::new();
             let mut next_offset = cursor.taken;
@@ -242,15 +260,25 @@ impl<H: Host> Pages<'_, H> {
                 if (ahead.len() as u64) < AT_ONCE && left > 0 {
                     let asked = size.min(left);
                     let url = self.plan.url(&cursor, next_offset, asked);
-                    let first = cursor.taken == 0;
-                    ahead.push_back(async move { (asked, self.fetch(url, first).await) });
+                    let taken = cursor.taken;
+                    ahead.push_back(async move { (asked, self.fetch(url, taken).await) });
                     next_offset += asked;
                     continue;
                 }
                 let Some((asked, fetched)) = ahead.next().await else {
                     return Ok(());
                 };
-                let fetched = fetched?;
+                let mut fetched = fetched?;
+                fetched.keep(asked);
+                if !fetched.ids.is_empty() && fetched.ids == before {
+                    return Err(Error::new(
+                        ErrorKind::UnexpectedAnswer,
+                        "coupa.page-repeated",
+                        "Coupa answered the same page again, as if it did not know offsets",
+                    )
+                    .remedy("What was delivered so far stands. Order by id."));
+                }
+                before.clone_from(&fetched.ids);
                 let found = fetched.items.len() as u64;
                 if found == 0 {
                     return send_warning(fetched, cursor, out).await;
@@ -268,25 +296,32 @@ impl<H: Host> Pages<'_, H> {
         }
     }
 
-    async fn fetch(&self, url: String, first: bool) -> Result<Fetched, Error> {
+    async fn fetch(&self, url: String, taken: u64) -> Result<Fetched, Error> {
         let plan = self.plan;
-        match self
+        let answered = self
             .client
             .get(url, |response| Fetched::parse(&response))
-            .await
-        {
-            // In XML an empty list is a 404, and some paths answer so in JSON.
-            Err(error) if error.kind == ErrorKind::NotFound && !plan.is_nested => {
-                let said_so = error.message.to_ascii_lowercase().contains("no results");
+            .await;
+        match answered {
+            // In XML an empty list is a 404, and some paths answer so in JSON. A
+            // page of HTML in the middle of a read is something else.
+            Err(error) if error.code == "coupa.not-found" && !plan.is_nested => {
+                let said = error.message.to_ascii_lowercase();
+                if taken > 0 && said.contains("html page") {
+                    return Err(error);
+                }
+                let warning = (!said.contains("no results")).then(|| {
+                    let what = if taken == 0 {
+                        "there are no records"
+                    } else {
+                        "there are no more"
+                    };
+                    format!("{} answered 404, which was read as: {what}", plan.path)
+                });
                 Ok(Fetched {
                     items: Vec::new(),
                     ids: Vec::new(),
-                    warning: (first && !said_so).then(|| {
-                        format!(
-                            "{} answered 404, which was read as: there are no records",
-                            plan.path
-                        )
-                    }),
+                    warning,
                 })
             }
             other => other,
@@ -325,6 +360,13 @@ impl Fetched {
             ids,
             warning: None,
         })
+    }
+
+    /// Drops what is more than was asked for.
+    fn keep(&mut self, asked: u64) {
+        let asked = usize::try_from(asked).unwrap_or(usize::MAX);
+        self.items.truncate(asked);
+        self.ids.truncate(asked);
     }
 
     /// The id to go on after; none where the page is empty. Every id has to lie

@@ -360,3 +360,64 @@ fn gets(sandbox: &Sandbox) -> usize {
         .filter(|request| request.method == "GET")
         .count()
 }
+
+#[tokio::test]
+async fn a_token_endpoint_that_is_missing_is_never_read_as_no_records() {
+    let sandbox = sandbox(&[("suppliers", 10)]);
+    let missing = FaultRule::next(1, status(404, None)).on_path("/oauth2");
+    sandbox.add_fault(missing.clone());
+    assert_eq!(
+        query(oauth(&sandbox), "suppliers", &[]).await.code(),
+        "token.refused"
+    );
+    sandbox.add_fault(missing);
+    let outcome = write(
+        oauth(&sandbox),
+        "create",
+        "suppliers",
+        &[],
+        &[r#"{"name":"A"}"#],
+    )
+    .await;
+    assert_eq!(outcome.code(), "token.refused");
+}
+
+#[tokio::test]
+async fn an_update_that_may_have_been_taken_stays_in_doubt_whatever_comes_after() {
+    let sandbox = sandbox(&[("suppliers", 3)]);
+    let id = query(oauth(&sandbox), "suppliers", &[]).await.keys()[0];
+    let record = format!(r#"{{"id":{id},"website":"https://doubt.example"}}"#);
+    // Taken, and then refused when it is repeated.
+    sandbox.add_fault(FaultRule::next(1, Fault::ResetAfter).on_method("PUT"));
+    sandbox.add_fault(FaultRule::next(1, status(400, None)).on_method("PUT"));
+    let outcome = write(oauth(&sandbox), "update", "suppliers", &[], &[&record]).await;
+    assert_eq!(outcome.rejected[0].error.kind, ErrorKind::Uncertain);
+
+    // One that Coupa says it took is not repeated for its answer's sake.
+    sandbox.clear_faults();
+    sandbox.reset_log();
+    sandbox.add_fault(FaultRule::next(1, Fault::HalfBody).on_method("PUT"));
+    let outcome = write(oauth(&sandbox), "update", "suppliers", &[], &[&record]).await;
+    assert_eq!(outcome.rejected[0].error.kind, ErrorKind::Uncertain);
+    assert_eq!(
+        sandbox
+            .log()
+            .iter()
+            .filter(|request| request.method == "PUT")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn one_record_is_found_by_its_id() {
+    let sandbox = sandbox(&[("suppliers", 20)]);
+    let id = query(oauth(&sandbox), "suppliers", &[]).await.keys()[7];
+    let one = query(
+        oauth(&sandbox),
+        "suppliers",
+        &[("filter", &format!("id={id}"))],
+    )
+    .await;
+    assert_eq!(one.keys(), [id]);
+}

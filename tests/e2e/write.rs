@@ -348,3 +348,66 @@ fn count_posts(sandbox: &Sandbox) -> usize {
         .filter(|request| request.method == "POST" && request.path.starts_with("/api"))
         .count()
 }
+
+#[tokio::test]
+async fn updates_of_one_record_keep_their_order() {
+    let sandbox = sandbox(&[("suppliers", 5)]);
+    let id = query(oauth(&sandbox), "suppliers", &[]).await.keys()[0];
+    // The first is held up; the others would overtake it.
+    sandbox.add_fault(
+        coupa_sandbox::FaultRule::next(1, coupa_sandbox::Fault::Slow { milliseconds: 300 })
+            .on_method("PUT"),
+    );
+    let records: Vec<String> = (0..12)
+        .map(|n| format!(r#"{{"id":{id},"website":"https://{n}.example"}}"#))
+        .collect();
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    let outcome = write(oauth(&sandbox), "update", "suppliers", &[], &records).await;
+    answered_once(&outcome, 12);
+    assert_eq!(
+        sandbox.record("suppliers", id).unwrap()["website"],
+        "https://11.example"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_coupa_does_not_filter_by_changes_nothing() {
+    let sandbox = sandbox_with(&[], |configuration| {
+        configuration.switches.unknown_filter = coupa_sandbox::switches::Unknown::Ignore;
+    });
+    let only = r#"{"name":"The only integration","code":"ONLY","end-system":"ERP"}"#;
+    let created = write(oauth(&sandbox), "create", "integrations", &[], &[only]).await;
+    let wrong = r#"{"code":"ANOTHER","name":"Changed by mistake"}"#;
+    let outcome = write(
+        oauth(&sandbox),
+        "update",
+        "integrations",
+        &[("key", "code")],
+        &[wrong],
+    )
+    .await;
+    assert_eq!(outcome.rejected.len(), 1, "{created:?} {outcome:?}");
+}
+
+#[tokio::test]
+async fn a_target_that_is_stopped_does_not_wait_for_more_input() {
+    let sandbox = sandbox(&[]);
+    let session = crate::support::connector()
+        .session(oauth(&sandbox))
+        .await
+        .unwrap();
+    let item = host_harness::runtime::types::Item {
+        key: "1".to_owned(),
+        data: r#"{"name":"S","status":"sleeping"}"#.to_owned(),
+    };
+    // One record, and then nothing, without an end.
+    let input =
+        futures::StreamExt::chain(futures::stream::iter([item]), futures::stream::pending());
+    let call = crate::support::call("create", "suppliers", &[("stop-after", "1")]);
+    let mut execution = session.execute(call, Box::pin(input));
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+        while execution.next().await.is_some() {}
+        execution.finish().await
+    });
+    assert!(ended.await.unwrap().unwrap().stopped_early);
+}
