@@ -1,6 +1,6 @@
 //! The sandbox around the component: memory, time, and the registry before it.
 
-use crate::support::{component, connector, oauth, query, sandbox};
+use crate::support::{agent_with_component, component, connector, oauth, query, sandbox};
 use coupa_sandbox::{Fault, FaultRule};
 use host_harness::agent::{Agent, AgentError};
 use host_harness::registry::{ConnectorName, Requirement, StoreError};
@@ -110,13 +110,8 @@ async fn a_dropped_run_ends_at_once() {
 #[tokio::test]
 async fn only_verified_bytes_are_run() {
     let home = tempfile::tempdir().unwrap();
-    let agent = Agent::open(home.path(), None).unwrap();
-    let name: ConnectorName = "coupa".parse().unwrap();
+    let (agent, name) = agent_with_component(home.path());
     let bytes = std::fs::read(component()).unwrap();
-    agent
-        .registry()
-        .publish(&name, semver::Version::new(0, 1, 0), &bytes)
-        .unwrap();
     let downloaded = agent.download(&name, &Requirement::Newest).await.unwrap();
     assert_eq!(downloaded.connector.descriptor().id, "coupa");
 

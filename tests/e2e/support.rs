@@ -13,7 +13,7 @@ use host_harness::runtime::{
 };
 use secrecy::SecretString;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 pub const CLIENT_ID: &str = "5f0c1b7a9d3e4c2f8a6b0d1e2f3a4b5c";
@@ -39,6 +39,18 @@ pub fn component() -> PathBuf {
     path
 }
 
+/// An agent in whose registry the component is published, under this name.
+pub fn agent_with_component(home: &Path) -> (Agent, ConnectorName) {
+    let agent = Agent::open(home, None).unwrap();
+    let name: ConnectorName = "coupa".parse().unwrap();
+    let bytes = std::fs::read(component()).unwrap();
+    agent
+        .registry()
+        .publish(&name, semver::Version::new(0, 1, 0), &bytes)
+        .unwrap();
+    (agent, name)
+}
+
 /// The component as an agent has it: published, pulled, verified, compiled.
 /// Done once for all tests.
 pub fn connector() -> Connector {
@@ -47,13 +59,7 @@ pub fn connector() -> Connector {
         let home = tempfile::tempdir().unwrap();
         let loading = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            let agent = Agent::open(home.path(), None).unwrap();
-            let name: ConnectorName = "coupa".parse().unwrap();
-            let bytes = std::fs::read(component()).unwrap();
-            agent
-                .registry()
-                .publish(&name, semver::Version::new(0, 1, 0), &bytes)
-                .unwrap();
+            let (agent, name) = agent_with_component(home.path());
             let downloaded = runtime
                 .block_on(agent.download(&name, &Requirement::Newest))
                 .unwrap();

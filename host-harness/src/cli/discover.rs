@@ -3,7 +3,6 @@
 use super::table::table;
 use super::{Connected, Failed, print};
 use host_harness::agent::Agent;
-use host_harness::connection::ConnectionFile;
 use host_harness::runtime::types::{Activity, Check, CheckOutcome, Property, PropertyKind, Role};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -224,9 +223,8 @@ pub async fn object(
 }
 
 pub async fn form(agent: &Agent, connected: &Connected) -> Result<ExitCode, Failed> {
-    let file = ConnectionFile::read(&connected.connection)?;
-    let downloaded = agent.download(&file.connector, &file.version).await?;
-    let descriptor = downloaded.connector.descriptor();
+    let (connector, _) = connected.connect(agent).await?;
+    let descriptor = connector.descriptor();
     if connected.json {
         let properties: Value = descriptor.properties.iter().map(property_json).collect();
         print(&json!({ "id": descriptor.id, "version": descriptor.version, "properties": properties }).to_string())?;

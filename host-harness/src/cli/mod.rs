@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use host_harness::agent::Agent;
 use host_harness::connection::ConnectionFile;
 use host_harness::registry::{ConnectorName, Requirement};
-use host_harness::runtime::Session;
+use host_harness::runtime::{Connection, Connector, Session};
 use semver::Version;
 use std::error::Error;
 use std::path::PathBuf;
@@ -194,14 +194,17 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
 }
 
 impl Connected {
-    /// Downloads the connection's connector and opens a session.
-    async fn session(&self, agent: &Agent) -> Result<Session, Failed> {
+    /// Reads the connection file and downloads the connection's connector.
+    async fn connect(&self, agent: &Agent) -> Result<(Connector, Connection), Failed> {
         let file = ConnectionFile::read(&self.connection)?;
         let downloaded = agent.download(&file.connector, &file.version).await?;
-        Ok(downloaded
-            .connector
-            .session(agent.connection(&file))
-            .await?)
+        Ok((downloaded.connector, agent.connection(&file)))
+    }
+
+    /// The same, with a session opened.
+    async fn session(&self, agent: &Agent) -> Result<Session, Failed> {
+        let (connector, connection) = self.connect(agent).await?;
+        Ok(connector.session(connection).await?)
     }
 }
 

@@ -8,6 +8,7 @@ use host_harness::agent::Agent;
 use host_harness::records::Format;
 use host_harness::run::{self, Destination, Origin, Outcome, Report};
 use host_harness::runtime::types::{Call, Role, Setting};
+use host_harness::runtime::{Connection, Connector};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -61,12 +62,11 @@ fn option(text: &str) -> Result<(String, String), String> {
 }
 
 pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Failed> {
-    let activities = arguments
-        .connected
-        .session(agent)
-        .await?
-        .activities()
-        .await?;
+    // Loaded once, so that what is listed and what runs are the same version.
+    let (connector, connection) = arguments.connected.connect(agent).await?;
+    let mut session = connector.session(connection.clone()).await?;
+    let activities = session.activities().await?;
+    drop(session);
     let activity = activities
         .iter()
         .find(|activity| activity.name == arguments.activity);
@@ -83,8 +83,8 @@ pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Fai
         .into());
     };
     let report = match activity.role {
-        Role::Source => read(agent, &arguments).await?,
-        Role::Target => write(agent, &arguments).await?,
+        Role::Source => read(&connector, connection, &arguments).await?,
+        Role::Target => write(&connector, connection, &arguments).await?,
     };
     if arguments.connected.json {
         say(&serde_json::to_string(&report)?);
@@ -119,7 +119,11 @@ fn call(arguments: &RunArguments) -> Call {
     }
 }
 
-async fn read(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed> {
+async fn read(
+    connector: &Connector,
+    connection: Connection,
+    arguments: &RunArguments,
+) -> Result<Report, Failed> {
     if arguments.input.is_some() {
         return Err(format!("{} is a source and takes no --input", arguments.activity).into());
     }
@@ -143,7 +147,7 @@ async fn read(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed>
             resume: arguments.resume,
         }
     };
-    let session = arguments.connected.session(agent).await?;
+    let session = connector.session(connection).await?;
     // A line of progress would be mixed up with records on the same terminal.
     let mixed_up = to_stream && io::stdout().is_terminal();
     let progress = Progress::new(!arguments.no_progress && !mixed_up);
@@ -159,7 +163,11 @@ async fn read(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed>
     Ok(report?)
 }
 
-async fn write(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed> {
+async fn write(
+    connector: &Connector,
+    connection: Connection,
+    arguments: &RunArguments,
+) -> Result<Report, Failed> {
     let Some(input) = &arguments.input else {
         return Err(format!(
             "{} is a target: say where its records come from with --input",
@@ -193,7 +201,7 @@ async fn write(agent: &Agent, arguments: &RunArguments) -> Result<Report, Failed
         Some(path) => Some((path.clone(), format(arguments.output_format, path)?)),
         None => None,
     };
-    let session = arguments.connected.session(agent).await?;
+    let session = connector.session(connection).await?;
     let progress = Progress::new(!arguments.no_progress);
     let origin = Origin {
         source,
