@@ -9,18 +9,20 @@
 //! | `compiled` | their compiled code |
 //! | `cache` | what connectors keep between runs, encrypted with `cache.key` |
 
-use crate::cache::{Cache, CacheError, CacheKey, CacheKeyError};
+use crate::cache::{Cache, CacheError, Namespace};
 use crate::connection::{ConnectionFile, RevealError, Secrets};
 use crate::registry::{
-    ConnectorName, Digest, Entry, LocalRegistry, Pulled, RegistryError, Requirement, Store,
-    StoreError,
+    ConnectorName, Digest, Entry, InvalidName, LocalRegistry, Published, Pulled, RegistryError,
+    Requirement, Store, StoreError,
 };
 use crate::runtime::{
     CompiledCode, Connection, Connector, Limits, MOST_MEMORY, Runtime, RuntimeError, SecretError,
     SecretSource,
 };
+use crate::sealing::{KeyError, SealingKey};
 use futures::future::BoxFuture;
 use secrecy::SecretString;
+use semver::Version;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +45,17 @@ pub enum AgentError {
     Cache(#[from] CacheError),
     /// From the key to that.
     #[error(transparent)]
-    CacheKey(#[from] CacheKeyError),
+    Key(#[from] KeyError),
+    /// A component that names itself badly.
+    #[error("the component calls itself “{name}” {version}: {why}")]
+    Misnamed {
+        /// The name that it gives itself.
+        name: String,
+        /// Its version.
+        version: String,
+        /// What is wrong with them.
+        why: String,
+    },
     /// A folder of its home.
     #[error("the folder {path} cannot be used: {source}")]
     Folder {
@@ -93,8 +105,20 @@ impl Agent {
             runtime: Runtime::new(compiled)?,
             cache: Cache::open(
                 home.join("cache"),
-                CacheKey::load_or_create(home.join("cache.key"))?,
+                SealingKey::load_or_create(home.join("cache.key"))?,
             )?,
+        })
+    }
+
+    /// Another agent on the same machine: it has its own copies of versions, and
+    /// shares the registry, the engine, the compiled code and the cache.
+    ///
+    /// # Errors
+    /// If its folder cannot be made.
+    pub fn beside(&self, home: &Path) -> Result<Self, AgentError> {
+        Ok(Self {
+            store: Store::open(home.join("store"))?,
+            ..self.clone()
         })
     }
 
@@ -131,6 +155,46 @@ impl Agent {
             pulled,
             connector,
         })
+    }
+
+    /// Publishes a component, under its own name and version unless others are
+    /// given. What cannot be loaded is not published.
+    ///
+    /// # Errors
+    /// If it is no connector that this host can run, or another component has
+    /// the version.
+    pub async fn publish(
+        &self,
+        component: Vec<u8>,
+        name: Option<ConnectorName>,
+        version: Option<Version>,
+    ) -> Result<Published, AgentError> {
+        let connector = self.load(Digest::of(&component), component.clone()).await?;
+        let descriptor = connector.descriptor();
+        let misnamed = |why: String| AgentError::Misnamed {
+            name: descriptor.id.clone(),
+            version: descriptor.version.clone(),
+            why,
+        };
+        let name = match name {
+            Some(name) => name,
+            None => descriptor
+                .id
+                .parse()
+                .map_err(|error: InvalidName| misnamed(error.to_string()))?,
+        };
+        let version = match version {
+            Some(version) => version,
+            None => {
+                Version::parse(&descriptor.version).map_err(|error| misnamed(error.to_string()))?
+            }
+        };
+        Ok(self.registry.publish(&name, version, &component)?)
+    }
+
+    /// What one connection keeps between runs; `name` stands for it alone.
+    pub(crate) fn cache(&self, name: &str) -> Namespace {
+        self.cache.namespace(name)
     }
 
     /// Makes a connector of a component that is not in the registry.
@@ -170,6 +234,7 @@ impl Agent {
                 wall: file.limits.wall_seconds.map_or(defaults.wall, seconds),
                 requests_per_second: file.limits.requests_per_second,
             },
+            proxy: None,
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 use super::entry::{Entry, HEADER_BYTES};
-use super::seal::{self, OVERHEAD_BYTES, Place};
-use super::{CacheError, CacheKey, MAX_ENTRIES, MAX_VALUE_BYTES};
+use super::{CacheError, MAX_ENTRIES, MAX_VALUE_BYTES};
+use crate::sealing::{self, OVERHEAD_BYTES, Place, SealingKey, make_private_folder};
 
 /// The size of the largest entry. A larger file is none; it is read no further.
 const MAX_FILE_BYTES: u64 = (MAX_VALUE_BYTES + HEADER_BYTES + OVERHEAD_BYTES) as u64;
@@ -17,11 +17,11 @@ const MAX_FILE_BYTES: u64 = (MAX_VALUE_BYTES + HEADER_BYTES + OVERHEAD_BYTES) as
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    key: CacheKey,
+    key: SealingKey,
 }
 
 impl Folder {
-    pub(super) fn open(path: PathBuf, key: CacheKey) -> Result<Self, CacheError> {
+    pub(super) fn open(path: PathBuf, key: SealingKey) -> Result<Self, CacheError> {
         make_private_folder(&path).map_err(|source| unusable(&path, source))?;
         Ok(Self { path, key })
     }
@@ -38,7 +38,7 @@ impl Folder {
                 return None;
             }
         };
-        let entry = seal::open(&self.key, place, &bytes)
+        let entry = sealing::open(&self.key, place, &bytes)
             .and_then(|entry_bytes| Entry::from_bytes(&entry_bytes));
         if entry.is_none() {
             tracing::warn!(
@@ -53,7 +53,7 @@ impl Folder {
     pub(super) fn put(&self, place: Place<'_>, entry: &Entry) -> Result<(), CacheError> {
         let path = self.file(place);
         let folder = self.path.join(place.folder_name());
-        let sealed = seal::seal(&self.key, place, &entry.to_bytes())?;
+        let sealed = sealing::seal(&self.key, place, &entry.to_bytes())?;
         let write = || {
             make_private_folder(&folder)?;
             make_room(&folder, &path)?;
@@ -122,15 +122,6 @@ fn remove_file(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Makes `path` and what is missing above it, for their owner alone.
-pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 fn unusable(path: &Path, source: io::Error) -> CacheError {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::MAX_ENTRIES;
 use super::entry::Entry;
-use super::seal::Place;
+use crate::sealing::Place;
 
 type Entries = HashMap<String, Entry>;
 

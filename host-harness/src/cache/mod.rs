@@ -4,7 +4,7 @@
 //! connector has a [`Namespace`] of its own, and sees nothing of another.
 //!
 //! On disk an entry is one file, sealed with XChaCha20-Poly1305 under the
-//! agent's [`CacheKey`]. Its namespace and key are authenticated with it, so a
+//! agent's [`SealingKey`]. Its namespace and key are authenticated with it, so a
 //! file that is put in another's place does not open; its expiry lies inside.
 //! What does not open is as good as absent: a cache may forget at any time, so
 //! it never has to guess what a damaged entry meant.
@@ -12,18 +12,16 @@
 mod entry;
 mod error;
 mod folder;
-mod key;
 mod memory;
 mod namespace;
-mod seal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use error::{CacheError, CacheKeyError};
-pub use key::CacheKey;
+pub use error::CacheError;
 pub use namespace::Namespace;
 
+use crate::sealing::SealingKey;
 use folder::Folder;
 use memory::Memory;
 
@@ -56,7 +54,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Io`] where the folder cannot be made.
-    pub fn open(folder: impl Into<PathBuf>, key: CacheKey) -> Result<Self, CacheError> {
+    pub fn open(folder: impl Into<PathBuf>, key: SealingKey) -> Result<Self, CacheError> {
         let folder = Folder::open(folder.into(), key)?;
         Ok(Self {
             backing: Arc::new(Backing::Folder(folder)),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::entry::Entry;
-use super::seal::Place;
 use super::{Backing, CacheError, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use crate::sealing::Place;
 
 /// The part of a [`Cache`](super::Cache) that belongs to one connection of one
 /// connector. Its operations touch the disk, so asynchronous code calls them

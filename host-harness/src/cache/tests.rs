@@ -11,7 +11,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const VALUE: &str = "a token of some length";
 
 fn open(folder: &Path) -> Cache {
-    let key = CacheKey::load_or_create(folder.join("key")).unwrap();
+    let key = SealingKey::load_or_create(folder.join("key")).unwrap();
     Cache::open(folder.join("cache"), key).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use super::table::table;
 use super::{Failed, print};
 use host_harness::agent::Agent;
-use host_harness::registry::{ConnectorName, Digest, Requirement};
+use host_harness::registry::{ConnectorName, Requirement};
 use semver::Version;
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,24 +16,7 @@ pub async fn publish(
 ) -> Result<ExitCode, Failed> {
     let bytes =
         std::fs::read(component).map_err(|error| format!("{}: {error}", component.display()))?;
-    // What cannot be loaded is not worth publishing; and the component says
-    // itself what it is called.
-    let connector = agent.load(Digest::of(&bytes), bytes.clone()).await?;
-    let descriptor = connector.descriptor();
-    let name = match name {
-        Some(name) => name,
-        None => descriptor.id.parse()?,
-    };
-    let version = match version {
-        Some(version) => version,
-        None => Version::parse(&descriptor.version).map_err(|error| {
-            format!(
-                "the component's version “{}” is none: {error}",
-                descriptor.version
-            )
-        })?,
-    };
-    let published = agent.registry().publish(&name, version, &bytes)?;
+    let published = agent.publish(bytes, name, version).await?;
     print(&format!(
         "published {} {}\n{} ({} bytes)",
         published.name, published.version, published.digest, published.size

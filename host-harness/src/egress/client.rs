@@ -1,6 +1,7 @@
 //! The HTTP client of a session, and the bodies of its answers.
 
 use super::policy::EgressPolicy;
+use super::proxy::Proxy;
 use super::resolver::Resolver;
 use super::traffic::Traffic;
 use super::{Chunk, classify};
@@ -21,14 +22,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A pooled client that goes only where the policy lets it.
-pub(super) fn client(policy: &EgressPolicy) -> reqwest::Result<Client> {
+pub(super) fn client(policy: &EgressPolicy, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
     // Whichever comes first in the process decides; any of them will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    let mut builder = Client::builder()
         .dns_resolver(Arc::new(Resolver(policy.clone())))
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .no_proxy()
+        .no_proxy();
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy.for_client()?);
+    }
+    builder
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)

@@ -1,7 +1,8 @@
 //! The one door out of the sandbox: what a connector may reach, how fast, and
 //! by which client.
 //!
-//! One pooled client serves a session. Redirects are not followed: where one
+//! One pooled client serves a session, by way of a proxy where the connection asks
+//! for the agent's. Redirects are not followed: where one
 //! leads is for the connector to report, not for the host to go. No proxy and
 //! no certificate is taken from the environment.
 
@@ -9,10 +10,12 @@ mod budget;
 mod classify;
 mod client;
 mod policy;
+mod proxy;
 mod resolver;
 mod traffic;
 
 pub use policy::{Denied, EgressPolicy, Origin};
+pub use proxy::{Proxy, ProxyError};
 pub use traffic::Traffic;
 
 use crate::runtime::{Level, Redactor, RunLog};
@@ -41,6 +44,7 @@ pub struct Egress(Arc<Door>);
 
 struct Door {
     policy: EgressPolicy,
+    proxy: Option<Proxy>,
     /// Made at the first request: reading the TLS roots takes milliseconds, and
     /// many a session sends nothing.
     client: OnceCell<Client>,
@@ -56,14 +60,20 @@ impl Egress {
     /// second and how many may go at once after a pause.
     pub fn new(
         policy: EgressPolicy,
+        proxy: Option<Proxy>,
         rate: Option<(u32, u32)>,
         log: RunLog,
         redactor: Redactor,
         traffic: Traffic,
     ) -> Self {
         let budget = rate.map(|(per_second, burst)| Budget::new(per_second, burst));
+        let policy = match &proxy {
+            Some(proxy) => policy.with_proxy(proxy.host()),
+            None => policy,
+        };
         Self(Arc::new(Door {
             policy,
+            proxy,
             client: OnceCell::new(),
             budget,
             places: Arc::new(Semaphore::new(MOST_REQUESTS)),
@@ -96,7 +106,7 @@ impl Door {
     async fn client(&self) -> Result<&Client, Error> {
         let made = self
             .client
-            .get_or_try_init(|| async { client::client(&self.policy) })
+            .get_or_try_init(|| async { client::client(&self.policy, self.proxy.as_ref()) })
             .await;
         made.map_err(|error| {
             self.log.host(
@@ -169,8 +179,12 @@ impl Door {
                 Ok((response, Box::new(async { Ok(()) })))
             }
             Err(error) => {
+                let mut outcome = error.to_string();
+                if let Some(proxy) = &self.proxy {
+                    outcome.push_str(&format!(" (by way of the proxy {})", proxy.place()));
+                }
                 self.log
-                    .host(Level::Info, "request failed", &fields(error.to_string()));
+                    .host(Level::Info, "request failed", &fields(outcome));
                 Err(error)
             }
         }
@@ -207,7 +221,7 @@ mod tests {
         let log = RunLog::new(redactor.clone());
         let traffic = Traffic::default();
         let policy = EgressPolicy::new([url].into_iter(), environment);
-        let egress = Egress::new(policy, None, log.clone(), redactor, traffic.clone());
+        let egress = Egress::new(policy, None, None, log.clone(), redactor, traffic.clone());
         (egress, log, traffic)
     }
 

@@ -59,6 +59,8 @@ pub enum Denied {
 pub struct EgressPolicy {
     origins: Vec<Origin>,
     environment: Environment,
+    /// The host of the agent's proxy.
+    proxy: Option<String>,
 }
 
 impl EgressPolicy {
@@ -70,7 +72,16 @@ impl EgressPolicy {
         Self {
             origins,
             environment,
+            proxy: None,
         }
+    }
+
+    /// The same, by way of a proxy at `host`: an administrator chose that, so
+    /// its address may be any.
+    #[must_use]
+    pub(super) fn with_proxy(mut self, host: &str) -> Self {
+        self.proxy = Some(host.to_ascii_lowercase());
+        self
     }
 
     /// Whether a request to this URL may be sent.
@@ -108,6 +119,13 @@ impl EgressPolicy {
     /// # Errors
     /// If it is an address of this machine, its link or its cloud's metadata.
     pub fn check_address(&self, host: &str, address: IpAddr) -> Result<(), Denied> {
+        if self
+            .proxy
+            .as_ref()
+            .is_some_and(|proxy| host.eq_ignore_ascii_case(proxy))
+        {
+            return Ok(());
+        }
         let plain = unmapped(address);
         if plain.is_loopback() {
             let named = host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok();

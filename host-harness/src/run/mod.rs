@@ -1,14 +1,18 @@
-//! Operations with a connector at one end and a file at the other.
+//! Operations: records from one place to another.
 //!
-//! [`read`] takes the records of a source into a file, [`write()`] gives those of
+//! A [`Pipeline`] takes the records of a connector or a file, makes others of
+//! them where a mapping says so, and gives them to a connector or a file. The
+//! two simple cases have doors of their own: [`read`] takes the records of a source into a file, [`write()`] gives those of
 //! a file to a target. Both end with a [`Report`], whatever happened: what was
 //! delivered stands, and the report says where to go on.
 
 mod checkpoint_file;
+mod pipeline;
 mod read;
 mod report;
 mod write;
 
+pub use pipeline::{Observer, Pipeline, Place, Progress, Rejected, Source, Stop, Target};
 pub use read::{Destination, read};
 pub use report::{Counts, Outcome, Report, Told};
 pub use write::{Origin, write};
@@ -40,6 +44,12 @@ pub enum RunError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// The mapping cannot run any longer.
+    #[error(transparent)]
+    Mapping(#[from] crate::mapping::MappingError),
+    /// Whoever looks on could not keep what it was told.
+    #[error("the run's progress could not be kept: {0}")]
+    Observer(String),
     /// The thread that reads the input.
     #[error("the input cannot be read in a thread of its own: {0}")]
     Thread(String),

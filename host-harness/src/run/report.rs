@@ -31,6 +31,8 @@ pub struct Counts {
     pub rejected: u64,
     /// Of these, those whose fate is not known.
     pub uncertain: u64,
+    /// Records that a mapping made nothing of.
+    pub skipped: u64,
 }
 
 /// What an operation tells while it runs.
@@ -65,6 +67,8 @@ pub struct Report {
     pub requests: u64,
     /// HTTP requests that were sent again.
     pub retries: u64,
+    /// Milliseconds that requests waited for the rate budget, added up.
+    pub waited_ms: u64,
     /// Bytes of answers.
     pub received: u64,
     /// Milliseconds from start to end.
@@ -112,6 +116,7 @@ impl Report {
             dropped_columns: Vec::new(),
             requests: execution.traffic.requests(),
             retries: retries.max(execution.retries),
+            waited_ms: milliseconds(execution.traffic.waited()),
             received: execution.traffic.received(),
             elapsed_ms: milliseconds(elapsed),
             cpu_ms: milliseconds(execution.usage.cpu()),
@@ -123,6 +128,20 @@ impl Report {
 }
 
 impl Report {
+    /// Adds what the other end of the operation has used and said.
+    pub(super) fn add(&mut self, other: &Measured) {
+        self.requests += other.traffic.requests();
+        self.retries += other.retries;
+        self.waited_ms += milliseconds(other.traffic.waited());
+        self.received += other.traffic.received();
+        self.cpu_ms += milliseconds(other.usage.cpu());
+        self.peak_memory = self.peak_memory.max(other.usage.peak_memory());
+        let (log, dropped) = other.log.lines();
+        self.log.extend(log);
+        self.log.sort_by_key(|line| line.time);
+        self.log_dropped += dropped;
+    }
+
     /// Says why the operation failed, where nothing before it does.
     pub(super) fn fail(&mut self, why: String) {
         self.error.get_or_insert(why);
@@ -131,6 +150,7 @@ impl Report {
 }
 
 /// What can be read of an execution after it is gone.
+#[derive(Clone)]
 pub(super) struct Measured {
     usage: crate::runtime::Usage,
     traffic: crate::egress::Traffic,
@@ -146,6 +166,25 @@ impl Measured {
             log: execution.log().clone(),
             retries: 0,
         }
+    }
+
+    /// Of an end that is no connector.
+    pub(super) fn nothing() -> Self {
+        Self {
+            usage: crate::runtime::Usage::default(),
+            traffic: crate::egress::Traffic::default(),
+            log: crate::runtime::RunLog::new(crate::runtime::Redactor::default()),
+            retries: 0,
+        }
+    }
+
+    pub(super) fn retries(&self) -> u64 {
+        self.retries
+    }
+
+    /// HTTP requests so far, and milliseconds that they waited for the budget.
+    pub(super) fn traffic(&self) -> (u64, u64) {
+        (self.traffic.requests(), milliseconds(self.traffic.waited()))
     }
 
     pub(super) fn count(&mut self, notice: &Notice) {

@@ -11,8 +11,9 @@ use super::run_log::RunLog;
 use super::secret_source::{NoSecrets, SecretSource};
 use crate::cache::{Cache, Namespace};
 use crate::connection::Environment;
-use crate::egress::{Egress, EgressPolicy, Traffic};
+use crate::egress::{Egress, EgressPolicy, Proxy, Traffic};
 use futures::stream::BoxStream;
+use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
@@ -34,6 +35,8 @@ pub struct Connection {
     pub environment: Environment,
     /// What a run may use.
     pub limits: Limits,
+    /// The proxy that requests go through.
+    pub proxy: Option<Proxy>,
 }
 
 impl Connection {
@@ -46,6 +49,7 @@ impl Connection {
             cache: Cache::in_memory().namespace("none"),
             environment: Environment::default(),
             limits: Limits::default(),
+            proxy: None,
         }
     }
 
@@ -114,7 +118,18 @@ impl Session {
         let redactor = Redactor::default();
         let log = RunLog::new(redactor.clone());
         let traffic = Traffic::default();
-        let egress = Egress::new(policy, rate, log.clone(), redactor.clone(), traffic.clone());
+        if let Some(password) = connection.proxy.as_ref().and_then(Proxy::password) {
+            redactor.add(password.expose_secret());
+        }
+        let proxy = connection.proxy.clone();
+        let egress = Egress::new(
+            policy,
+            proxy,
+            rate,
+            log.clone(),
+            redactor.clone(),
+            traffic.clone(),
+        );
         let services = Services {
             secret_names,
             secrets: Arc::clone(&connection.secrets),

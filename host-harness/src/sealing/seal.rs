@@ -1,11 +1,11 @@
-//! Encrypting an entry for one place, and opening it only there.
+//! Encrypting a value for one place, and opening it only there.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use secrecy::zeroize::Zeroizing;
 use sha2::{Digest, Sha256};
 
-use super::{CacheError, CacheKey};
+use super::{SealError, SealingKey};
 
 /// Says how the file is made, so that another way can be told apart later.
 const FORMAT: u8 = 1;
@@ -13,14 +13,14 @@ const FORMAT: u8 = 1;
 /// 24 bytes are enough to draw a nonce at random each time.
 const NONCE_BYTES: usize = 24;
 
-/// The bytes of a sealed entry beyond the entry itself: format, nonce, tag.
-pub(super) const OVERHEAD_BYTES: usize = 1 + NONCE_BYTES + 16;
+/// The bytes of a sealed value beyond the value itself: format, nonce, tag.
+pub(crate) const OVERHEAD_BYTES: usize = 1 + NONCE_BYTES + 16;
 
-/// Where an entry belongs.
+/// Where a value belongs.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) namespace: &'a str,
-    pub(super) key: &'a str,
+pub(crate) struct Place<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) key: &'a str,
 }
 
 impl Place<'_> {
@@ -33,11 +33,11 @@ impl Place<'_> {
         bytes
     }
 
-    pub(super) fn file_name(self) -> String {
+    pub(crate) fn file_name(self) -> String {
         hash(&self.bytes())
     }
 
-    pub(super) fn folder_name(self) -> String {
+    pub(crate) fn folder_name(self) -> String {
         hash(self.namespace.as_bytes())
     }
 }
@@ -49,25 +49,25 @@ fn hash(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The sealed form of `entry`: format, nonce, and what the cipher made of it.
-pub(super) fn seal(key: &CacheKey, place: Place<'_>, entry: &[u8]) -> Result<Vec<u8>, CacheError> {
+/// The sealed form of `value`: format, nonce, and what the cipher made of it.
+pub(crate) fn seal(key: &SealingKey, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>, SealError> {
     let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce).map_err(CacheError::NoRandomness)?;
+    getrandom::fill(&mut nonce).map_err(SealError::NoRandomness)?;
     let sealed = cipher(key)
         .encrypt(
             &XNonce::from(nonce),
             Payload {
-                msg: entry,
+                msg: value,
                 aad: &place.bytes(),
             },
         )
-        .map_err(|_| CacheError::NotEncrypted)?;
+        .map_err(|_| SealError::NotEncrypted)?;
     Ok([&[FORMAT], &nonce[..], &sealed].concat())
 }
 
-/// The entry, or none where it was not sealed under this key for this place, or
+/// The value, or none where it was not sealed under this key for this place, or
 /// was altered since.
-pub(super) fn open(key: &CacheKey, place: Place<'_>, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn open(key: &SealingKey, place: Place<'_>, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (&[FORMAT], rest) = bytes.split_first_chunk()? else {
         return None;
     };
@@ -84,6 +84,6 @@ pub(super) fn open(key: &CacheKey, place: Place<'_>, bytes: &[u8]) -> Option<Zer
         .map(Zeroizing::new)
 }
 
-fn cipher(key: &CacheKey) -> XChaCha20Poly1305 {
+fn cipher(key: &SealingKey) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(key.expose().into())
 }

@@ -1,4 +1,4 @@
-//! The key under which an agent encrypts its cache.
+//! The key under which secrets are sealed.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -8,17 +8,16 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretBox};
 use tempfile::NamedTempFile;
 
-use super::CacheKeyError;
-use super::folder::make_private_folder;
+use super::{KeyError, make_private_folder};
 use crate::connection::{PrivateFileError, read_private_file};
 
 /// The bytes of a key.
 pub(super) const KEY_BYTES: usize = 32;
 
 /// 32 random bytes. Never shown, and wiped from memory when dropped.
-pub struct CacheKey(SecretBox<[u8; KEY_BYTES]>);
+pub struct SealingKey(SecretBox<[u8; KEY_BYTES]>);
 
-impl CacheKey {
+impl SealingKey {
     /// The key in the file at `path`. Where there is no file, one is made with a
     /// new key, readable by its owner alone. Of several who do so at the same
     /// time one makes it, and all get the same key.
@@ -26,10 +25,10 @@ impl CacheKey {
     /// # Errors
     /// Where the file is open to others than its owner, is no key, or cannot be
     /// read or made.
-    pub fn load_or_create(path: impl AsRef<Path>) -> Result<Self, CacheKeyError> {
+    pub fn load_or_create(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let path = path.as_ref();
         match load(path) {
-            Err(CacheKeyError::File(PrivateFileError::Io { source, .. }))
+            Err(KeyError::File(PrivateFileError::Io { source, .. }))
                 if source.kind() == io::ErrorKind::NotFound =>
             {
                 create(path)?;
@@ -39,29 +38,55 @@ impl CacheKey {
         }
     }
 
+    /// The key in the environment variable `variable`, as 64 hexadecimal digits;
+    /// none where it is not set.
+    ///
+    /// # Errors
+    /// Where it is set to something else.
+    pub fn from_environment(variable: &str) -> Result<Option<Self>, KeyError> {
+        let Some(text) = std::env::var_os(variable) else {
+            return Ok(None);
+        };
+        let text = Zeroizing::new(text.into_encoded_bytes());
+        let wrong = || KeyError::Variable {
+            variable: variable.to_owned(),
+        };
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        if text.len() != 2 * KEY_BYTES || !text.iter().all(u8::is_ascii_hexdigit) {
+            return Err(wrong());
+        }
+        for (byte, digits) in key.iter_mut().zip(text.chunks_exact(2)) {
+            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+        }
+        Ok(Some(Self(SecretBox::init_with_mut(
+            |exposed: &mut [u8; KEY_BYTES]| exposed.copy_from_slice(key.as_ref()),
+        ))))
+    }
+
     pub(super) fn expose(&self) -> &[u8; KEY_BYTES] {
         self.0.expose_secret()
     }
 }
 
-fn load(path: &Path) -> Result<CacheKey, CacheKeyError> {
+fn load(path: &Path) -> Result<SealingKey, KeyError> {
     let content = read_private_file(path, KEY_BYTES)?;
     if content.len() != KEY_BYTES {
-        return Err(CacheKeyError::WrongSize {
+        return Err(KeyError::WrongSize {
             path: path.to_owned(),
             size: content.len(),
         });
     }
-    Ok(CacheKey(SecretBox::init_with_mut(
+    Ok(SealingKey(SecretBox::init_with_mut(
         |key: &mut [u8; KEY_BYTES]| key.copy_from_slice(&content),
     )))
 }
 
 /// Makes the file with a new key, unless it exists by then.
-fn create(path: &Path) -> Result<(), CacheKeyError> {
+fn create(path: &Path) -> Result<(), KeyError> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(key.as_mut()).map_err(CacheKeyError::NoRandomness)?;
-    write_new(path, key.as_ref()).map_err(|source| CacheKeyError::NotWritten {
+    getrandom::fill(key.as_mut()).map_err(KeyError::NoRandomness)?;
+    write_new(path, key.as_ref()).map_err(|source| KeyError::NotWritten {
         path: path.to_owned(),
         source,
     })
@@ -84,9 +109,9 @@ fn write_new(path: &Path, key: &[u8]) -> io::Result<()> {
     }
 }
 
-impl fmt::Debug for CacheKey {
+impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CacheKey(…)")
+        f.write_str("SealingKey(…)")
     }
 }
 
@@ -100,10 +125,10 @@ mod tests {
     #[test]
     fn a_key_is_made_once_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("agent").join("cache.key");
+        let path = folder.path().join("agent").join("sealing.key");
         let keys: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| CacheKey::load_or_create(&path).unwrap()))
+                .map(|_| scope.spawn(|| SealingKey::load_or_create(&path).unwrap()))
                 .collect();
             threads.into_iter().map(|t| t.join().unwrap()).collect()
         });
@@ -120,17 +145,17 @@ mod tests {
     #[test]
     fn a_key_open_to_others_or_of_another_size_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cache.key");
-        CacheKey::load_or_create(&path).unwrap();
+        let path = folder.path().join("sealing.key");
+        SealingKey::load_or_create(&path).unwrap();
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let message = CacheKey::load_or_create(&path).unwrap_err().to_string();
+        let message = SealingKey::load_or_create(&path).unwrap_err().to_string();
         assert!(message.contains("chmod 600"), "{message}");
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         for content in [vec![1; 31], vec![1; 33], vec![]] {
             fs::write(&path, content).unwrap();
-            assert!(CacheKey::load_or_create(&path).is_err());
+            assert!(SealingKey::load_or_create(&path).is_err());
         }
     }
 }

@@ -1,0 +1,183 @@
+//! The filter itself, by way of jaq.
+
+use super::{MOST_BYTES, MOST_OUTPUTS, MappingError};
+use jaq_core::load::lex::{StrPart, Tok, Token};
+use jaq_core::load::{self, Arena, File, Lexer, Loader};
+use jaq_core::{Compiler, Ctx, Vars, data};
+use jaq_json::{Val, read};
+use serde::de::IgnoredAny;
+
+type Data = data::JustLut<Val>;
+
+/// Words of jq that a mapping does not have.
+const UNAVAILABLE: [(&str, &str); 14] = [
+    ("def", "write the filter without functions of your own"),
+    ("import", "there are no modules"),
+    ("include", "there are no modules"),
+    ("env", "it sees nothing but the record"),
+    ("input", "it sees one record at a time"),
+    ("inputs", "it sees one record at a time"),
+    (
+        "halt",
+        "use `error` to reject the record, or `empty` to leave it out",
+    ),
+    (
+        "halt_error",
+        "use `error` to reject the record, or `empty` to leave it out",
+    ),
+    ("debug", "use the preview to see what it makes"),
+    ("debug_empty", "use the preview to see what it makes"),
+    ("stderr", "use the preview to see what it makes"),
+    ("stderr_empty", "use the preview to see what it makes"),
+    ("input_filename", "it sees nothing but the record"),
+    ("input_line_number", "it sees nothing but the record"),
+];
+
+/// Makes a filter of `text` and hands it to `work`.
+pub(super) fn with<T>(
+    text: &str,
+    work: impl FnOnce(&dyn Fn(&str) -> Result<Vec<String>, MappingError>) -> T,
+) -> Result<T, MappingError> {
+    let tokens = Lexer::new(text).lex().map_err(|errors| {
+        let (expected, found) = errors.into_iter().next().unzip();
+        let what = expected.map(|expected: load::lex::Expect<&str>| expected.as_str().to_owned());
+        syntax(text, found, what)
+    })?;
+    available(&tokens)?;
+    let definitions = jaq_core::defs()
+        .chain(jaq_std::defs())
+        .chain(jaq_json::defs());
+    let functions = jaq_core::funs::<Data>()
+        .chain(jaq_std::funs::<Data>())
+        .chain(jaq_json::funs::<Data>());
+    let arena = Arena::default();
+    let modules = Loader::new(definitions)
+        .load(
+            &arena,
+            File {
+                code: text,
+                path: (),
+            },
+        )
+        .map_err(|errors| match errors.into_iter().next() {
+            Some((_, load::Error::Lex(errors))) => {
+                let (expected, found) = errors.into_iter().next().unzip();
+                syntax(text, found, expected.map(|e| e.as_str().to_owned()))
+            }
+            Some((_, load::Error::Parse(errors))) => {
+                let (expected, found) = errors.into_iter().next().unzip();
+                syntax(text, found, expected.map(|e| e.as_str().to_owned()))
+            }
+            _ => syntax(text, None, None),
+        })?;
+    let filter = Compiler::default()
+        .with_funs(functions)
+        .compile(modules)
+        .map_err(|errors| {
+            let first = errors.into_iter().flat_map(|(_, errors)| errors).next();
+            match first {
+                Some((name, kind)) => {
+                    let (line, column) = position(text, name);
+                    MappingError::Syntax {
+                        line,
+                        column,
+                        what: format!("there is no {} `{name}`", kind.as_str()),
+                    }
+                }
+                None => syntax(text, None, None),
+            }
+        })?;
+    let apply = |json: &str| {
+        // Also bounds how deep it goes.
+        serde_json::from_str::<IgnoredAny>(json)
+            .map_err(|error| MappingError::Input(error.to_string()))?;
+        let input = read::parse_single(json.as_bytes())
+            .map_err(|error| MappingError::Input(error.to_string()))?;
+        let context = Ctx::<Data>::new(&filter.lut, Vars::new([]));
+        let mut outputs = Vec::new();
+        let mut bytes = 0;
+        for output in filter.id.run((context, input)) {
+            let output = output.map_err(|exception| match exception.get_err() {
+                Ok(error) => MappingError::Failed(error.to_string()),
+                Err(_) => MappingError::Failed("it broke off".to_owned()),
+            })?;
+            let output = record(&output)?;
+            bytes += output.len();
+            if outputs.len() == MOST_OUTPUTS || bytes > MOST_BYTES {
+                return Err(MappingError::TooMany);
+            }
+            outputs.push(output);
+        }
+        Ok(outputs)
+    };
+    Ok(work(&apply))
+}
+
+fn record(output: &Val) -> Result<String, MappingError> {
+    let json = output.to_string();
+    // jaq knows more kinds of values than JSON does.
+    let is_json = serde_json::from_str::<IgnoredAny>(&json).is_ok();
+    if is_json && json.starts_with('{') {
+        return Ok(json);
+    }
+    let mut found: String = json.chars().take(60).collect();
+    if found.len() < json.len() {
+        found.push('…');
+    }
+    Err(MappingError::NotARecord { found })
+}
+
+fn available(tokens: &[Token<&str>]) -> Result<(), MappingError> {
+    for Token(text, token) in tokens {
+        match token {
+            Tok::Word => {
+                if let Some((word, why)) = UNAVAILABLE.iter().find(|(word, _)| word == text) {
+                    return Err(MappingError::Unavailable {
+                        word: (*word).to_owned(),
+                        why,
+                    });
+                }
+            }
+            Tok::Block(inner) => available(inner)?,
+            Tok::Str(parts) => {
+                for part in parts {
+                    if let StrPart::Term(Token(_, Tok::Block(inner))) = part {
+                        available(inner)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn syntax(text: &str, found: Option<&str>, expected: Option<String>) -> MappingError {
+    let (line, column) = match found {
+        Some(found) => position(text, found),
+        None => position(text, ""),
+    };
+    let there = match found.map(|found| found.chars().take(20).collect::<String>()) {
+        Some(found) if !found.is_empty() => format!("“{found}”"),
+        _ => "the end".to_owned(),
+    };
+    let what = match expected {
+        Some(expected) => format!("expected {expected}, found {there}"),
+        None => format!("{there} cannot stand here"),
+    };
+    MappingError::Syntax { line, column, what }
+}
+
+/// Line and column of a part of `text`; its end, where it is no part of it.
+fn position(text: &str, part: &str) -> (usize, usize) {
+    let (whole, at) = (text.as_ptr() as usize, part.as_ptr() as usize);
+    let offset = at
+        .checked_sub(whole)
+        .filter(|offset| *offset <= text.len())
+        .unwrap_or(text.len());
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(start..).unwrap_or_default().chars().count() + 1;
+    (line, column)
+}

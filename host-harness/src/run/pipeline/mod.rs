@@ -1,0 +1,200 @@
+//! From a source, by way of a mapping, to a target.
+//!
+//! No record is lost, and none is written twice without somebody knowing: a
+//! source's checkpoint is told only when every record before it has been
+//! written and synced, or answered by the target, or its rejection was kept.
+
+mod deliver;
+mod source;
+mod store;
+
+use super::RunError;
+use super::report::{Counts, Report};
+use crate::mapping::{Mapper, Mapping, MappingError};
+use crate::records::Format;
+use crate::runtime::Session;
+use crate::runtime::types::{Call, Error, ErrorKind, Notice};
+use serde::{Deserialize, Serialize};
+use std::io::Read;
+use std::path::PathBuf;
+use tokio::sync::watch;
+
+/// Where records come from.
+pub enum Source {
+    /// A source activity.
+    Activity {
+        /// An instance of its connector.
+        session: Session,
+        /// What to read.
+        call: Call,
+    },
+    /// A file or a text.
+    Records {
+        /// Its bytes.
+        reader: Box<dyn Read + Send>,
+        /// How records lie in it.
+        format: Format,
+    },
+}
+
+/// Where records go.
+pub enum Target {
+    /// A target activity.
+    Activity {
+        /// An instance of its connector.
+        session: Session,
+        /// What to write.
+        call: Call,
+    },
+    /// A file that has its name only once it is whole.
+    File {
+        /// Its name.
+        path: PathBuf,
+        /// How records lie in it.
+        format: Format,
+    },
+}
+
+/// An operation, ready to run.
+pub struct Pipeline {
+    /// Where records come from.
+    pub source: Source,
+    /// What is made of them.
+    pub mapping: Option<Mapping>,
+    /// Where they go.
+    pub target: Target,
+    /// Go on here, where an earlier run of the same operation was broken off.
+    pub resume: Option<Place>,
+}
+
+/// A place in a source up to which every record has been dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Place {
+    /// The source's own.
+    pub checkpoint: String,
+    /// Of a target that is a file: its bytes up to there.
+    pub bytes: Option<u64>,
+}
+
+/// A record that was not taken.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// The source's key of the record.
+    pub key: String,
+    /// The record as the source gave it.
+    pub source_record: String,
+    /// What the mapping made of it; the same where there is no mapping.
+    pub record: String,
+    /// Why it was not taken.
+    pub error: Error,
+    /// Whether it may have been written all the same.
+    pub uncertain: bool,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    /// Records.
+    pub counts: Counts,
+    /// HTTP requests.
+    pub requests: u64,
+    /// HTTP requests that were sent again.
+    pub retries: u64,
+    /// Milliseconds that requests waited for the rate budget, added up.
+    pub waited_ms: u64,
+}
+
+/// Hears how a run goes. What it cannot keep ends the run.
+pub trait Observer: Send {
+    /// How far the run is.
+    fn progress(&mut self, progress: Progress);
+
+    /// Something worth showing.
+    fn notice(&mut self, notice: &Notice);
+
+    /// A record was not taken.
+    ///
+    /// # Errors
+    /// If that cannot be kept.
+    fn rejected(&mut self, rejected: Rejected) -> Result<(), RunError>;
+
+    /// Everything before this place has been dealt with.
+    ///
+    /// # Errors
+    /// If that cannot be kept.
+    fn reached(&mut self, place: Place) -> Result<(), RunError>;
+}
+
+/// Whether a run is to end before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// It is not.
+    No,
+    /// Nothing new is begun, and what is under way is finished.
+    Gently,
+    /// What is under way is given up.
+    Now,
+}
+
+impl Pipeline {
+    /// Runs to the end, or until `stop` says so.
+    ///
+    /// # Errors
+    /// If the operation cannot start: its files cannot be used. All else is in
+    /// the report.
+    pub async fn run(
+        self,
+        stop: watch::Receiver<Stop>,
+        observer: &mut dyn Observer,
+    ) -> Result<Report, RunError> {
+        let mapper = match &self.mapping {
+            Some(mapping) => Some(Mapper::start(mapping)?),
+            None => None,
+        };
+        match self.target {
+            Target::File { path, format } => {
+                let output = store::Output::open(path, format, self.resume.as_ref())?;
+                let source = source::start(self.source, self.resume, stop.clone()).await?;
+                store::run(source, mapper, output, stop, observer).await
+            }
+            Target::Activity { session, call } => {
+                let source = source::start(self.source, self.resume, stop.clone()).await?;
+                deliver::run(source, mapper, session, call, stop, observer).await
+            }
+        }
+    }
+}
+
+/// What a mapping makes of a record: records to go on with, or why it is
+/// rejected. Only a mapping that can run no longer is an error.
+async fn map(
+    mapper: Option<&Mapper>,
+    json: &str,
+) -> Result<Result<Vec<String>, Error>, MappingError> {
+    let Some(mapper) = mapper else {
+        return Ok(Ok(vec![json.to_owned()]));
+    };
+    match mapper.map(json.to_owned()).await {
+        Ok(outputs) => Ok(Ok(outputs)),
+        Err(error @ (MappingError::TooLong(_) | MappingError::Thread(_))) => Err(error),
+        Err(error) => Ok(Err(rejection(
+            ErrorKind::InvalidInput,
+            "mapping.failed",
+            error.to_string(),
+            "Change the mapping, or the record, and run the rejected records again.",
+        ))),
+    }
+}
+
+fn rejection(kind: ErrorKind, code: &str, message: String, remedy: &str) -> Error {
+    Error {
+        kind,
+        code: code.to_owned(),
+        message,
+        remedy: Some(remedy.to_owned()),
+        status: None,
+        retry_after: None,
+        fields: Vec::new(),
+    }
+}

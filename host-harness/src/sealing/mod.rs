@@ -1,0 +1,26 @@
+//! Secrets at rest: sealed with XChaCha20-Poly1305 under a key that only the
+//! owner of this host has.
+//!
+//! What is sealed belongs to a [`Place`], which is authenticated with it: put in
+//! another's place it does not open.
+
+mod error;
+mod key;
+mod seal;
+
+pub use error::{KeyError, SealError};
+pub use key::SealingKey;
+pub(crate) use seal::{OVERHEAD_BYTES, Place, open, seal};
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Makes `path` and what is missing above it, for their owner alone.
+pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

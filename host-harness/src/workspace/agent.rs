@@ -1,0 +1,309 @@
+//! The agents of the workspace, and the versions of connectors that they have.
+
+use super::Workspace;
+use super::database::{all, exists, first, json, to_json};
+use super::error::WorkspaceError;
+use super::id::{AgentId, GroupId};
+use super::secret::{self, Owner};
+use super::{group, name};
+use crate::egress::Proxy;
+use rusqlite::{Transaction, params};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The proxy that a private agent is configured with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ProxySettings {
+    /// Where it is: `http://host:port`.
+    pub url: String,
+    /// Who the agent is to the proxy, where it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Host names, `.domains`, addresses and blocks of addresses that are
+    /// reached without it.
+    #[serde(default)]
+    pub exceptions: Vec<String>,
+}
+
+/// A version of a connector that an agent has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct AgentVersion {
+    /// The connector's name in the registry.
+    pub connector: String,
+    /// The version.
+    pub version: String,
+    /// The digest that it was verified by.
+    pub digest: String,
+    /// When it came.
+    pub downloaded_at: String,
+}
+
+/// An agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Agent {
+    /// Its number.
+    pub id: AgentId,
+    /// Its name, unique in the organization.
+    pub name: String,
+    /// The group that it belongs to.
+    pub group: GroupId,
+    /// Its proxy, where it has one. Only agents of a private group do.
+    pub proxy: Option<ProxySettings>,
+    /// Whether the proxy's password is set.
+    pub proxy_password_set: bool,
+    /// The versions that it has, by connector.
+    pub versions: Vec<AgentVersion>,
+    /// Counts its changes.
+    pub revision: i64,
+}
+
+/// What a person says of an agent.
+#[derive(Debug, Clone)]
+pub struct AgentDraft {
+    /// Its name.
+    pub name: String,
+    /// Its group.
+    pub group: GroupId,
+    /// Its proxy.
+    pub proxy: Option<ProxySettings>,
+    /// The proxy's password; the saved one is kept where it is absent.
+    pub proxy_password: Option<SecretString>,
+}
+
+const PROXY_PASSWORD: &str = "proxy-password";
+const COLUMNS: &str = "SELECT id, name, group_id, proxy, revision FROM agents";
+
+fn make(transaction: &Transaction<'_>, row: &rusqlite::Row<'_>) -> Result<Agent, WorkspaceError> {
+    let id: AgentId = row.get(0)?;
+    let proxy: Option<String> = row.get(3)?;
+    Ok(Agent {
+        id,
+        name: row.get(1)?,
+        group: row.get(2)?,
+        proxy: proxy.as_deref().map(json).transpose()?,
+        proxy_password_set: !secret::names(transaction, Owner::Agent(id.0))?.is_empty(),
+        versions: all(
+            transaction,
+            "SELECT connector, version, digest, downloaded_at FROM agent_versions
+             WHERE agent_id = ? ORDER BY connector",
+            [id],
+            |row| {
+                Ok(AgentVersion {
+                    connector: row.get(0)?,
+                    version: row.get(1)?,
+                    digest: row.get(2)?,
+                    downloaded_at: row.get(3)?,
+                })
+            },
+        )?,
+        revision: row.get(4)?,
+    })
+}
+
+pub(super) fn one(transaction: &Transaction<'_>, id: AgentId) -> Result<Agent, WorkspaceError> {
+    first(
+        transaction,
+        &format!("{COLUMNS} WHERE id = ?"),
+        [id],
+        |row| make(transaction, row),
+    )?
+    .ok_or_else(|| WorkspaceError::no("agent", id))
+}
+
+/// The agents of a group, by name.
+pub(super) fn of_group(
+    transaction: &Transaction<'_>,
+    group: GroupId,
+) -> Result<Vec<Agent>, WorkspaceError> {
+    all(
+        transaction,
+        &format!("{COLUMNS} WHERE group_id = ? ORDER BY name"),
+        [group],
+        |row| make(transaction, row),
+    )
+}
+
+fn check(
+    transaction: &Transaction<'_>,
+    draft: &AgentDraft,
+    except: Option<AgentId>,
+) -> Result<String, WorkspaceError> {
+    let name = name::checked("an agent", &draft.name)?;
+    let taken = exists(
+        transaction,
+        "SELECT 1 FROM agents WHERE name = ? AND id IS NOT ?",
+        params![name, except],
+    )?;
+    if taken {
+        return Err(WorkspaceError::Taken {
+            what: "an agent",
+            name,
+            among: String::new(),
+        });
+    }
+    let group = group::one(transaction, draft.group)?;
+    if let Some(proxy) = &draft.proxy {
+        if group.kind == group::GroupKind::Cloud {
+            return Err(WorkspaceError::one(
+                Some("proxy"),
+                "cloud-group",
+                format!(
+                    "“{}” is a cloud group: only private agents have a proxy of their own",
+                    group.name
+                ),
+            ));
+        }
+        proxy.build(draft.proxy_password.clone())?;
+    }
+    Ok(name)
+}
+
+impl ProxySettings {
+    /// The proxy as sessions use it.
+    pub(super) fn build(&self, password: Option<SecretString>) -> Result<Proxy, WorkspaceError> {
+        let credentials = self
+            .user
+            .clone()
+            .map(|user| (user, password.unwrap_or_default()));
+        Proxy::new(&self.url, credentials, &self.exceptions)
+            .map_err(|error| WorkspaceError::one(Some("proxy"), "proxy", error.to_string()))
+    }
+}
+
+impl Workspace {
+    /// All agents, by name.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn agents(&self) -> Result<Vec<Agent>, WorkspaceError> {
+        self.database().read(|t| {
+            all(t, &format!("{COLUMNS} ORDER BY name"), [], |row| {
+                make(t, row)
+            })
+        })
+    }
+
+    /// One agent.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn agent(&self, id: AgentId) -> Result<Agent, WorkspaceError> {
+        self.database().read(|t| one(t, id))
+    }
+
+    /// Makes an agent. It runs inside this program, with a folder of its own.
+    ///
+    /// # Errors
+    /// If the name is none or taken, or the proxy is none.
+    pub fn create_agent(&self, draft: AgentDraft) -> Result<Agent, WorkspaceError> {
+        self.database().write(|t| {
+            let name = check(t, &draft, None)?;
+            t.execute(
+                "INSERT INTO agents (group_id, name, proxy, revision) VALUES (?, ?, ?, 1)",
+                params![
+                    draft.group,
+                    name,
+                    draft.proxy.as_ref().map(to_json).transpose()?
+                ],
+            )?;
+            let id = AgentId(t.last_insert_rowid());
+            self.keep_password(t, id, &draft)?;
+            one(t, id)
+        })
+    }
+
+    /// Saves an agent.
+    ///
+    /// # Errors
+    /// As for making one, and if somebody else saved in between.
+    pub fn update_agent(
+        &self,
+        id: AgentId,
+        revision: i64,
+        draft: AgentDraft,
+    ) -> Result<Agent, WorkspaceError> {
+        self.database().write(|t| {
+            let before = one(t, id)?;
+            let name = check(t, &draft, Some(id))?;
+            let changed = t.execute(
+                "UPDATE agents SET group_id = ?, name = ?, proxy = ?, revision = revision + 1
+                 WHERE id = ? AND revision = ?",
+                params![
+                    draft.group,
+                    name,
+                    draft.proxy.as_ref().map(to_json).transpose()?,
+                    id,
+                    revision
+                ],
+            )?;
+            super::current(changed, "the agent", &before.name)?;
+            self.keep_password(t, id, &draft)?;
+            one(t, id)
+        })
+    }
+
+    fn keep_password(
+        &self,
+        transaction: &Transaction<'_>,
+        id: AgentId,
+        draft: &AgentDraft,
+    ) -> Result<(), WorkspaceError> {
+        let owner = Owner::Agent(id.0);
+        match (&draft.proxy, &draft.proxy_password) {
+            (None, _) => secret::remove_all(transaction, owner),
+            (Some(_), Some(password)) => {
+                secret::put(transaction, self.key(), owner, PROXY_PASSWORD, password)
+            }
+            (Some(_), None) => Ok(()),
+        }
+    }
+
+    /// Deletes an agent, for good. What it downloaded stays on the disk.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn delete_agent(&self, id: AgentId) -> Result<(), WorkspaceError> {
+        self.database().write(|t| {
+            one(t, id)?;
+            secret::remove_all(t, Owner::Agent(id.0))?;
+            t.execute("DELETE FROM agents WHERE id = ?", [id])?;
+            Ok(())
+        })
+    }
+
+    /// The agent's proxy, ready to be used; none where it has none.
+    pub(super) fn proxy_of(&self, agent: &Agent) -> Result<Option<Proxy>, WorkspaceError> {
+        let Some(settings) = &agent.proxy else {
+            return Ok(None);
+        };
+        let password = self
+            .database()
+            .read(|t| secret::get(t, self.key(), Owner::Agent(agent.id.0), PROXY_PASSWORD))?;
+        settings.build(password).map(Some)
+    }
+
+    /// Remembers that an agent has a version now.
+    pub(super) fn has_version(
+        &self,
+        agent: AgentId,
+        version: &AgentVersion,
+    ) -> Result<(), WorkspaceError> {
+        self.database().write(|t| {
+            t.execute(
+                "INSERT OR REPLACE INTO agent_versions VALUES (?, ?, ?, ?, ?)",
+                params![
+                    agent,
+                    version.connector,
+                    version.version,
+                    version.digest,
+                    version.downloaded_at
+                ],
+            )?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,287 @@
+//! Testing a connection as it stands on the screen, on every agent that would use it.
+
+use super::{ConnectionDraft, On, one};
+use crate::registry::Requirement;
+use crate::runtime::Connector;
+use crate::runtime::types::{Check, CheckOutcome};
+use crate::workspace::agent::{AgentVersion, of_group};
+use crate::workspace::connectors::{connector_name, requirement};
+use crate::workspace::error::WorkspaceError;
+use crate::workspace::id::{ConnectionId, EnvironmentId, ProjectId};
+use crate::workspace::variable::Situation;
+use crate::workspace::{Agent, Workspace, environment, organization};
+use serde::Serialize;
+use std::time::Instant;
+use utoipa::ToSchema;
+
+/// A version of a connector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Version {
+    /// As it was published.
+    pub version: String,
+    /// What its bytes hash to.
+    pub digest: String,
+}
+
+/// One step of a test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct CheckResult {
+    /// For programs.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// `passed`, `failed` or `skipped`.
+    pub outcome: &'static str,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+    /// What was found, where it passed.
+    pub detail: Option<String>,
+    /// The error's code, where it failed.
+    pub code: Option<String>,
+    /// What went wrong.
+    pub message: Option<String>,
+    /// What to do.
+    pub remedy: Option<String>,
+}
+
+impl From<Check> for CheckResult {
+    fn from(check: Check) -> Self {
+        let (code, message, remedy) = match check.error {
+            Some(error) => (Some(error.code), Some(error.message), error.remedy),
+            None => (None, None, None),
+        };
+        Self {
+            name: check.name,
+            title: check.title,
+            outcome: match check.outcome {
+                CheckOutcome::Passed => "passed",
+                CheckOutcome::Failed => "failed",
+                CheckOutcome::Skipped => "skipped",
+            },
+            elapsed_ms: check.elapsed,
+            detail: check.detail,
+            code,
+            message,
+            remedy,
+        }
+    }
+}
+
+/// How a test went on one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct AgentTest {
+    /// The agent's name.
+    pub agent: String,
+    /// The version that it had; absent where it had none.
+    pub before: Option<Version>,
+    /// The version that the test was made with; absent where none could be had.
+    pub after: Option<Version>,
+    /// Whether bytes were transferred for it.
+    pub downloaded: bool,
+    /// Whether the policy *Disable Auto Connector Update* kept it from looking
+    /// for a newer one.
+    pub update_suspended: bool,
+    /// The steps, in order.
+    pub checks: Vec<CheckResult>,
+    /// Why there are none, or not all.
+    pub error: Option<String>,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// How a test went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct TestReport {
+    /// Whether every step passed on every agent.
+    pub passed: bool,
+    /// Agent by agent.
+    pub agents: Vec<AgentTest>,
+}
+
+/// What an agent has now.
+pub(in crate::workspace) struct Fetched {
+    pub(in crate::workspace) connector: Connector,
+    pub(in crate::workspace) after: Version,
+    downloaded: bool,
+    update_suspended: bool,
+}
+
+/// Whether an agent looks for a newer version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::workspace) enum Update {
+    /// Unless the policy forbids it.
+    ByPolicy,
+    /// It runs with what it has.
+    Never,
+}
+
+impl Workspace {
+    /// Tests a connection as it stands in `draft`, saved or not, on every agent
+    /// of the environment's group. Each first downloads the newest version of
+    /// the connector that the draft allows, unless the organization's policy
+    /// *Disable Auto Connector Update* is on: then it uses the one that it has,
+    /// and only an agent that has none downloads one.
+    ///
+    /// # Errors
+    /// What is wrong with the draft before anything is tried. What goes wrong on
+    /// an agent is in the report.
+    pub async fn test_connection(
+        &self,
+        project: ProjectId,
+        environment: EnvironmentId,
+        id: Option<ConnectionId>,
+        draft: &ConnectionDraft,
+    ) -> Result<TestReport, WorkspaceError> {
+        let descriptor = self.connector(&draft.connector, &draft.version).await?;
+        let (agents, name) = self.database().read(|t| {
+            let saved = id.map(|id| one(t, id)).transpose()?;
+            self.usable(t, saved.as_ref(), descriptor.descriptor(), draft)?;
+            let environment = environment::one(t, environment)?;
+            Ok((of_group(t, environment.group)?, environment.name))
+        })?;
+        if agents.is_empty() {
+            return Err(WorkspaceError::Refused(format!(
+                "the agent group of the environment “{name}” has no agent: add one first"
+            )));
+        }
+        // What is wrong for one agent as for all is told once.
+        self.resolve_draft(
+            id,
+            draft,
+            descriptor.descriptor(),
+            On {
+                project,
+                environment,
+                agent: agents.first(),
+                situation: Situation::default(),
+            },
+        )?;
+        let tests = agents
+            .iter()
+            .map(|agent| self.test_on(project, environment, id, draft, agent));
+        let agents = futures::future::join_all(tests).await;
+        Ok(TestReport {
+            passed: agents.iter().all(AgentTest::passed),
+            agents,
+        })
+    }
+
+    async fn test_on(
+        &self,
+        project: ProjectId,
+        environment: EnvironmentId,
+        id: Option<ConnectionId>,
+        draft: &ConnectionDraft,
+        agent: &Agent,
+    ) -> AgentTest {
+        let started = Instant::now();
+        let mut test = AgentTest {
+            agent: agent.name.clone(),
+            before: version_of(agent, &draft.connector),
+            after: None,
+            downloaded: false,
+            update_suspended: false,
+            checks: Vec::new(),
+            error: None,
+            elapsed_ms: 0,
+        };
+        let checked = async {
+            let fetched = self
+                .fetch(agent, &draft.connector, &draft.version, Update::ByPolicy)
+                .await?;
+            test.after = Some(fetched.after);
+            test.downloaded = fetched.downloaded;
+            test.update_suspended = fetched.update_suspended;
+            let resolved = self.resolve_draft(
+                id,
+                draft,
+                fetched.connector.descriptor(),
+                On {
+                    project,
+                    environment,
+                    agent: Some(agent),
+                    situation: Situation::default(),
+                },
+            )?;
+            let mut session = fetched.connector.session(resolved.connection).await?;
+            Ok::<_, WorkspaceError>(session.test().await?)
+        };
+        match checked.await {
+            Ok(checks) => test.checks = checks.into_iter().map(CheckResult::from).collect(),
+            Err(error) => test.error = Some(error.to_string()),
+        }
+        test.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        test
+    }
+
+    /// Makes an agent have a version of a connector: the one that is wanted, or
+    /// the one that it has, where it must not look for another.
+    pub(in crate::workspace) async fn fetch(
+        &self,
+        agent: &Agent,
+        connector: &str,
+        version: &str,
+        update: Update,
+    ) -> Result<Fetched, WorkspaceError> {
+        let name = connector_name(connector)?;
+        let wanted = requirement(version)?;
+        // Read anew: another test may have just brought a version.
+        let (agent, policies) = self.database().read(|t| {
+            Ok((
+                super::super::agent::one(t, agent.id)?,
+                organization::policies(t)?,
+            ))
+        })?;
+        let before = version_of(&agent, connector);
+        let suspended = update == Update::ByPolicy && policies.disable_auto_connector_update;
+        let keeps = suspended || update == Update::Never;
+        let wanted = match (&wanted, &before) {
+            // A pinned version is no update: it is what the connection says.
+            (Requirement::Newest, Some(has)) if keeps => requirement(&has.version)?,
+            _ => wanted,
+        };
+        let downloaded = self.local_agent(agent.id)?.download(&name, &wanted).await?;
+        let after = Version {
+            version: downloaded.entry.version.to_string(),
+            digest: downloaded.pulled.digest.to_string(),
+        };
+        if before.as_ref() != Some(&after) {
+            self.has_version(
+                agent.id,
+                &AgentVersion {
+                    connector: connector.to_owned(),
+                    version: after.version.clone(),
+                    digest: after.digest.clone(),
+                    downloaded_at: jiff::Timestamp::now().to_string(),
+                },
+            )?;
+        }
+        Ok(Fetched {
+            connector: downloaded.connector,
+
+            after,
+            downloaded: downloaded.pulled.transferred,
+            update_suspended: suspended,
+        })
+    }
+}
+
+impl AgentTest {
+    fn passed(&self) -> bool {
+        self.error.is_none() && self.checks.iter().all(|check| check.outcome == "passed")
+    }
+}
+
+fn version_of(agent: &Agent, connector: &str) -> Option<Version> {
+    agent
+        .versions
+        .iter()
+        .find(|version| version.connector == connector)
+        .map(|version| Version {
+            version: version.version.clone(),
+            digest: version.digest.clone(),
+        })
+}

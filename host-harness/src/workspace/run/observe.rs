@@ -1,0 +1,241 @@
+//! Keeping what a run tells.
+
+use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
+use crate::run::{Observer, Place, Progress, Rejected, Report, RunError, Stop};
+use crate::runtime::Level;
+use crate::runtime::types::{Notice, NoticeKind};
+use crate::workspace::Workspace;
+use crate::workspace::database::to_json;
+use crate::workspace::error::WorkspaceError;
+use crate::workspace::id::RunId;
+use jiff::Timestamp;
+use rusqlite::params;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How often progress is kept.
+const SAVED_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked whether somebody asked to stop, and said that the run
+/// is alive.
+const BEAT: Duration = Duration::from_millis(300);
+/// Warnings that are kept.
+const MOST_WARNINGS: usize = 20;
+
+/// Keeps what a run tells in the workspace.
+pub(super) struct Keeper {
+    workspace: Workspace,
+    run: Arc<Mutex<Run>>,
+    started: Instant,
+    saved_at: Option<Instant>,
+    rejected: u64,
+}
+
+impl Keeper {
+    pub(super) fn new(workspace: Workspace, run: Run) -> Self {
+        Self {
+            workspace,
+            run: Arc::new(Mutex::new(run)),
+            started: Instant::now(),
+            saved_at: None,
+            rejected: 0,
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Run)) {
+        change(&mut self.run.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn keep(&mut self) -> Result<(), WorkspaceError> {
+        self.saved_at = Some(Instant::now());
+        let run = self
+            .run
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.workspace.database().write(|t| save(t, &run))
+    }
+
+    /// Keeps how the run ended, and answers that.
+    pub(super) fn end(mut self, ended: Result<Report, String>) -> Run {
+        self.change(|run| {
+            run.ended_at = Some(Timestamp::now().to_string());
+            run.waiting = None;
+            match ended {
+                Ok(report) => {
+                    run.state = match report.outcome {
+                        crate::run::Outcome::Success => RunState::Success,
+                        crate::run::Outcome::Partial => RunState::Partial,
+                        crate::run::Outcome::Interrupted => RunState::Interrupted,
+                        crate::run::Outcome::Failure => RunState::Failure,
+                    };
+                    run.counts = counts(report.counts);
+                    run.requests = report.requests;
+                    run.retries = report.retries;
+                    run.waited_ms = report.waited_ms;
+                    run.error = report.error;
+                    run.output = report
+                        .output
+                        .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+                    run.log = report.log.iter().map(line).collect();
+                }
+                Err(why) => {
+                    run.state = RunState::Failure;
+                    run.error = Some(why);
+                }
+            }
+        });
+        if let Err(error) = self.keep() {
+            tracing::error!(%error, "how a run ended could not be kept");
+        }
+        self.run
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+fn line(line: &crate::runtime::Line) -> LogLine {
+    LogLine {
+        time: line.time.to_string(),
+        level: match line.level {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+        .to_owned(),
+        source: line.source.to_owned(),
+        message: line
+            .fields
+            .iter()
+            .fold(line.message.clone(), |text, (name, value)| {
+                format!("{text} {name}={value}")
+            }),
+    }
+}
+
+fn counts(counts: crate::run::Counts) -> RunCounts {
+    RunCounts {
+        read: counts.read,
+        written: counts.written,
+        rejected: counts.rejected,
+        uncertain: counts.uncertain,
+        skipped: counts.skipped,
+    }
+}
+
+impl Observer for Keeper {
+    fn progress(&mut self, progress: Progress) {
+        let seconds = self.started.elapsed().as_secs_f64().max(0.001);
+        self.change(|run| {
+            run.counts = counts(progress.counts);
+            run.rate = run.counts.written as f64 / seconds;
+            run.requests = progress.requests;
+            run.retries = progress.retries;
+            // A wait for the rate budget shows before any notice does.
+            if progress.waited_ms > run.waited_ms && run.waiting.is_none() {
+                run.waiting = Some("waiting for the rate limit".to_owned());
+            } else if progress.waited_ms == run.waited_ms {
+                run.waiting = None;
+            }
+            run.waited_ms = progress.waited_ms;
+        });
+        let due = self
+            .saved_at
+            .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY);
+        if due && let Err(error) = self.keep() {
+            tracing::warn!(%error, "the progress of a run could not be kept");
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        self.change(|run| match notice.kind {
+            NoticeKind::Throttled | NoticeKind::Retrying => {
+                run.waiting = Some(notice.message.clone());
+            }
+            NoticeKind::Warning if run.warnings.len() < MOST_WARNINGS => {
+                run.warnings.push(notice.message.clone());
+            }
+            NoticeKind::Warning => {}
+        });
+    }
+
+    fn rejected(&mut self, rejected: Rejected) -> Result<(), RunError> {
+        self.rejected += 1;
+        let id = self.run.lock().unwrap_or_else(PoisonError::into_inner).id;
+        let rejection = Rejection {
+            seq: self.rejected,
+            key: rejected.key,
+            source_record: rejected.source_record,
+            record: rejected.record,
+            code: rejected.error.code,
+            message: rejected.error.message,
+            remedy: rejected.error.remedy,
+            fields: rejected
+                .error
+                .fields
+                .into_iter()
+                .map(|field| (field.field, field.message))
+                .collect(),
+            uncertain: rejected.uncertain,
+            again_in: None,
+        };
+        let kept = self.workspace.database().write(|t| {
+            t.execute(
+                "INSERT INTO rejected (run_id, seq, record) VALUES (?, ?, ?)",
+                params![
+                    id,
+                    i64::try_from(rejection.seq).unwrap_or(i64::MAX),
+                    to_json(&rejection)?
+                ],
+            )?;
+            Ok(())
+        });
+        kept.map_err(|error| RunError::Observer(error.to_string()))
+    }
+
+    fn reached(&mut self, place: Place) -> Result<(), RunError> {
+        let id = self.run.lock().unwrap_or_else(PoisonError::into_inner).id;
+        let kept = self.workspace.database().write(|t| {
+            t.execute(
+                "UPDATE runs SET place = ? WHERE id = ?",
+                params![to_json(&place)?, id],
+            )?;
+            Ok(())
+        });
+        kept.map_err(|error| RunError::Observer(error.to_string()))
+    }
+}
+
+/// Says that a run is alive, and looks whether it is to stop, until the receiver
+/// is gone.
+pub(super) async fn beat(workspace: Workspace, id: RunId, stop: watch::Sender<Stop>) {
+    let mut beat = tokio::time::interval(BEAT);
+    loop {
+        tokio::select! {
+            () = stop.closed() => return,
+            _ = beat.tick() => {}
+        }
+        let asked = workspace.database().write(|t| {
+            t.execute(
+                "UPDATE runs SET heartbeat = ? WHERE id = ?",
+                params![now(), id],
+            )?;
+            let asked: i64 = t.query_row("SELECT cancel FROM runs WHERE id = ?", [id], |row| {
+                row.get(0)
+            })?;
+            Ok(asked)
+        });
+        match asked {
+            Ok(0) => {}
+            Ok(1) => {
+                stop.send_replace(Stop::Gently);
+            }
+            Ok(_) => {
+                stop.send_replace(Stop::Now);
+            }
+            Err(error) => tracing::warn!(%error, "a run could not be looked after"),
+        }
+    }
+}

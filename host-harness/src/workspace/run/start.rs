@@ -1,0 +1,484 @@
+//! Starting a run: by hand, again for what was rejected, on from where another
+//! broke off, or after another in a chain.
+
+use super::observe::{Keeper, beat};
+use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
+use crate::mapping::Mapping;
+use crate::records::Format;
+use crate::run::{Pipeline, Place, Source, Stop, Target};
+use crate::runtime::Session;
+use crate::runtime::types::Call;
+use crate::workspace::agent::of_group;
+use crate::workspace::connection::{On, Update, options};
+use crate::workspace::database::{all, json, to_json};
+use crate::workspace::error::WorkspaceError;
+use crate::workspace::id::{ActivityId, EnvironmentId, OperationId, RunId};
+use crate::workspace::operation::{Endpoint, Severity, filter};
+use crate::workspace::variable::Situation;
+use crate::workspace::{Agent, Environment, Operation, Workspace, activity, environment};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+use std::io::Cursor;
+use std::path::Path;
+use tokio::sync::watch;
+
+/// What a run begins with, beside its operation.
+struct Begin {
+    trigger: Trigger,
+    of_run: Option<RunId>,
+    /// In place of the source: rejected records, as NDJSON.
+    records: Option<Vec<u8>>,
+    place: Option<Place>,
+    previous_error: Option<String>,
+}
+
+impl Begin {
+    fn by(trigger: Trigger) -> Self {
+        Self {
+            trigger,
+            of_run: None,
+            records: None,
+            place: None,
+            previous_error: None,
+        }
+    }
+}
+
+impl Workspace {
+    /// Starts an operation, and answers the number of the run. It goes on in
+    /// the background, and so do the operations of its chain.
+    ///
+    /// # Errors
+    /// Everything that keeps it from running, before anything has moved.
+    pub async fn start_run(
+        &self,
+        operation: OperationId,
+        environment: EnvironmentId,
+    ) -> Result<RunId, WorkspaceError> {
+        self.begin(operation, environment, Begin::by(Trigger::Started))
+            .await
+    }
+
+    /// Tries the rejected records of a run again, through the operation as it is
+    /// now. Those that may have been written are left alone unless `uncertain`;
+    /// so are those that were tried again before, and those that were no
+    /// records at all.
+    ///
+    /// # Errors
+    /// If there are none, the operation was deleted, or it cannot run.
+    pub async fn rerun_rejected(
+        &self,
+        id: RunId,
+        uncertain: bool,
+    ) -> Result<RunId, WorkspaceError> {
+        let run = self.run(id)?;
+        let operation = ended_operation(&run)?;
+        let (numbers, records) = self.database().read(|t| {
+            let rows: Vec<(i64, Rejection)> = all(
+                t,
+                "SELECT seq, record FROM rejected WHERE run_id = ? AND again_in IS NULL
+                 ORDER BY seq",
+                [id],
+                |row| Ok((row.get(0)?, json(&row.get::<_, String>(1)?)?)),
+            )?;
+            let mut numbers = Vec::new();
+            let mut records = Vec::new();
+            let mut seen = std::collections::HashSet::new();
+            for (number, rejection) in rows {
+                let is_record = serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(
+                    &rejection.source_record,
+                )
+                .is_ok();
+                if !is_record || (rejection.uncertain && !uncertain) {
+                    continue;
+                }
+                numbers.push(number);
+                // Several records that a mapping made of one are one again.
+                if seen.insert((rejection.key, rejection.source_record.clone())) {
+                    records.extend(rejection.source_record.replace(['\n', '\r'], " ").bytes());
+                    records.push(b'\n');
+                }
+            }
+            Ok((numbers, records))
+        })?;
+        if numbers.is_empty() {
+            return Err(WorkspaceError::Refused(format!(
+                "run {id} has no rejected records that can be tried again"
+            )));
+        }
+        let begin = Begin {
+            of_run: Some(id),
+            records: Some(records),
+            ..Begin::by(Trigger::RejectedAgain)
+        };
+        let again = self.begin(operation, run.environment, begin).await?;
+        self.database().write(|t| {
+            for number in numbers {
+                t.execute(
+                    "UPDATE rejected SET again_in = ? WHERE run_id = ? AND seq = ?",
+                    params![again, id, number],
+                )?;
+            }
+            Ok(())
+        })?;
+        Ok(again)
+    }
+
+    /// Goes on where a run was broken off.
+    ///
+    /// # Errors
+    /// If it was not, or was resumed already, or its operation cannot run.
+    pub async fn resume_run(&self, id: RunId) -> Result<RunId, WorkspaceError> {
+        let run = self.run(id)?;
+        let operation = ended_operation(&run)?;
+        // Taken away first: of two who resume it, one does.
+        let place = self.database().write(|t| {
+            let place: Option<Option<String>> = t
+                .query_row(
+                    "SELECT place FROM runs WHERE id = ? AND state IN ('interrupted', 'failure')",
+                    [id],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            t.execute("UPDATE runs SET place = NULL WHERE id = ?", [id])?;
+            Ok(place.flatten())
+        })?;
+        let Some(text) = place else {
+            return Err(WorkspaceError::Refused(format!(
+                "run {id} has no place to go on at: it came to its end, never reached one, or was \
+                 resumed already"
+            )));
+        };
+        let begin = Begin {
+            of_run: Some(id),
+            place: Some(json(&text)?),
+            ..Begin::by(Trigger::Resumed)
+        };
+        let begun = self.begin(operation, run.environment, begin).await;
+        if begun.is_err() {
+            self.database().write(|t| {
+                t.execute("UPDATE runs SET place = ? WHERE id = ?", params![text, id])?;
+                Ok(())
+            })?;
+        }
+        begun
+    }
+
+    /// Waits until a run has ended.
+    ///
+    /// # Errors
+    /// If there is no such run.
+    pub async fn wait_for_run(&self, id: RunId) -> Result<Run, WorkspaceError> {
+        loop {
+            let run = self.run(id)?;
+            if run.state != RunState::Running {
+                return Ok(run);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+
+    fn begin(
+        &self,
+        operation: OperationId,
+        environment: EnvironmentId,
+        begin: Begin,
+    ) -> BoxFuture<'_, Result<RunId, WorkspaceError>> {
+        Box::pin(async move {
+            let operation = self.operation(operation)?;
+            let mut draft: crate::workspace::OperationDraft = operation.clone().into();
+            if begin.records.is_some() {
+                // The records are at hand; whether the source is does not matter.
+                draft.source = draft
+                    .source
+                    .filter(|end| matches!(end, Endpoint::Activity { .. }));
+            }
+            let validation = self
+                .validate_operation(operation.project, Some(operation.id), &draft, environment)
+                .await?;
+            let wrong: Vec<String> = validation
+                .findings
+                .into_iter()
+                .filter(|finding| finding.severity == Severity::Error)
+                .filter(|finding| {
+                    begin.records.is_none()
+                        || finding.place != crate::workspace::operation::Place::Source
+                })
+                .map(|finding| finding.message)
+                .collect();
+            if !wrong.is_empty() {
+                return Err(WorkspaceError::Refused(format!(
+                    "“{}” cannot run: {}",
+                    operation.name,
+                    wrong.join("; ")
+                )));
+            }
+            let (run, agent) = self.enter(&operation, environment, &begin)?;
+            let id = run.id;
+            let (sender, stop) = watch::channel(Stop::No);
+            tokio::spawn(beat(self.clone(), id, sender));
+            let workspace = self.clone();
+            tokio::spawn(async move {
+                workspace.conduct(operation, run, agent, begin, stop).await;
+            });
+            Ok(id)
+        })
+    }
+
+    /// Makes the run's record.
+    fn enter(
+        &self,
+        operation: &Operation,
+        environment: EnvironmentId,
+        begin: &Begin,
+    ) -> Result<(Run, Agent), WorkspaceError> {
+        self.database().write(|t| {
+            let environment: Environment = environment::one(t, environment)?;
+            let agents = of_group(t, environment.group)?;
+            let count: i64 =
+                t.query_row("SELECT coalesce(max(id), 0) + 1 FROM runs", [], |row| {
+                    row.get(0)
+                })?;
+            // One after the other, so that all do their share.
+            let turn = usize::try_from(count).unwrap_or(0) % agents.len().max(1);
+            let Some(agent) = agents.into_iter().nth(turn) else {
+                return Err(WorkspaceError::Refused(format!(
+                    "the agent group of the environment “{}” has no agent: add one first",
+                    environment.name
+                )));
+            };
+            let mut run = Run {
+                id: RunId(0),
+                operation: Some(operation.id),
+                operation_name: operation.name.clone(),
+                project: operation.project,
+                environment: environment.id,
+                environment_name: environment.name,
+                agent: agent.name.clone(),
+                trigger: begin.trigger,
+                of_run: begin.of_run,
+                state: RunState::Running,
+                started_at: Timestamp::now().to_string(),
+                ended_at: None,
+                connectors: Vec::new(),
+                counts: RunCounts::default(),
+                rate: 0.0,
+                requests: 0,
+                retries: 0,
+                waited_ms: 0,
+                waiting: None,
+                warnings: Vec::new(),
+                error: None,
+                resumable: false,
+                output: None,
+                log: Vec::new(),
+            };
+            t.execute(
+                "INSERT INTO runs (operation_id, project_id, state, record, place, heartbeat)
+                 VALUES (?, ?, 'running', ?, ?, ?)",
+                params![
+                    operation.id,
+                    operation.project,
+                    to_json(&run)?,
+                    begin.place.as_ref().map(to_json).transpose()?,
+                    now()
+                ],
+            )?;
+            run.id = RunId(t.last_insert_rowid());
+            Ok((run, agent))
+        })
+    }
+
+    /// Runs it to its end, and what follows in the chain.
+    async fn conduct(
+        self,
+        operation: Operation,
+        mut run: Run,
+        agent: Agent,
+        begin: Begin,
+        stop: watch::Receiver<Stop>,
+    ) {
+        let prepared = self.prepare(&operation, &mut run, &agent, begin).await;
+        let mut keeper = Keeper::new(self.clone(), run);
+        let ended = match prepared {
+            Ok(pipeline) => pipeline
+                .run(stop, &mut keeper)
+                .await
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let run = keeper.end(ended);
+        let (next, trigger) = match run.state {
+            RunState::Success => (operation.on_success, Trigger::OnSuccess),
+            RunState::Failure | RunState::Partial => (operation.on_failure, Trigger::OnFailure),
+            RunState::Running | RunState::Interrupted => (None, Trigger::Started),
+        };
+        let Some(next) = next else {
+            return;
+        };
+        let why = match run.state {
+            RunState::Success => String::new(),
+            _ => run
+                .error
+                .clone()
+                .unwrap_or_else(|| format!("{} records were rejected", run.counts.rejected)),
+        };
+        let begin = Begin {
+            of_run: Some(run.id),
+            previous_error: Some(why),
+            ..Begin::by(trigger)
+        };
+        if let Err(error) = self.begin(next, run.environment, begin).await {
+            // A chain that stops silently would be worse than any failure: it is
+            // told where one looks.
+            let mut run = run;
+            run.warnings.push(format!(
+                "the next operation of the chain did not start: {error}"
+            ));
+            if let Err(error) = self.database().write(|t| super::save(t, &run)) {
+                tracing::error!(%error, "a chain that broke could not be told");
+            }
+        }
+    }
+
+    async fn prepare(
+        &self,
+        operation: &Operation,
+        run: &mut Run,
+        agent: &Agent,
+        begin: Begin,
+    ) -> Result<Pipeline, WorkspaceError> {
+        let situation = Situation {
+            operation: Some((operation.name.clone(), run.id.to_string())),
+            previous_error: begin.previous_error,
+            ..Situation::default()
+        };
+        let again = begin.records.is_some();
+        let source = match (begin.records, &operation.source) {
+            (Some(records), _) => Source::Records {
+                reader: Box::new(Cursor::new(records)),
+                format: Format::Ndjson,
+            },
+            (None, Some(Endpoint::File { path, format })) => Source::Records {
+                reader: Box::new(self.open_file(path)?),
+                format: *format,
+            },
+            (None, Some(Endpoint::Activity { activity })) => {
+                let (session, call) = self
+                    .instance(*activity, "source", run, agent, &situation)
+                    .await?;
+                Source::Activity { session, call }
+            }
+            (None, None) => return Err(missing("source")),
+        };
+        let target = match &operation.target {
+            Some(Endpoint::File { path, format }) => {
+                // What a run again writes is not all of the file.
+                let name = if again {
+                    beside(path, run.id)
+                } else {
+                    path.clone()
+                };
+                Target::File {
+                    path: self.file_path(&name)?,
+                    format: *format,
+                }
+            }
+            Some(Endpoint::Activity { activity }) => {
+                let (session, call) = self
+                    .instance(*activity, "target", run, agent, &situation)
+                    .await?;
+                Target::Activity { session, call }
+            }
+            None => return Err(missing("target")),
+        };
+        let draft: crate::workspace::OperationDraft = operation.clone().into();
+        let mapping = filter(&draft).map(Mapping::parse).transpose()?;
+        Ok(Pipeline {
+            source,
+            mapping,
+            target,
+            resume: begin.place,
+        })
+    }
+
+    /// An instance for an activity, on an agent, and its call.
+    async fn instance(
+        &self,
+        id: ActivityId,
+        role: &str,
+        run: &mut Run,
+        agent: &Agent,
+        situation: &Situation,
+    ) -> Result<(Session, Call), WorkspaceError> {
+        let (activity, connection) = self.with_connection(id)?;
+        let fetched = self
+            .fetch(
+                agent,
+                &connection.connector,
+                &connection.version,
+                Update::Never,
+            )
+            .await?;
+        run.connectors.push(RunConnector {
+            role: role.to_owned(),
+            connector: connection.connector.clone(),
+            version: fetched.after.version.clone(),
+            digest: fetched.after.digest.clone(),
+        });
+        let types = self.contract_activities(connection.id).await?;
+        let form = activity::check(
+            &types,
+            &activity.activity,
+            &activity.object,
+            &activity.options,
+        )?;
+        let resolved = self.resolve(
+            &connection,
+            fetched.connector.descriptor(),
+            On {
+                project: connection.project,
+                environment: run.environment,
+                agent: Some(agent),
+                situation: situation.clone(),
+            },
+        )?;
+        let call = Call {
+            activity: activity.activity,
+            object: activity.object,
+            options: options(&form.options, &activity.options, &resolved.values)?,
+            resume: None,
+        };
+        let session = fetched.connector.session(resolved.connection).await?;
+        Ok((session, call))
+    }
+}
+
+/// The operation of a run that has ended.
+fn ended_operation(run: &Run) -> Result<OperationId, WorkspaceError> {
+    if run.state == RunState::Running {
+        return Err(WorkspaceError::Refused(format!(
+            "run {} is still under way",
+            run.id
+        )));
+    }
+    run.operation.ok_or_else(|| {
+        WorkspaceError::Refused(format!(
+            "the operation “{}” was deleted since",
+            run.operation_name
+        ))
+    })
+}
+
+fn missing(place: &str) -> WorkspaceError {
+    WorkspaceError::Refused(format!("there is no {place}"))
+}
+
+/// `orders.run-7.csv` for `orders.csv`.
+fn beside(name: &str, run: RunId) -> String {
+    let path = Path::new(name);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    format!("{stem}.run-{run}.{extension}")
+}
