@@ -22,4 +22,5 @@ pub mod run;
 pub mod runtime;
 pub mod sealing;
 pub mod variables;
+pub mod web;
 pub mod workspace;

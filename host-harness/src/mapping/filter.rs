@@ -7,6 +7,9 @@ use jaq_core::{Compiler, Ctx, Vars, data};
 use jaq_json::{Val, read};
 use serde::de::IgnoredAny;
 
+/// How deep records may be nested: what takes them apart calls itself.
+const MOST_DEPTH: usize = 128;
+
 type Data = data::JustLut<Val>;
 
 /// Words of jq that a mapping does not have.
@@ -88,7 +91,11 @@ pub(super) fn with<T>(
             }
         })?;
     let apply = |json: &str| {
-        // Also bounds how deep it goes.
+        if depth(json) > MOST_DEPTH {
+            return Err(MappingError::Input(format!(
+                "it is nested more than {MOST_DEPTH} levels deep"
+            )));
+        }
         serde_json::from_str::<IgnoredAny>(json)
             .map_err(|error| MappingError::Input(error.to_string()))?;
         let input = read::parse_single(json.as_bytes())
@@ -125,6 +132,26 @@ fn record(output: &Val) -> Result<String, MappingError> {
         found.push('…');
     }
     Err(MappingError::NotARecord { found })
+}
+
+/// How deep a JSON text is nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut most) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                most = most.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
 }
 
 fn available(tokens: &[Token<&str>]) -> Result<(), MappingError> {
