@@ -9,6 +9,7 @@
 mod contract;
 mod faults;
 mod limits;
+mod platform;
 mod program;
 mod query;
 mod support;

@@ -5,12 +5,14 @@ mod progress;
 mod registry;
 mod run;
 mod table;
+mod workspace;
 
 use clap::{Args, Parser, Subcommand};
 use host_harness::agent::Agent;
 use host_harness::connection::ConnectionFile;
 use host_harness::registry::{ConnectorName, Requirement};
 use host_harness::runtime::{Connection, Connector, Session};
+use host_harness::workspace::Workspace;
 use semver::Version;
 use std::error::Error;
 use std::path::PathBuf;
@@ -107,7 +109,76 @@ enum Command {
     ///
     /// Exit codes: 0 everything was done, 1 it failed, 3 some records were
     /// rejected or left out, 130 it was interrupted.
-    Run(run::RunArguments),
+    ///
+    /// `harness run list`, `show`, `rejected`, `cancel`, `resume` and `again`
+    /// are about the runs of the workspace's operations.
+    #[command(args_conflicts_with_subcommands = true)]
+    Run(run::Runs),
+    /// Serve the screen, and the HTTP API under it.
+    Serve(workspace::ServeArguments),
+    /// Connections of the workspace.
+    Connection {
+        #[command(subcommand)]
+        command: workspace::ConnectionCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Activities of a connection.
+    Activity {
+        #[command(subcommand)]
+        command: workspace::ActivityCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Operations; exporting and importing projects.
+    Operation {
+        #[command(subcommand)]
+        command: workspace::OperationCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Variables.
+    Variable {
+        #[command(subcommand)]
+        command: workspace::VariableCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Policies of the organization.
+    Policy {
+        #[command(subcommand)]
+        command: workspace::PolicyCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Projects.
+    Project {
+        #[command(subcommand)]
+        command: workspace::ProjectCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Agents, and the versions of connectors that they have.
+    Agent {
+        #[command(subcommand)]
+        command: workspace::AgentCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Groups of agents.
+    Group {
+        #[command(subcommand)]
+        command: workspace::GroupCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Environments.
+    Environment {
+        #[command(subcommand)]
+        command: workspace::EnvironmentCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
 }
 
 /// What every command with a connection takes.
@@ -189,7 +260,33 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
             connected,
             ..
         } => discover::form(&agent, &connected).await,
-        Command::Run(arguments) => run::run(&agent, arguments).await,
+        Command::Run(runs) if runs.command.is_none() => run::run(&agent, runs.execution()?).await,
+        other => {
+            let workspace = Workspace::with_agent(&home, agent)?;
+            on_workspace(workspace, other).await
+        }
+    }
+}
+
+/// What is done with the workspace.
+async fn on_workspace(workspace: Workspace, command: Command) -> Result<ExitCode, Failed> {
+    match command {
+        Command::Serve(arguments) => workspace::serve(workspace, arguments).await,
+        Command::Connection { command, at } => command.run(&workspace, &at).await,
+        Command::Activity { command, at } => command.run(&workspace, &at).await,
+        Command::Operation { command, at } => command.run(&workspace, &at).await,
+        Command::Variable { command, at } => command.run(&workspace, &at),
+        Command::Policy { command, at } => command.run(&workspace, &at),
+        Command::Project { command, at } => command.run(&workspace, &at),
+        Command::Agent { command, at } => command.run(&workspace, &at),
+        Command::Group { command, at } => command.run(&workspace, &at),
+        Command::Environment { command, at } => command.run(&workspace, &at),
+        Command::Run(run::Runs {
+            command: Some(command),
+            ..
+        }) => command.run(&workspace).await,
+        // All others need no workspace, and were dealt with.
+        _ => Ok(ExitCode::FAILURE),
     }
 }
 

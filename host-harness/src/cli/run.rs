@@ -1,6 +1,7 @@
 //! `harness run`.
 
 use super::progress::Progress;
+use super::workspace::RunCommand;
 use super::{Connected, Failed};
 use clap::Args;
 use futures::{Stream, StreamExt, stream};
@@ -14,11 +15,24 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// An activity to run, or something about runs.
+#[derive(Args)]
+pub struct Runs {
+    #[command(subcommand)]
+    pub command: Option<RunCommand>,
+    /// The activity: query, create, update, …
+    activity: Option<String>,
+    /// The object: suppliers, …
+    object: Option<String>,
+    #[command(flatten)]
+    arguments: RunArguments,
+}
+
 #[derive(Args)]
 pub struct RunArguments {
-    /// The activity: query, create, update, …
+    #[arg(skip)]
     activity: String,
-    /// The object: suppliers, …
+    #[arg(skip)]
     object: String,
     /// An option of the activity; `harness activities` lists them.
     #[arg(short, long = "option", value_name = "NAME=VALUE", value_parser = option)]
@@ -52,6 +66,23 @@ pub struct RunArguments {
     no_progress: bool,
     #[command(flatten)]
     connected: Connected,
+}
+
+impl Runs {
+    /// What to run, where that is said.
+    ///
+    /// # Errors
+    /// Where the activity or the object is missing.
+    pub fn execution(self) -> Result<RunArguments, Failed> {
+        match (self.activity, self.object) {
+            (Some(activity), Some(object)) => Ok(RunArguments {
+                activity,
+                object,
+                ..self.arguments
+            }),
+            _ => Err("say what to run: harness run ACTIVITY OBJECT, or harness run list".into()),
+        }
+    }
 }
 
 fn option(text: &str) -> Result<(String, String), String> {
@@ -242,7 +273,8 @@ fn interrupts() -> impl Stream<Item = ()> {
     })
 }
 
-async fn interrupted() {
+/// The first Ctrl-C or SIGTERM.
+pub async fn interrupted() {
     std::pin::pin!(interrupts()).next().await;
 }
 

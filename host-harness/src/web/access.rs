@@ -207,6 +207,7 @@ pub(super) fn router(access: Arc<Access>) -> Router {
     Router::new()
         .route("/login", get(show).post(login))
         .route("/logout", post(logout))
+        .route("/session", get(session))
         .with_state(access)
 }
 
@@ -214,6 +215,14 @@ async fn show(State(access): State<Arc<Access>>, Query(entry): Query<Entry>) -> 
     match entry.token {
         Some(token) if access.is_token => access.enter(&token),
         _ => page("").into_response(),
+    }
+}
+
+/// What the screen needs to send anything.
+async fn session(State(access): State<Arc<Access>>, headers: HeaderMap) -> Response {
+    match access.session(&headers) {
+        Some(csrf) => axum::Json(serde_json::json!({ "csrf": csrf })).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

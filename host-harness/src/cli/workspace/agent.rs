@@ -1,0 +1,228 @@
+//! `harness agent`, `group` and `environment`.
+
+use super::super::Failed;
+use super::{SecretPlace, Where, find, secret_place};
+use clap::Subcommand;
+use host_harness::workspace::{
+    AgentDraft, AgentGroup, EnvironmentKind, GroupKind, ProxySettings, Workspace,
+};
+use std::process::ExitCode;
+
+fn group(workspace: &Workspace, name: Option<&str>) -> Result<AgentGroup, Failed> {
+    find::named("agent group", workspace.groups()?, name, |group| {
+        &group.name
+    })
+}
+
+#[derive(Subcommand)]
+pub enum AgentCommand {
+    /// List the agents, and the versions of connectors that they have.
+    List,
+    /// Make one.
+    Create {
+        /// Its name.
+        name: String,
+        /// Its group; the first one unless given.
+        #[arg(long)]
+        group: Option<String>,
+    },
+    /// Configure the proxy of one; without a URL it has none.
+    Proxy {
+        /// The agent's name.
+        name: String,
+        /// http://host:port
+        url: Option<String>,
+        /// Who the agent is to the proxy.
+        #[arg(long, requires = "password")]
+        user: Option<String>,
+        /// Where the proxy's password is: env:VARIABLE or file:PATH.
+        #[arg(long, value_name = "PLACE", value_parser = secret_place)]
+        password: Option<SecretPlace>,
+        /// A host, .domain, address or block that is reached directly.
+        #[arg(long = "except", value_name = "HOST")]
+        exceptions: Vec<String>,
+    },
+    /// Move one to another group.
+    Move {
+        /// Its name.
+        name: String,
+        /// The group.
+        to: String,
+    },
+    /// Delete one.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl AgentCommand {
+    pub fn run(self, workspace: &Workspace, at: &Where) -> Result<ExitCode, Failed> {
+        let named = |name: &str| find::named("agent", workspace.agents()?, Some(name), |a| &a.name);
+        match self {
+            Self::List => {}
+            Self::Create { name, group: of } => {
+                workspace.create_agent(AgentDraft {
+                    name,
+                    group: group(workspace, of.as_deref())?.id,
+                    proxy: None,
+                    proxy_password: None,
+                })?;
+            }
+            Self::Proxy {
+                name,
+                url,
+                user,
+                password,
+                exceptions,
+            } => {
+                let agent = named(&name)?;
+                let draft = AgentDraft {
+                    name: agent.name,
+                    group: agent.group,
+                    proxy: url.map(|url| ProxySettings {
+                        url,
+                        user,
+                        exceptions,
+                    }),
+                    proxy_password: password.map(|place| place.read()).transpose()?,
+                };
+                workspace.update_agent(agent.id, agent.revision, draft)?;
+            }
+            Self::Move { name, to } => {
+                let agent = named(&name)?;
+                let draft = AgentDraft {
+                    name: agent.name,
+                    group: group(workspace, Some(&to))?.id,
+                    proxy: agent.proxy,
+                    proxy_password: None,
+                };
+                workspace.update_agent(agent.id, agent.revision, draft)?;
+            }
+            Self::Delete { name } => workspace.delete_agent(named(&name)?.id)?,
+        }
+        let groups = workspace.groups()?;
+        at.list(
+            &workspace.agents()?,
+            &["AGENT", "GROUP", "PROXY", "VERSIONS"],
+            |agent| {
+                let group = groups.iter().find(|group| group.id == agent.group);
+                let versions: Vec<String> = agent
+                    .versions
+                    .iter()
+                    .map(|version| format!("{} {}", version.connector, version.version))
+                    .collect();
+                vec![
+                    agent.name.clone(),
+                    group.map(|group| group.name.clone()).unwrap_or_default(),
+                    agent
+                        .proxy
+                        .as_ref()
+                        .map(|proxy| proxy.url.clone())
+                        .unwrap_or_default(),
+                    versions.join(", "),
+                ]
+            },
+        )
+    }
+}
+
+#[derive(Subcommand)]
+pub enum GroupCommand {
+    /// List the groups of agents.
+    List,
+    /// Make one.
+    Create {
+        /// Its name.
+        name: String,
+        /// cloud or private.
+        kind: GroupKind,
+    },
+    /// Delete an empty one.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl GroupCommand {
+    pub fn run(self, workspace: &Workspace, at: &Where) -> Result<ExitCode, Failed> {
+        match self {
+            Self::List => {}
+            Self::Create { name, kind } => {
+                workspace.create_group(&name, kind)?;
+            }
+            Self::Delete { name } => workspace.delete_group(group(workspace, Some(&name))?.id)?,
+        }
+        at.list(&workspace.groups()?, &["GROUP", "KIND"], |group| {
+            vec![group.name.clone(), group.kind.to_string()]
+        })
+    }
+}
+
+#[derive(Subcommand)]
+pub enum EnvironmentCommand {
+    /// List the environments.
+    List,
+    /// Make one, or change the one of that name.
+    Set {
+        /// Its name.
+        name: String,
+        /// production or development.
+        #[arg(long, default_value = "production")]
+        kind: EnvironmentKind,
+        /// Its agent group; the first one unless given.
+        #[arg(long)]
+        group: Option<String>,
+    },
+    /// Delete one.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl EnvironmentCommand {
+    pub fn run(self, workspace: &Workspace, at: &Where) -> Result<ExitCode, Failed> {
+        let list = workspace.environments()?;
+        match self {
+            Self::List => {}
+            Self::Set {
+                name,
+                kind,
+                group: of,
+            } => {
+                let group = group(workspace, of.as_deref())?.id;
+                match list.iter().find(|environment| environment.name == name) {
+                    Some(saved) => {
+                        workspace.update_environment(
+                            saved.id,
+                            saved.revision,
+                            &name,
+                            kind,
+                            group,
+                        )?;
+                    }
+                    None => {
+                        workspace.create_environment(&name, kind, group)?;
+                    }
+                }
+            }
+            Self::Delete { name } => {
+                let found = find::named("environment", list, Some(&name), |e| &e.name)?;
+                workspace.delete_environment(found.id)?;
+            }
+        }
+        at.list(
+            &workspace.environments()?,
+            &["ENVIRONMENT", "KIND", "GROUP"],
+            |environment| {
+                vec![
+                    environment.name.clone(),
+                    environment.kind.to_string(),
+                    environment.group_kind.to_string(),
+                ]
+            },
+        )
+    }
+}

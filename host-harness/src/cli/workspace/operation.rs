@@ -1,0 +1,271 @@
+//! `harness operation`, `export` and `import`.
+
+use super::super::Failed;
+use super::{Where, activity, find, runs};
+use clap::Subcommand;
+use host_harness::records::Format;
+use host_harness::workspace::{Endpoint, Operation, OperationDraft, Severity, Workspace};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Subcommand)]
+pub enum OperationCommand {
+    /// List the project's operations.
+    List,
+    /// Show one.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Make one, or change the one of that name; what is not given stays.
+    Set {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        parts: Parts,
+    },
+    /// Look whether one can run.
+    Check {
+        /// Its name.
+        name: String,
+    },
+    /// Show what one would do with the first records of its source.
+    Preview {
+        /// Its name.
+        name: String,
+        /// So many records.
+        #[arg(long, default_value_t = 5)]
+        count: usize,
+    },
+    /// Run one, and wait until it has ended. Exit codes: 0 done, 1 failed,
+    /// 3 some records were rejected or left out, 130 interrupted.
+    Run {
+        /// Its name.
+        name: String,
+    },
+    /// Give one another name.
+    Rename {
+        /// Its name.
+        name: String,
+        /// The new one.
+        to: String,
+    },
+    /// Make a copy.
+    Duplicate {
+        /// Its name.
+        name: String,
+    },
+    /// Delete one; its runs stay.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+    /// List what runs one after itself.
+    Dependents {
+        /// Its name.
+        name: String,
+    },
+    /// Write the projects into a folder of TOML files, without secrets.
+    Export {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Read such a folder: all of it, or nothing.
+    Import {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+pub struct Parts {
+    /// Where records come from: CONNECTION/ACTIVITY, or a file of the workspace.
+    #[arg(long, value_name = "END")]
+    source: Option<String>,
+    /// A jq filter; empty: none.
+    #[arg(long, value_name = "JQ")]
+    mapping: Option<String>,
+    /// Where records go: CONNECTION/ACTIVITY, or a file of the workspace.
+    #[arg(long, value_name = "END")]
+    target: Option<String>,
+    /// The operation to run when this one ended well; empty: none.
+    #[arg(long, value_name = "NAME")]
+    on_success: Option<String>,
+    /// The operation to run when this one failed; empty: none.
+    #[arg(long, value_name = "NAME")]
+    on_failure: Option<String>,
+}
+
+fn end(workspace: &Workspace, at: &Where, text: &str) -> Result<Endpoint, Failed> {
+    match text.split_once('/') {
+        Some((connection, name)) => Ok(Endpoint::Activity {
+            activity: activity::find(workspace, at, connection, name)?.id,
+        }),
+        None => Ok(Endpoint::File {
+            format: Format::of_path(Path::new(text))?,
+            path: text.to_owned(),
+        }),
+    }
+}
+
+impl OperationCommand {
+    pub async fn run(self, workspace: &Workspace, at: &Where) -> Result<ExitCode, Failed> {
+        let project = at.project(workspace)?.id;
+        let list = workspace.operations(project)?;
+        let named = |name: &str| {
+            find::named("operation", list.clone(), Some(name), |operation| {
+                &operation.name
+            })
+        };
+        match self {
+            Self::List => at.list(&list, &["OPERATION", "COMPLETE"], |operation| {
+                let complete = operation.source.is_some() && operation.target.is_some();
+                vec![operation.name.clone(), complete.to_string()]
+            }),
+            Self::Show { name } => show(at, &named(&name)?),
+            Self::Set { name, parts } => {
+                let saved = list.iter().find(|operation| operation.name == name);
+                let mut draft = saved.cloned().map(OperationDraft::from).unwrap_or_default();
+                draft.name = name;
+                if let Some(source) = &parts.source {
+                    draft.source = Some(end(workspace, at, source)?);
+                }
+                if let Some(target) = &parts.target {
+                    draft.target = Some(end(workspace, at, target)?);
+                }
+                draft.mapping = parts.mapping.or(draft.mapping);
+                let next = |name: &String| -> Result<_, Failed> {
+                    Ok(if name.is_empty() {
+                        None
+                    } else {
+                        Some(named(name)?.id)
+                    })
+                };
+                if let Some(name) = &parts.on_success {
+                    draft.on_success = next(name)?;
+                }
+                if let Some(name) = &parts.on_failure {
+                    draft.on_failure = next(name)?;
+                }
+                let saved = match saved {
+                    Some(saved) => workspace.update_operation(saved.id, saved.revision, &draft)?,
+                    None => workspace.create_operation(project, &draft)?,
+                };
+                show(at, &saved)
+            }
+            Self::Check { name } => {
+                let operation = named(&name)?;
+                let environment = at.environment(workspace)?.id;
+                let looked = workspace
+                    .validate_operation(project, Some(operation.id), &operation.into(), environment)
+                    .await?;
+                at.list(
+                    &looked.findings,
+                    &["SEVERITY", "WHERE", "WHAT"],
+                    |finding| {
+                        let severity = match finding.severity {
+                            Severity::Error => "error",
+                            Severity::Warning => "warning",
+                        };
+                        vec![
+                            severity.to_owned(),
+                            format!("{:?}", finding.place).to_lowercase(),
+                            finding.message.clone(),
+                        ]
+                    },
+                )?;
+                Ok(if looked.ok {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::FAILURE
+                })
+            }
+            Self::Preview { name, count } => {
+                let operation = named(&name)?;
+                let environment = at.environment(workspace)?.id;
+                let preview = workspace
+                    .preview_operation(&operation.into(), environment, count)
+                    .await?;
+                at.say(&preview, || {
+                    let mut lines = Vec::new();
+                    for row in &preview.rows {
+                        lines.push(row.input.clone());
+                        lines.extend(row.outputs.iter().map(|output| format!("  → {output}")));
+                        lines.extend(row.error.iter().map(|error| format!("  ! {error}")));
+                    }
+                    lines.extend(
+                        preview
+                            .findings
+                            .iter()
+                            .map(|finding| finding.message.clone()),
+                    );
+                    lines.join("\n")
+                })
+            }
+            Self::Run { name } => {
+                let environment = at.environment(workspace)?.id;
+                let run = workspace.start_run(named(&name)?.id, environment).await?;
+                runs::watch(workspace, at, run).await
+            }
+            Self::Rename { name, to } => {
+                let saved = named(&name)?;
+                show(
+                    at,
+                    &workspace.rename_operation(saved.id, saved.revision, &to)?,
+                )
+            }
+            Self::Duplicate { name } => show(at, &workspace.duplicate_operation(named(&name)?.id)?),
+            Self::Delete { name } => {
+                let saved = named(&name)?;
+                workspace.delete_operation(saved.id)?;
+                at.say(&saved, || format!("deleted “{name}”"))
+            }
+            Self::Dependents { name } => {
+                let list = workspace.operation_dependents(named(&name)?.id)?;
+                at.list(&list, &["KIND", "NAME", "WHEN"], |dependent| {
+                    vec![
+                        dependent.kind.to_owned(),
+                        dependent.name.clone(),
+                        dependent.via.clone().unwrap_or_default(),
+                    ]
+                })
+            }
+            Self::Export { folder } => {
+                let only = at.project.is_some().then_some(project);
+                let exported = workspace.export(&folder, only)?;
+                at.say(&exported, || exported.files.join("\n"))
+            }
+            Self::Import { folder } => {
+                let imported = workspace.import(&folder).await?;
+                at.say(&imported, || {
+                    let mut lines = Vec::new();
+                    for (what, names) in [
+                        ("made", &imported.created),
+                        ("saved", &imported.updated),
+                        ("to be typed", &imported.secrets_missing),
+                    ] {
+                        lines.extend(names.iter().map(|name| format!("{what}: {name}")));
+                    }
+                    lines.join("\n")
+                })
+            }
+        }
+    }
+}
+
+fn show(at: &Where, operation: &Operation) -> Result<ExitCode, Failed> {
+    let end = |end: &Option<Endpoint>| match end {
+        None => "(nothing)".to_owned(),
+        Some(Endpoint::File { path, format }) => format!("{path} ({format})"),
+        Some(Endpoint::Activity { activity }) => format!("activity {activity}"),
+    };
+    at.say(operation, || {
+        format!(
+            "{}\n  source   {}\n  mapping  {}\n  target   {}",
+            operation.name,
+            end(&operation.source),
+            operation.mapping.as_deref().unwrap_or("(none)"),
+            end(&operation.target)
+        )
+    })
+}
