@@ -12,6 +12,7 @@ mod limits;
 mod platform;
 mod program;
 mod query;
+mod screen;
 mod support;
 mod test_connection;
 mod write;

@@ -2,7 +2,7 @@
 
 use crate::component::{self, StandardLibrary};
 use crate::process::{cargo, run};
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// Runs all checks and tests.
 ///
@@ -49,6 +49,7 @@ pub fn test() -> Result<()> {
             ])
             .args(kinds))
     })?;
+    step("a browser", browser)?;
     // The same packages each time, or their dependencies are built anew.
     let tests = |chosen: &[&str]| {
         let mut tests = cargo();
@@ -66,6 +67,38 @@ pub fn test() -> Result<()> {
     step("unit tests", || tests(&["--lib", "--bins", "--examples"]))?;
     step("the Coupa sandbox", || tests(&["--test", "http"]))?;
     step("end to end", || tests(&["--test", "e2e"]))
+}
+
+/// The tests of the screen need a browser and its driver: Debian's, where they
+/// are missing.
+fn browser() -> Result<()> {
+    let there = ["chromium", "chromedriver"].iter().all(|name| {
+        std::process::Command::new(name)
+            .arg("--version")
+            .output()
+            .is_ok()
+    });
+    if there {
+        return Ok(());
+    }
+    let apt = |arguments: &[&str]| {
+        run(std::process::Command::new("apt-get")
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdout(std::process::Stdio::null()))
+    };
+    apt(&["update", "-qq"])
+        .and_then(|()| {
+            apt(&[
+                "install",
+                "-y",
+                "-qq",
+                "--no-install-recommends",
+                "chromium",
+                "chromium-driver",
+            ])
+        })
+        .context("the tests of the screen need chromium and chromium-driver: install them")
 }
 
 const DENY: [&str; 3] = ["--", "-D", "warnings"];

@@ -94,7 +94,7 @@ async fn a_source_is_mapped_into_a_file_and_into_another_system() {
         .run(&operation(
             "To another",
             activity(all.id),
-            Some("{name: (\"Copy of \" + .name), number}"),
+            Some("{name: (\"Copy of \" + .name), number: (\"C-\" + .number)}"),
             activity(new.id),
         ))
         .await;

@@ -18,8 +18,8 @@ export async function operations(state) {
     ]);
     activities.forEach((activity) => world.activities.set(activity.id, { ...activity, connection, types }));
     palette.append(el("h3", {}, connection.name),
-      types.map((type) => chip(world, { kind: "new", connection, type, role: type.role }, type.title, `new ${type.role}`)),
-      activities.map((activity) => el("div", { class: "row" },
+      ...types.map((type) => chip(world, { kind: "new", connection, type, role: type.role }, type.title, `new ${type.role}`)),
+      ...activities.map((activity) => el("div", { class: "row entry" },
         chip(world, { kind: "activity", id: activity.id, role: activity.role }, activity.name, activity.activity),
         activityMenu(world, world.activities.get(activity.id)))));
   }

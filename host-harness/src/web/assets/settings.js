@@ -50,7 +50,7 @@ function edit(state, saved) {
     el("div", { class: "field" }, el("label", { for: "variable-scope" }, "Holds in"), scope),
     el("div", { class: "field" }, el("label", { for: "variable-description" }, "What it is for"), description),
     el("div", { class: "field" }, el("label", { class: "check" }, secret, "Secret: kept sealed, never shown")),
-    inputs.map(({ name: label, input }) => el("div", { class: "field" }, el("label", { for: input.id }, label), input)),
+    ...inputs.map(({ name: label, input }) => el("div", { class: "field" }, el("label", { for: input.id }, label), input)),
     problem,
     el("div", { class: "row end" }, el("button", { type: "button", onclick: close }, "Cancel"),
       el("button", { type: "button", class: "primary", id: "save-variable", onclick: async () => {

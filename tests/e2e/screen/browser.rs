@@ -1,0 +1,223 @@
+//! A browser, and what a person does with one. Whatever is looked for is waited for.
+
+use fantoccini::actions::{InputSource, MouseActions, PointerAction};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Browser {
+    pub client: Client,
+    driver: Driver,
+}
+
+/// The driver ends with the test, however that ends.
+struct Driver(Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Browser {
+    pub async fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect_driver();
+        let capabilities = serde_json::json!({
+            "goog:chromeOptions": {
+                "args": [
+                    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                    "--window-size=1280,1000", "--force-color-profile=srgb",
+                ],
+            },
+        });
+        let started = Instant::now();
+        let client = loop {
+            let connector = hyper_util::client::legacy::connect::HttpConnector::new();
+            let connected = ClientBuilder::new(connector)
+                .capabilities(capabilities.as_object().unwrap().clone())
+                .connect(&format!("http://127.0.0.1:{port}"))
+                .await;
+            match connected {
+                Ok(client) => break client,
+                Err(error) if started.elapsed() > PATIENCE => panic!("no browser: {error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        };
+        Self {
+            client,
+            driver: Driver(driver),
+        }
+    }
+
+    pub async fn close(self) {
+        self.client.close().await.unwrap();
+        drop(self.driver);
+    }
+
+    /// Tries until it is so.
+    async fn until<T>(&self, what: &str, attempt: impl AsyncFn() -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(done) = attempt().await {
+                return done;
+            }
+            if started.elapsed() > PATIENCE {
+                let text = match self.client.find(Locator::Css("body")).await {
+                    Ok(body) => body.text().await.unwrap_or_default(),
+                    Err(error) => error.to_string(),
+                };
+                panic!("waited for {what}; the page says:\n{text}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub async fn goto(&self, fragment: &str) {
+        let url = self.client.current_url().await.unwrap();
+        self.client
+            .goto(url.join(fragment).unwrap().as_str())
+            .await
+            .unwrap();
+    }
+
+    /// Some element there says so.
+    pub async fn see(&self, place: &str, text: &str) {
+        self.until(&format!("“{text}” in {place}"), async || {
+            for found in self.client.find_all(Locator::Css(place)).await.ok()? {
+                if found.text().await.is_ok_and(|found| found.contains(text)) {
+                    return Some(());
+                }
+            }
+            None
+        })
+        .await;
+    }
+
+    pub async fn click(&self, place: &str) {
+        self.until(&format!("a click on {place}"), async || {
+            let found = self.client.find(Locator::Css(place)).await.ok()?;
+            found.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Clicks the button of this name.
+    pub async fn press(&self, name: &str) {
+        let place = format!("//button[text()='{name}']");
+        self.until(&format!("the button {name}"), async || {
+            let found = self.client.find(Locator::XPath(&place)).await.ok()?;
+            found.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Types in place of what is there.
+    pub async fn fill(&self, place: &str, text: &str) {
+        self.until(&format!("the field {place}"), async || {
+            let field = self.client.find(Locator::Css(place)).await.ok()?;
+            field.clear().await.ok()?;
+            field.send_keys(text).await.ok()?;
+            (field.prop("value").await.ok()??.trim() == text.trim()).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn keys(&self, place: &str, keys: &str) {
+        let field = self.client.find(Locator::Css(place)).await.unwrap();
+        field.send_keys(keys).await.unwrap();
+    }
+
+    pub async fn upload(&self, place: &str, path: &Path) {
+        self.until(&format!("the upload {place}"), async || {
+            let field = self.client.find(Locator::Css(place)).await.ok()?;
+            field.send_keys(&path.display().to_string()).await.ok()
+        })
+        .await;
+    }
+
+    pub async fn choose(&self, place: &str, value: &str) {
+        let select = self.client.find(Locator::Css(place)).await.unwrap();
+        select.select_by_value(value).await.unwrap();
+    }
+
+    pub async fn value(&self, place: &str) -> String {
+        let field = self.client.find(Locator::Css(place)).await.unwrap();
+        field.prop("value").await.unwrap().unwrap_or_default()
+    }
+
+    pub async fn is_shown(&self, place: &str) -> bool {
+        let field = self.client.find(Locator::Css(place)).await.unwrap();
+        field.is_displayed().await.unwrap()
+    }
+
+    pub async fn source(&self) -> String {
+        self.client.source().await.unwrap()
+    }
+
+    /// Drags with the mouse, from an XPath to a CSS selector.
+    pub async fn drag(&self, from: &str, to: &str) {
+        let find = async |locator| self.client.find(locator).await.ok();
+        let from: Element = self
+            .until(from, async || find(Locator::XPath(from)).await)
+            .await;
+        let to: Element = self.until(to, async || find(Locator::Css(to)).await).await;
+        let step = Some(Duration::from_millis(150));
+        let over = |element: &Element, x, y| PointerAction::MoveToElement {
+            element: element.clone(),
+            duration: step,
+            x,
+            y,
+        };
+        let mouse = MouseActions::new("mouse".to_owned())
+            .then(over(&from, 0.0, 0.0))
+            .then(PointerAction::Down { button: 0 })
+            .then(over(&from, 8.0, 4.0))
+            .then(over(&to, -5.0, -5.0))
+            .then(over(&to, 0.0, 0.0))
+            .then(PointerAction::Up { button: 0 });
+        self.client.perform_actions(mouse).await.unwrap();
+        self.client.release_actions().await.unwrap();
+    }
+
+    /// Takes the picture that the docs show, where they are to be made anew.
+    pub async fn picture(&self, name: &str) {
+        let picture = self.client.screenshot().await.unwrap();
+        assert!(picture.len() > 5000, "the page {name} is empty");
+        if std::env::var_os("HARNESS_PICTURES").is_some() {
+            let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/screen");
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+        }
+    }
+}
+
+trait ExpectDriver {
+    fn expect_driver(self) -> Child;
+}
+
+impl ExpectDriver for std::io::Result<Child> {
+    fn expect_driver(self) -> Child {
+        match self {
+            Ok(child) => child,
+            Err(error) => panic!(
+                "chromedriver cannot be started ({error}): apt-get install chromium chromium-driver"
+            ),
+        }
+    }
+}
