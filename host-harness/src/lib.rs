@@ -7,8 +7,12 @@
 //! that opens only to the connection's own origin. Nothing here knows any remote
 //! system.
 //!
-//! Dependencies point one way: `cli` → `run` → `runtime` → `egress`, with
-//! `registry`, `connection`, `records` and `cache` beneath.
+//! Around that stands the [`workspace`]: what a platform keeps, connections,
+//! variables, policies, operations and runs; and the [`web`] screen over it.
+//!
+//! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` →
+//! `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
+//! `connection`, `records`, `cache` and `sealing` beneath.
 
 pub mod agent;
 pub mod cache;

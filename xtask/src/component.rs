@@ -33,8 +33,15 @@ pub struct Built {
     pub size: u64,
 }
 
-/// Builds the connector as `target/components/coupa.wasm`.
+/// Builds the connectors as `target/components/coupa.wasm` and, for the tests and
+/// the guide, `json-list.wasm`. Answers the first.
 pub fn build(from: StandardLibrary) -> Result<Built> {
+    let built = one(from, "coupa-connector", "coupa")?;
+    one(from, "json-list-connector", "json-list")?;
+    Ok(built)
+}
+
+fn one(from: StandardLibrary, package: &str, name: &str) -> Result<Built> {
     let mut cargo = match from {
         StandardLibrary::Debian => debian_cargo()?,
         StandardLibrary::Rustup => rustup_cargo()?,
@@ -51,7 +58,7 @@ pub fn build(from: StandardLibrary) -> Result<Built> {
     let target_dir = workspace().join("target");
     cargo
         .current_dir(workspace())
-        .args(["--package", "coupa-connector", "--lib"])
+        .args(["--package", package, "--lib"])
         .args(["--profile", "component", "--target", TARGET])
         .arg("--target-dir")
         .arg(&target_dir)
@@ -61,14 +68,15 @@ pub fn build(from: StandardLibrary) -> Result<Built> {
 
     let module = target_dir
         .join(TARGET)
-        .join("component/coupa_connector.wasm");
+        .join("component")
+        .join(format!("{}.wasm", package.replace('-', "_")));
     let bytes = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
     let component = wit_component::ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
         .and_then(|encoder| encoder.encode())
         .context("making the module a component")?;
-    let path = target_dir.join("components/coupa.wasm");
+    let path = target_dir.join(format!("components/{name}.wasm"));
     std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
     std::fs::write(&path, &component).with_context(|| format!("writing {}", path.display()))?;
     Ok(Built {

@@ -122,6 +122,15 @@ pub fn demo() -> Result<()> {
     drop(sandbox);
     harness.summary(&component)?;
     println!(
+        "\nOn a screen, with this demo's connector:\n\n  \
+         HARNESS_HOME=demo-output/agent target/release/harness serve\n\n\
+         and for a Coupa to connect to, in another terminal:\n\n  \
+         COUPA_SECRET=only-for-this-tour-0123456789 target/release/coupa-sandbox --port 8400 \
+         --client-id tour --client-secret-env COUPA_SECRET --seed-records suppliers=2000\n\n\
+         The Host Name is then http://127.0.0.1:8400, the Client ID tour, and the Client Secret \
+         that of the second line."
+    );
+    println!(
         "\nBuilt in {:.0} s, shown in {:.0} s.",
         built.as_secs_f64(),
         (started.elapsed() - built).as_secs_f64()

@@ -21,7 +21,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build the connector and make it a component: target/components/coupa.wasm.
+    /// Build the connectors and make them components, in target/components.
     Build {
         /// Where the standard library for wasm32-unknown-unknown comes from.
         #[arg(long, value_enum, default_value = "auto")]

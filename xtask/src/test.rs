@@ -26,7 +26,13 @@ pub fn test() -> Result<()> {
     })?;
     step("lints, component", || {
         let mut clippy = cargo();
-        clippy.args(["clippy", "--package", "coupa-connector", "--lib", "--quiet"]);
+        clippy.args(["clippy", "--lib", "--quiet"]);
+        clippy.args([
+            "--package",
+            "coupa-connector",
+            "--package",
+            "json-list-connector",
+        ]);
         clippy.args(["--profile", "component", "--target", component::TARGET]);
         run(clippy.args(DENY))
     })?;

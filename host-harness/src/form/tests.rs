@@ -97,7 +97,12 @@ const URL: (&str, &str) = ("url", "https://acme.example.com");
 
 #[test]
 fn each_rule_of_the_form_is_told_beside_its_field() {
-    let cases: &[(&[(&str, &str)], &[&str], &[&str])] = &[
+    type Case = (
+        &'static [(&'static str, &'static str)],
+        &'static [&'static str],
+        &'static [&'static str],
+    );
+    let cases: &[Case] = &[
         (&[URL], &["token"], &[]),
         (&[], &[], &["url:required", "token:required"]),
         (&[("url", "  ")], &["token"], &["url:required"]),

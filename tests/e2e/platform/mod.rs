@@ -3,6 +3,7 @@
 
 mod api;
 mod connections;
+mod generic;
 mod operations;
 
 use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component};

@@ -9,7 +9,7 @@ use host_harness::web::{Access, Server};
 use host_harness::workspace::{ConnectionId, Policies};
 
 /// Serves a workspace, and opens it.
-async fn open(place: &Place) -> Browser {
+pub async fn open(place: &Place) -> Browser {
     let access = Access::by_token().unwrap();
     let address = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(address, access, place.workspace.clone())

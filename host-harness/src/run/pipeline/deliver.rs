@@ -99,7 +99,7 @@ struct Delivery<'a> {
 pub(super) async fn run(
     mut source: Running,
     mapper: Option<Mapper>,
-    session: Session,
+    session: Box<Session>,
     call: Call,
     mut stop: watch::Receiver<Stop>,
     observer: &mut dyn Observer,

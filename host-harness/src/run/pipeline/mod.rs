@@ -24,7 +24,7 @@ pub enum Source {
     /// A source activity.
     Activity {
         /// An instance of its connector.
-        session: Session,
+        session: Box<Session>,
         /// What to read.
         call: Call,
     },
@@ -42,7 +42,7 @@ pub enum Target {
     /// A target activity.
     Activity {
         /// An instance of its connector.
-        session: Session,
+        session: Box<Session>,
         /// What to write.
         call: Call,
     },

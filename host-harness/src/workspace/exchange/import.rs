@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use utoipa::ToSchema;
 
@@ -55,9 +56,9 @@ impl Workspace {
         let mut descriptors: BTreeMap<(String, String), Descriptor> = BTreeMap::new();
         for found in folder.projects.iter().flat_map(|p| &p.connections) {
             let key = (found.connector.clone(), found.version.clone());
-            if !descriptors.contains_key(&key) {
+            if let Entry::Vacant(entry) = descriptors.entry(key) {
                 let connector = self.connector(&found.connector, &found.version).await?;
-                descriptors.insert(key, connector.descriptor().clone());
+                entry.insert(connector.descriptor().clone());
             }
         }
         self.database().write(|t| {

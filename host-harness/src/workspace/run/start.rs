@@ -368,7 +368,10 @@ impl Workspace {
                 let (session, call) = self
                     .instance(*activity, "source", run, agent, &situation)
                     .await?;
-                Source::Activity { session, call }
+                Source::Activity {
+                    session: Box::new(session),
+                    call,
+                }
             }
             (None, None) => return Err(missing("source")),
         };
@@ -389,7 +392,10 @@ impl Workspace {
                 let (session, call) = self
                     .instance(*activity, "target", run, agent, &situation)
                     .await?;
-                Target::Activity { session, call }
+                Target::Activity {
+                    session: Box::new(session),
+                    call,
+                }
             }
             None => return Err(missing("target")),
         };
