@@ -94,16 +94,7 @@ fn browser() -> Result<()> {
             .stdout(std::process::Stdio::null()))
     };
     apt(&["update", "-qq"])
-        .and_then(|()| {
-            apt(&[
-                "install",
-                "-y",
-                "-qq",
-                "--no-install-recommends",
-                "chromium",
-                "chromium-driver",
-            ])
-        })
+        .and_then(|()| apt(&["install", "-y", "-qq", "chromium", "chromium-driver"]))
         .context("the tests of the screen need chromium and chromium-driver: install them")
 }
 

@@ -1,7 +1,7 @@
 //! Secrets at rest: sealed with XChaCha20-Poly1305 under a key that only the
 //! owner of this host has.
 //!
-//! What is sealed belongs to a [`Place`], which is authenticated with it: put in
+//! What is sealed belongs to a `Place`, which is authenticated with it: put in
 //! another's place it does not open.
 
 mod error;
