@@ -101,8 +101,25 @@ impl Access {
     }
 
     /// Compares digests, so that the time it takes says nothing.
-    pub(super) fn is_secret(&self, given: &str) -> bool {
+    fn is_secret(&self, given: &str) -> bool {
         Sha256::digest(given) == Sha256::digest(self.secret.expose_secret())
+    }
+
+    /// Whether a program that says so may enter. A password can be guessed, so
+    /// wrong ones are counted with those of the login page; a token cannot.
+    pub(super) fn is_bearer(&self, given: &str) -> bool {
+        if self.is_token {
+            return self.is_secret(given);
+        }
+        if self.besieged() {
+            return false;
+        }
+        let right = self.is_secret(given);
+        if !right {
+            let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+            wrong.push(Instant::now());
+        }
+        right
     }
 
     /// The CSRF token of the session that a request belongs to.

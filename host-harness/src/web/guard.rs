@@ -81,7 +81,7 @@ impl Guard {
             };
         }
         if let Some(bearer) = text(&header::AUTHORIZATION).and_then(|v| v.strip_prefix("Bearer ")) {
-            return if self.access.is_secret(bearer) {
+            return if self.access.is_bearer(bearer) {
                 Ok(())
             } else {
                 Err(Refused::Stranger)

@@ -74,7 +74,7 @@ impl Workspace {
     ) -> Result<RunId, WorkspaceError> {
         let run = self.run(id)?;
         let operation = ended_operation(&run)?;
-        let (numbers, records) = self.database().read(|t| {
+        let (numbers, records) = self.database().write(|t| {
             let rows: Vec<(i64, Rejection)> = all(
                 t,
                 "SELECT seq, record FROM rejected WHERE run_id = ? AND again_in IS NULL
@@ -100,6 +100,8 @@ impl Workspace {
                     records.push(b'\n');
                 }
             }
+            // Claimed at once: of two who try them again, one does.
+            tried(t, id, &numbers, Some(CLAIMED))?;
             Ok((numbers, records))
         })?;
         if numbers.is_empty() {
@@ -112,17 +114,10 @@ impl Workspace {
             records: Some(records),
             ..Begin::by(Trigger::RejectedAgain)
         };
-        let again = self.begin(operation, run.environment, begin).await?;
-        self.database().write(|t| {
-            for number in numbers {
-                t.execute(
-                    "UPDATE rejected SET again_in = ? WHERE run_id = ? AND seq = ?",
-                    params![again, id, number],
-                )?;
-            }
-            Ok(())
-        })?;
-        Ok(again)
+        let again = self.begin(operation, run.environment, begin).await;
+        let number = again.as_ref().ok().copied();
+        self.database().write(|t| tried(t, id, &numbers, number))?;
+        again
     }
 
     /// Goes on where a run was broken off.
@@ -459,6 +454,25 @@ impl Workspace {
         let session = fetched.connector.session(resolved.connection).await?;
         Ok((session, call))
     }
+}
+
+/// No run has this number: the records are about to be tried again.
+const CLAIMED: RunId = RunId(0);
+
+/// Says of rejected records in which run they are tried again; none: in no run.
+fn tried(
+    transaction: &rusqlite::Transaction<'_>,
+    run: RunId,
+    numbers: &[i64],
+    again: Option<RunId>,
+) -> Result<(), WorkspaceError> {
+    for number in numbers {
+        transaction.execute(
+            "UPDATE rejected SET again_in = ? WHERE run_id = ? AND seq = ?",
+            params![again, run, number],
+        )?;
+    }
+    Ok(())
 }
 
 /// The operation of a run that has ended.
