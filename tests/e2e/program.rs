@@ -13,7 +13,7 @@ struct Folder {
 }
 
 /// The program, which `cargo xtask test` builds together with these tests.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();

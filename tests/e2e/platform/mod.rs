@@ -2,6 +2,7 @@
 //! component and against the sandbox.
 
 mod api;
+mod command_line;
 mod connections;
 mod generic;
 mod operations;
