@@ -447,3 +447,70 @@ async fn a_project_goes_through_files_and_back() {
     let imported = other.workspace.import(folder.path()).await.unwrap();
     assert!(imported.created.is_empty(), "{imported:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activities_and_operations_are_renamed_copied_taken_out_and_deleted() {
+    let place = Place::new().await;
+    let sandbox = sandbox(&[]);
+    let connection = place.connect(&sandbox).await;
+    let all = place.activity(connection.id, "query", "All", &[]).await;
+    let workspace = &place.workspace;
+    let draft = operation("Export", activity(all.id), None, file("a.csv", Format::Csv));
+    let export = workspace.create_operation(PROJECT, &draft).unwrap();
+    assert_eq!(
+        code(workspace.create_operation(PROJECT, &draft)),
+        "name.taken"
+    );
+
+    let renamed = workspace
+        .rename_activity(all.id, all.revision, "Everything")
+        .unwrap();
+    assert_eq!(
+        code(workspace.rename_activity(all.id, all.revision, "Late")),
+        "stale"
+    );
+    let copy = workspace.duplicate_activity(all.id).unwrap();
+    assert_eq!(
+        (copy.name.as_str(), copy.object),
+        ("Everything copy", renamed.object)
+    );
+    assert_eq!(
+        code(workspace.rename_activity(copy.id, copy.revision, "Everything")),
+        "name.taken"
+    );
+    let dependents = workspace.activity_dependents(all.id).unwrap();
+    assert_eq!(
+        (dependents.len(), dependents[0].name.as_str()),
+        (1, "Export")
+    );
+    assert_eq!(code(workspace.delete_activity(all.id)), "in-use");
+
+    let export = workspace
+        .rename_operation(export.id, export.revision, "Export all")
+        .unwrap();
+    let twin = workspace.duplicate_operation(export.id).unwrap();
+    assert_eq!(
+        (twin.name.as_str(), &twin.source),
+        ("Export all copy", &export.source)
+    );
+    for operation in [export, twin] {
+        // Taken out of the operation, it is still in the palette.
+        let without = OperationDraft {
+            source: None,
+            ..operation.clone().into()
+        };
+        let saved = workspace
+            .update_operation(operation.id, operation.revision, &without)
+            .unwrap();
+        assert_eq!(
+            code(workspace.update_operation(operation.id, operation.revision, &without)),
+            "stale"
+        );
+        assert_eq!(
+            code(workspace.start_run(saved.id, DEVELOPMENT).await),
+            "refused"
+        );
+    }
+    assert_eq!(workspace.activities(connection.id).unwrap().len(), 2);
+    workspace.delete_activity(all.id).unwrap();
+}
