@@ -18,6 +18,8 @@ pub use report::{Counts, Outcome, Report, Told};
 pub use write::{Origin, write};
 
 use crate::records::{OpenError, OutputError, ReadError, WriteError};
+use crate::runtime::types::{Error, ErrorKind};
+use std::fmt::Display;
 use std::path::PathBuf;
 
 /// Why an operation could not start, or its files could not be used.
@@ -61,4 +63,37 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+/// The host's own reason for not taking a record.
+fn rejection(kind: ErrorKind, code: &str, message: String, remedy: &str) -> Error {
+    Error {
+        kind,
+        code: code.to_owned(),
+        message,
+        remedy: Some(remedy.to_owned()),
+        status: None,
+        retry_after: None,
+        fields: Vec::new(),
+    }
+}
+
+/// The entry of an input is no record.
+fn malformed(place: &impl Display, message: &str, fix: &str) -> Error {
+    rejection(
+        ErrorKind::InvalidInput,
+        "input.malformed",
+        format!("{place}: {message}"),
+        fix,
+    )
+}
+
+/// The target took the record, and never said what became of it.
+fn unanswered() -> Error {
+    rejection(
+        ErrorKind::Uncertain,
+        "run.unanswered",
+        "the run ended before the connector said what became of the record".to_owned(),
+        "Look in the remote system before sending it again.",
+    )
 }

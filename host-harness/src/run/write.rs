@@ -1,9 +1,9 @@
 //! A file or a stream into a target.
 
-use super::RunError;
 use super::report::{Counts, Measured, Outcome, Report, Told};
+use super::{RunError, malformed, unanswered};
 use crate::records::{Entry, Format, OutputFile, RecordReader, RecordWriter};
-use crate::runtime::types::{Call, Error, ErrorKind, Event, Item, Rejection, Summary};
+use crate::runtime::types::{Call, ErrorKind, Event, Item, Rejection, Summary};
 use crate::runtime::{Execution, RuntimeError, Session};
 use futures::{Stream, StreamExt};
 use serde::Serialize;
@@ -327,9 +327,7 @@ impl Input {
                             message,
                             fix,
                         } => {
-                            let message = format!("{place}: {message}");
-                            let error =
-                                error(ErrorKind::InvalidInput, "input.malformed", message, fix);
+                            let error = malformed(&place, &message, &fix);
                             let rejection = Rejection {
                                 key,
                                 data: raw,
@@ -372,12 +370,7 @@ impl Input {
             .map(|(key, data)| Rejection {
                 key,
                 data,
-                error: error(
-                    ErrorKind::Uncertain,
-                    "run.unanswered",
-                    "the run ended before the connector said what became of the record".to_owned(),
-                    "Look in the remote system before sending it again.".to_owned(),
-                ),
+                error: unanswered(),
             })
             .collect()
     }
@@ -401,18 +394,6 @@ impl Input {
 
 fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn error(kind: ErrorKind, code: &str, message: String, remedy: String) -> Error {
-    Error {
-        kind,
-        code: code.to_owned(),
-        message,
-        remedy: Some(remedy),
-        status: None,
-        retry_after: None,
-        fields: Vec::new(),
-    }
 }
 
 /// The file of rejected records, made when there is a first one.

@@ -1,14 +1,14 @@
 //! Activities: what a connection is used for, as a step of an operation.
 
-use super::connection::{self, On, Setting, pairs};
+use super::connection::{self, On, Resolved, Setting, pairs};
 use super::connectors::role;
 use super::database::{all, exists, first, json, to_json};
 use super::error::WorkspaceError;
 use super::id::{ActivityId, ConnectionId, EnvironmentId};
 use super::variable::Situation;
-use super::{Dependent, Workspace, name, operation};
+use super::{Connection, Dependent, Workspace, name, operation};
 use crate::form::{self, Stage};
-use crate::runtime::{Session, types};
+use crate::runtime::{Connector, Session, types};
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -121,8 +121,21 @@ fn free_name(
     Ok(name)
 }
 
+/// The type of a saved activity, where it still fits what its connector offers.
+pub(super) fn type_of(
+    types: &[types::Activity],
+    activity: &Activity,
+) -> Result<types::Activity, WorkspaceError> {
+    check(
+        types,
+        &activity.activity,
+        &activity.object,
+        &activity.options,
+    )
+}
+
 /// What is wrong with an activity as it was typed.
-pub(super) fn check(
+fn check(
     types: &[types::Activity],
     activity: &str,
     object: &str,
@@ -153,11 +166,8 @@ pub(super) fn check(
         &BTreeSet::new(),
         Stage::Typed,
     );
-    if findings.is_empty() {
-        Ok(found.clone())
-    } else {
-        Err(WorkspaceError::Invalid(findings))
-    }
+    WorkspaceError::if_any(findings)?;
+    Ok(found.clone())
 }
 
 impl Workspace {
@@ -189,7 +199,7 @@ impl Workspace {
         connection: ConnectionId,
         draft: ActivityDraft,
     ) -> Result<Activity, WorkspaceError> {
-        let types = self.contract_activities(connection).await?;
+        let (_, types) = self.offered(&self.connection(connection)?).await?;
         let found = check(&types, &draft.activity, &draft.object, &draft.options)?;
         self.database()
             .write(|t| insert(t, connection, role(found.role), &draft))
@@ -206,7 +216,7 @@ impl Workspace {
         draft: ActivityDraft,
     ) -> Result<Activity, WorkspaceError> {
         let before = self.activity(id)?;
-        let types = self.contract_activities(before.connection).await?;
+        let (_, types) = self.offered(&self.connection(before.connection)?).await?;
         check(&types, &draft.activity, &draft.object, &draft.options)?;
         self.database().write(|t| replace(t, id, revision, &draft))
     }
@@ -294,21 +304,7 @@ impl Workspace {
         object: &str,
     ) -> Result<Shape, WorkspaceError> {
         let mut session = self.design_session(connection, environment).await?;
-        let shape = session.describe_object(activity, object).await?;
-        let parse = |schema: Option<String>| {
-            schema
-                .map(|schema| serde_json::from_str(&schema))
-                .transpose()
-                .map_err(|error| {
-                    WorkspaceError::Refused(format!(
-                        "the connector's schema of “{object}” is not JSON: {error}"
-                    ))
-                })
-        };
-        Ok(Shape {
-            request: parse(shape.request)?,
-            response: parse(shape.response)?,
-        })
+        shape_of(&mut session, activity, object).await
     }
 
     /// A session for looking, while something is designed. It goes through the
@@ -322,22 +318,51 @@ impl Workspace {
         let connector = self
             .connector(&connection.connector, &connection.version)
             .await?;
-        let agents = self.database().read(|t| {
-            let environment = super::environment::one(t, environment)?;
-            super::agent::of_group(t, environment.group)
-        })?;
-        let resolved = self.resolve(
-            &connection,
+        let resolved = self.design(&connection, &connector, environment)?;
+        Ok(connector.session(resolved.connection).await?)
+    }
+
+    /// A connection made ready for looking.
+    pub(super) fn design(
+        &self,
+        connection: &Connection,
+        connector: &Connector,
+        environment: EnvironmentId,
+    ) -> Result<Resolved, WorkspaceError> {
+        self.resolve(
+            connection,
             connector.descriptor(),
             On {
                 project: connection.project,
                 environment,
-                agent: agents.first(),
+                agent: self.agents_of(environment)?.first(),
                 situation: Situation::default(),
             },
-        )?;
-        Ok(connector.session(resolved.connection).await?)
+        )
     }
+}
+
+/// What goes into an activity of an object, and what comes out.
+pub(super) async fn shape_of(
+    session: &mut Session,
+    activity: &str,
+    object: &str,
+) -> Result<Shape, WorkspaceError> {
+    let shape = session.describe_object(activity, object).await?;
+    let parse = |schema: Option<String>| {
+        schema
+            .map(|schema| serde_json::from_str(&schema))
+            .transpose()
+            .map_err(|error| {
+                WorkspaceError::Refused(format!(
+                    "the connector's schema of “{object}” is not JSON: {error}"
+                ))
+            })
+    };
+    Ok(Shape {
+        request: parse(shape.request)?,
+        response: parse(shape.response)?,
+    })
 }
 
 pub(super) fn insert(

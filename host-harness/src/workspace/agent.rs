@@ -1,11 +1,11 @@
 //! The agents of the workspace, and the versions of connectors that they have.
 
 use super::Workspace;
-use super::database::{all, exists, first, json, to_json};
+use super::database::{all, first, json, to_json};
 use super::error::WorkspaceError;
-use super::id::{AgentId, GroupId};
+use super::id::{AgentId, EnvironmentId, GroupId};
 use super::secret::{self, Owner};
-use super::{group, name};
+use super::{environment, group, name};
 use crate::egress::Proxy;
 use rusqlite::{Transaction, params};
 use secrecy::SecretString;
@@ -133,18 +133,7 @@ fn check(
     except: Option<AgentId>,
 ) -> Result<String, WorkspaceError> {
     let name = name::checked("an agent", &draft.name)?;
-    let taken = exists(
-        transaction,
-        "SELECT 1 FROM agents WHERE name = ? AND id IS NOT ?",
-        params![name, except],
-    )?;
-    if taken {
-        return Err(WorkspaceError::Taken {
-            what: "an agent",
-            name,
-            among: String::new(),
-        });
-    }
+    name::free(transaction, "agents", "an agent", &name, except)?;
     let group = group::one(transaction, draft.group)?;
     if let Some(proxy) = &draft.proxy {
         if group.kind == group::GroupKind::Cloud {
@@ -284,6 +273,17 @@ impl Workspace {
             .database()
             .read(|t| secret::get(t, self.key(), Owner::Agent(agent.id.0), PROXY_PASSWORD))?;
         settings.build(password).map(Some)
+    }
+
+    /// The agents that an environment runs on, by name.
+    pub(super) fn agents_of(
+        &self,
+        environment: EnvironmentId,
+    ) -> Result<Vec<Agent>, WorkspaceError> {
+        self.database().read(|t| {
+            let environment = environment::one(t, environment)?;
+            of_group(t, environment.group)
+        })
     }
 
     /// Remembers that an agent has a version now.

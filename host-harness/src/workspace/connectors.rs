@@ -1,8 +1,8 @@
 //! What connectors say of themselves, in the form that screens and programs take.
 
-use super::Workspace;
 use super::error::WorkspaceError;
 use super::id::{ConnectionId, EnvironmentId};
+use super::{Connection, Workspace};
 use crate::registry::{ConnectorName, Published, Requirement};
 use crate::runtime::Connector;
 use crate::runtime::types::{self, PropertyKind, Role};
@@ -170,6 +170,18 @@ pub(super) fn requirement(text: &str) -> Result<Requirement, WorkspaceError> {
         })
 }
 
+/// The types of activity that a connector offers a connection.
+pub(super) async fn offered_by(
+    connector: &Connector,
+    connection: &Connection,
+) -> Result<Vec<types::Activity>, WorkspaceError> {
+    // Which activities there are does not depend on settings that need
+    // variables, so none are resolved.
+    let mut bare = crate::runtime::Connection::new(&connection.name);
+    bare.settings = connection.pairs();
+    Ok(connector.session(bare).await?.activities().await?)
+}
+
 impl Workspace {
     /// The connectors in the registry, by name.
     ///
@@ -249,24 +261,20 @@ impl Workspace {
         &self,
         id: ConnectionId,
     ) -> Result<Vec<ActivityType>, WorkspaceError> {
-        let activities = self.contract_activities(id).await?;
+        let (_, activities) = self.offered(&self.connection(id)?).await?;
         Ok(activities.iter().map(ActivityType::from).collect())
     }
 
-    /// The same, in the contract's form.
-    pub(super) async fn contract_activities(
+    /// The connector of a connection, and the types of activity that it offers.
+    pub(super) async fn offered(
         &self,
-        id: ConnectionId,
-    ) -> Result<Vec<types::Activity>, WorkspaceError> {
-        let connection = self.connection(id)?;
+        connection: &Connection,
+    ) -> Result<(Connector, Vec<types::Activity>), WorkspaceError> {
         let connector = self
             .connector(&connection.connector, &connection.version)
             .await?;
-        // Which activities there are does not depend on settings that need
-        // variables, so none are resolved.
-        let mut bare = crate::runtime::Connection::new(&connection.name);
-        bare.settings = connection.pairs();
-        Ok(connector.session(bare).await?.activities().await?)
+        let activities = offered_by(&connector, connection).await?;
+        Ok((connector, activities))
     }
 
     /// The objects of a connection whose name or title contains `search`.

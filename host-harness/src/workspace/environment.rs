@@ -1,7 +1,7 @@
 //! Environments: each runs on one group of agents.
 
 use super::Workspace;
-use super::database::{all, exists, first};
+use super::database::{all, first};
 use super::error::WorkspaceError;
 use super::group::{self, GroupKind};
 use super::id::{EnvironmentId, GroupId};
@@ -108,26 +108,6 @@ pub(super) fn list(transaction: &Transaction<'_>) -> Result<Vec<Environment>, Wo
     all(transaction, &format!("{COLUMNS} ORDER BY e.name"), [], make)
 }
 
-fn free(
-    transaction: &Transaction<'_>,
-    name: &str,
-    except: Option<EnvironmentId>,
-) -> Result<(), WorkspaceError> {
-    let taken = exists(
-        transaction,
-        "SELECT 1 FROM environments WHERE name = ? AND id IS NOT ?",
-        params![name, except],
-    )?;
-    if taken {
-        return Err(WorkspaceError::Taken {
-            what: "an environment",
-            name: name.to_owned(),
-            among: String::new(),
-        });
-    }
-    Ok(())
-}
-
 impl Workspace {
     /// All environments, by name.
     ///
@@ -157,7 +137,13 @@ impl Workspace {
     ) -> Result<Environment, WorkspaceError> {
         let name = name::checked("an environment", name)?;
         self.database().write(|t| {
-            free(t, &name, None)?;
+            name::free(
+                t,
+                "environments",
+                "an environment",
+                &name,
+                None::<EnvironmentId>,
+            )?;
             group::one(t, group)?;
             t.execute(
                 "INSERT INTO environments (group_id, name, kind, revision) VALUES (?, ?, ?, 1)",
@@ -182,7 +168,7 @@ impl Workspace {
         let name = name::checked("an environment", name)?;
         self.database().write(|t| {
             let before = one(t, id)?;
-            free(t, &name, Some(id))?;
+            name::free(t, "environments", "an environment", &name, Some(id))?;
             group::one(t, group)?;
             let changed = t.execute(
                 "UPDATE environments SET name = ?, kind = ?, group_id = ?, revision = revision + 1

@@ -181,6 +181,15 @@ impl WorkspaceError {
         }
     }
 
+    /// Refuses what has findings.
+    pub(super) fn if_any(findings: Vec<Finding>) -> Result<(), Self> {
+        if findings.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::Invalid(findings))
+        }
+    }
+
     pub(super) fn one(property: Option<&str>, code: &'static str, message: String) -> Self {
         Self::Invalid(vec![Finding {
             property: property.map(str::to_owned),

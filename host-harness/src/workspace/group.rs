@@ -1,7 +1,7 @@
 //! Groups of agents.
 
 use super::Workspace;
-use super::database::{all, exists, first};
+use super::database::{all, first};
 use super::error::WorkspaceError;
 use super::id::GroupId;
 use super::{Dependent, name};
@@ -78,26 +78,6 @@ pub(super) fn one(
         .ok_or_else(|| WorkspaceError::no("agent group", id))
 }
 
-fn free(
-    transaction: &Transaction<'_>,
-    name: &str,
-    except: Option<GroupId>,
-) -> Result<(), WorkspaceError> {
-    let taken = exists(
-        transaction,
-        "SELECT 1 FROM agent_groups WHERE name = ? AND id IS NOT ?",
-        params![name, except],
-    )?;
-    if taken {
-        return Err(WorkspaceError::Taken {
-            what: "an agent group",
-            name: name.to_owned(),
-            among: String::new(),
-        });
-    }
-    Ok(())
-}
-
 impl Workspace {
     /// All groups, by name.
     ///
@@ -123,7 +103,7 @@ impl Workspace {
     pub fn create_group(&self, name: &str, kind: GroupKind) -> Result<AgentGroup, WorkspaceError> {
         let name = name::checked("an agent group", name)?;
         self.database().write(|t| {
-            free(t, &name, None)?;
+            name::free(t, "agent_groups", "an agent group", &name, None::<GroupId>)?;
             t.execute(
                 "INSERT INTO agent_groups (name, kind, revision) VALUES (?, ?, 1)",
                 params![name, kind.to_string()],
@@ -146,7 +126,7 @@ impl Workspace {
         let name = name::checked("an agent group", name)?;
         self.database().write(|t| {
             let before = one(t, id)?;
-            free(t, &name, Some(id))?;
+            name::free(t, "agent_groups", "an agent group", &name, Some(id))?;
             let changed = t.execute(
                 "UPDATE agent_groups SET name = ?, kind = ?, revision = revision + 1
                  WHERE id = ? AND revision = ?",

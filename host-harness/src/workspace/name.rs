@@ -1,6 +1,8 @@
 //! Names that people give.
 
+use super::database::exists;
 use super::error::WorkspaceError;
+use rusqlite::{ToSql, Transaction, params};
 
 /// The most characters of a name.
 const MOST: usize = 100;
@@ -27,6 +29,26 @@ pub(super) fn checked(what: &'static str, name: &str) -> Result<String, Workspac
         what,
         why,
     })
+}
+
+/// That no other row of `table`, whose names are unique in the organization, has
+/// the name. `except` is the row that may.
+pub(super) fn free(
+    transaction: &Transaction<'_>,
+    table: &'static str,
+    what: &'static str,
+    name: &str,
+    except: Option<impl ToSql>,
+) -> Result<(), WorkspaceError> {
+    let sql = format!("SELECT 1 FROM {table} WHERE name = ? AND id IS NOT ?");
+    if exists(transaction, &sql, params![name, except])? {
+        return Err(WorkspaceError::Taken {
+            what,
+            name: name.to_owned(),
+            among: String::new(),
+        });
+    }
+    Ok(())
 }
 
 /// `name copy`, or with a number where that is taken.

@@ -1,7 +1,7 @@
 //! Projects: each holds connections, variables and operations.
 
 use super::Workspace;
-use super::database::{all, exists, first};
+use super::database::{all, first};
 use super::error::WorkspaceError;
 use super::id::ProjectId;
 use super::name;
@@ -36,26 +36,6 @@ pub(super) fn one(transaction: &Transaction<'_>, id: ProjectId) -> Result<Projec
         .ok_or_else(|| WorkspaceError::no("project", id))
 }
 
-fn free(
-    transaction: &Transaction<'_>,
-    name: &str,
-    except: Option<ProjectId>,
-) -> Result<(), WorkspaceError> {
-    let taken = exists(
-        transaction,
-        "SELECT 1 FROM projects WHERE name = ? AND id IS NOT ?",
-        params![name, except],
-    )?;
-    if taken {
-        return Err(WorkspaceError::Taken {
-            what: "a project",
-            name: name.to_owned(),
-            among: String::new(),
-        });
-    }
-    Ok(())
-}
-
 impl Workspace {
     /// All projects, by name.
     ///
@@ -81,7 +61,7 @@ impl Workspace {
     pub fn create_project(&self, name: &str) -> Result<Project, WorkspaceError> {
         let name = name::checked("a project", name)?;
         self.database().write(|t| {
-            free(t, &name, None)?;
+            name::free(t, "projects", "a project", &name, None::<ProjectId>)?;
             t.execute(
                 "INSERT INTO projects (name, revision) VALUES (?, 1)",
                 [&name],
@@ -103,7 +83,7 @@ impl Workspace {
         let name = name::checked("a project", name)?;
         self.database().write(|t| {
             let before = one(t, id)?;
-            free(t, &name, Some(id))?;
+            name::free(t, "projects", "a project", &name, Some(id))?;
             let changed = t.execute(
                 "UPDATE projects SET name = ?, revision = revision + 1
                  WHERE id = ? AND revision = ?",

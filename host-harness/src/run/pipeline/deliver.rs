@@ -1,10 +1,10 @@
 //! Records into a target activity.
 
 use super::source::{Running, Step};
-use super::{Observer, Place, Progress, Rejected, Stop, map, rejection};
+use super::{Observer, Place, Progress, Rejected, Stop, map};
 use crate::mapping::Mapper;
-use crate::run::RunError;
 use crate::run::report::{Counts, Measured, Report};
+use crate::run::{RunError, unanswered};
 use crate::runtime::types::{Call, Error, ErrorKind, Event, Item, Summary};
 use crate::runtime::{Execution, RuntimeError, Session};
 use futures::StreamExt;
@@ -341,15 +341,9 @@ impl Delivery<'_> {
         // Records that the target took and never answered: whether they were
         // written, nobody knows. They are kept for a person to look at, so the
         // source need not give them again.
-        let unanswered = std::mem::take(&mut *lock(&self.under_way));
-        for (number, sent) in unanswered {
-            let error = rejection(
-                ErrorKind::Uncertain,
-                "run.unanswered",
-                "the run ended before the connector said what became of the record".to_owned(),
-                "Look in the remote system before sending it again.",
-            );
-            match self.reject(sent, error) {
+        let left = std::mem::take(&mut *lock(&self.under_way));
+        for (number, sent) in left {
+            match self.reject(sent, unanswered()) {
                 Ok(()) => self.ledger.done(number),
                 Err(error) => {
                     failed.get_or_insert(error);

@@ -8,8 +8,8 @@ mod deliver;
 mod source;
 mod store;
 
-use super::RunError;
 use super::report::{Counts, Report};
+use super::{RunError, rejection};
 use crate::mapping::{Mapper, Mapping, MappingError};
 use crate::records::Format;
 use crate::runtime::Session;
@@ -184,17 +184,5 @@ async fn map(
             error.to_string(),
             "Change the mapping, or the record, and run the rejected records again.",
         ))),
-    }
-}
-
-fn rejection(kind: ErrorKind, code: &str, message: String, remedy: &str) -> Error {
-    Error {
-        kind,
-        code: code.to_owned(),
-        message,
-        remedy: Some(remedy.to_owned()),
-        status: None,
-        retry_after: None,
-        fields: Vec::new(),
     }
 }

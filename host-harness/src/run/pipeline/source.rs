@@ -1,10 +1,10 @@
 //! A source at work: its records and checkpoints in order, as fast as they are taken.
 
-use super::{Place, Rejected, Source, Stop, rejection};
+use super::{Place, Rejected, Source, Stop};
 use crate::records::{Entry, RecordReader};
-use crate::run::RunError;
 use crate::run::report::Measured;
-use crate::runtime::types::{ErrorKind, Event, Notice, Summary};
+use crate::run::{RunError, malformed};
+use crate::runtime::types::{Event, Notice, Summary};
 use crate::runtime::{Execution, RuntimeError};
 use futures::StreamExt;
 use tokio::sync::{mpsc, watch};
@@ -169,12 +169,7 @@ fn read(
                 key,
                 source_record: raw.clone(),
                 record: raw,
-                error: rejection(
-                    ErrorKind::InvalidInput,
-                    "input.malformed",
-                    format!("{place}: {message}"),
-                    &fix,
-                ),
+                error: malformed(&place, &message, &fix),
                 uncertain: false,
             })),
         };

@@ -83,23 +83,32 @@ export async function attempt(work, problem) {
   }
 }
 
+/** An empty dialog: open it with its content, close it with what it answers. */
+export function modal(label, answer = () => {}) {
+  const box = el("dialog", { "aria-label": label });
+  const close = (value) => {
+    box.close();
+    box.remove();
+    answer(value);
+  };
+  const open = (...content) => {
+    box.append(...content);
+    box.addEventListener("cancel", () => close(undefined));
+    document.body.append(box);
+    box.showModal();
+  };
+  return { open, close };
+}
+
 function dialog(title, content, buttons) {
   return new Promise((resolve) => {
-    const box = el("dialog", { "aria-label": title });
-    const close = (value) => {
-      box.close();
-      box.remove();
-      resolve(value);
-    };
-    box.append(
+    const { open, close } = modal(title, resolve);
+    open(
       el("h3", {}, title),
       ...[content].flat(),
       el("div", { class: "row end" }, buttons.map(([label, value, look]) =>
         el("button", { type: "button", class: look, onclick: () => close(typeof value === "function" ? value() : value) }, label))),
     );
-    box.addEventListener("cancel", () => close(undefined));
-    document.body.append(box);
-    box.showModal();
   });
 }
 

@@ -1,5 +1,5 @@
 // The canvas: a palette of what there is, and operations to place it in.
-import { ask, attempt, confirm, dependentsText, el, get, menu, post, put, remove, replace, say, show, table } from "./dom.js";
+import { ask, attempt, confirm, dependentsText, el, get, menu, modal, post, put, remove, replace, say, show, table } from "./dom.js";
 import { drawForm } from "./form.js";
 
 export async function operations(state) {
@@ -221,9 +221,8 @@ function editActivity(world, connection, type, saved) {
       replace(shape, ["request", "response"].filter((key) => shapes[key]).map((key) =>
         el("details", {}, el("summary", {}, `Review the ${key}`), tree(shapes[key]))));
     };
-    const box = el("dialog", { "aria-label": `${type.title} activity` });
-    const close = (value) => { box.close(); box.remove(); resolve(value); };
-    box.append(el("h3", {}, `${type.title} — ${connection.name}`), el("p", { class: "hint" }, type.description),
+    const { open, close } = modal(`${type.title} activity`, resolve);
+    open(el("h3", {}, `${type.title} — ${connection.name}`), el("p", { class: "hint" }, type.description),
       el("div", { class: "field" }, el("label", { for: "activity-name" }, "Activity name *"), name),
       el("div", { class: "field" }, el("label", { for: "activity-object" }, "Object *"), object,
         el("button", { type: "button", onclick: () => search(true) }, "Refresh"), found),
@@ -241,9 +240,6 @@ function editActivity(world, connection, type, saved) {
             problem.textContent = rest.join("\n");
           }
         } }, "Save activity")));
-    box.addEventListener("cancel", () => close(undefined));
-    document.body.append(box);
-    box.showModal();
     if (saved) review(); else search(true);
   });
 }
@@ -265,9 +261,8 @@ function editMapping(world, operation, draft, save) {
   const problem = el("p", { class: "problem", role: "alert" });
   const text = el("textarea", { id: "mapping", value: operation.mapping ?? "", spellcheck: "false", "aria-describedby": "mapping-hint" });
   const rows = el("div", { "aria-live": "polite" });
-  const box = el("dialog", { "aria-label": "Mapping" });
-  const close = () => { box.close(); box.remove(); };
-  box.append(el("h3", {}, `Mapping of ${operation.name}`),
+  const { open, close } = modal("Mapping");
+  open(el("h3", {}, `Mapping of ${operation.name}`),
     el("div", { class: "field" }, el("label", { for: "mapping" }, "jq filter"), text,
       el("p", { class: "hint", id: "mapping-hint" }, "Makes one record, several or none of each. For example: {name, number: .code} — or select(.status == \"active\").")),
     problem,
@@ -283,12 +278,9 @@ function editMapping(world, operation, draft, save) {
           ])));
       } }, "Preview"),
       el("span", { class: "spacer" }),
-      el("button", { type: "button", onclick: close }, "Cancel"),
+      el("button", { type: "button", onclick: () => close() }, "Cancel"),
       el("button", { type: "button", class: "primary", id: "save-mapping", onclick: async () => { close(); await save({ mapping: text.value }); } }, "Save mapping")),
     rows);
-  box.addEventListener("cancel", () => box.remove());
-  document.body.append(box);
-  box.showModal();
 }
 
 export function pretty(text) {

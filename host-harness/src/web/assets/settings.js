@@ -1,5 +1,5 @@
 // Variables, agents, files, policies.
-import { ask, attempt, confirm, dependentsText, el, get, menu, post, put, remove, say, sendFile, show, table } from "./dom.js";
+import { ask, attempt, confirm, dependentsText, el, get, menu, modal, post, put, remove, say, sendFile, show, table } from "./dom.js";
 import { refresh } from "./app.js";
 
 const again = () => dispatchEvent(new Event("hashchange"));
@@ -43,16 +43,15 @@ function edit(state, saved) {
     if (saved?.secret) input.type = "password";
     return { ...row, input, set: Boolean(value) };
   });
-  const box = el("dialog", { "aria-label": "Variable" });
-  const close = () => { box.close(); box.remove(); };
-  box.append(el("h3", {}, saved ? saved.name : "New variable"),
+  const { open, close } = modal("Variable");
+  open(el("h3", {}, saved ? saved.name : "New variable"),
     el("div", { class: "field" }, el("label", { for: "variable-name" }, "Name *"), name),
     el("div", { class: "field" }, el("label", { for: "variable-scope" }, "Holds in"), scope),
     el("div", { class: "field" }, el("label", { for: "variable-description" }, "What it is for"), description),
     el("div", { class: "field" }, el("label", { class: "check" }, secret, "Secret: kept sealed, never shown")),
     ...inputs.map(({ name: label, input }) => el("div", { class: "field" }, el("label", { for: input.id }, label), input)),
     problem,
-    el("div", { class: "row end" }, el("button", { type: "button", onclick: close }, "Cancel"),
+    el("div", { class: "row end" }, el("button", { type: "button", onclick: () => close() }, "Cancel"),
       el("button", { type: "button", class: "primary", id: "save-variable", onclick: async () => {
         const values = inputs.filter(({ input, set }) => input.value !== "" || (set && secret.checked && saved?.secret))
           .map(({ id, input }) => ({ environment: id, ...(input.value === "" ? {} : { value: input.value }) }));
@@ -62,9 +61,6 @@ function edit(state, saved) {
           : post("/variables", { scope: scope.value === "global" ? { kind: "global" } : { kind: "project", project: state.project }, ...draft }), problem);
         if (done) { close(); again(); }
       } }, "Save variable")));
-  box.addEventListener("cancel", () => box.remove());
-  document.body.append(box);
-  box.showModal();
 }
 
 export async function agents() {

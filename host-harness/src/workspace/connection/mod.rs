@@ -7,7 +7,7 @@ mod test;
 pub use save::ConnectionDraft;
 pub use test::{AgentTest, CheckResult, TestReport, Version};
 
-pub(super) use resolve::{On, options};
+pub(super) use resolve::{On, Resolved, options};
 pub(super) use save::{Door, variable_changed};
 pub(super) use test::Update;
 

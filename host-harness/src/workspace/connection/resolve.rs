@@ -105,9 +105,7 @@ impl Workspace {
                     environment: environment.kind.into(),
                 },
             );
-            if !findings.is_empty() {
-                return Err(WorkspaceError::Invalid(findings));
-            }
+            WorkspaceError::if_any(findings)?;
             let connection = self.ready(
                 id,
                 draft,

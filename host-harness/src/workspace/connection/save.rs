@@ -404,11 +404,7 @@ fn refuse(
                 })
         });
     }
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(WorkspaceError::Invalid(findings))
-    }
+    WorkspaceError::if_any(findings)
 }
 
 fn filled(settings: &[Setting]) -> Vec<&Setting> {

@@ -223,20 +223,9 @@ impl Workspace {
         environment: EnvironmentId,
     ) -> Result<activity::Shape, WorkspaceError> {
         let (activity, connection) = self.with_connection(id)?;
-        let types = self.contract_activities(connection.id).await?;
-        let form = activity::check(
-            &types,
-            &activity.activity,
-            &activity.object,
-            &activity.options,
-        )?;
-        let connector = self
-            .connector(&connection.connector, &connection.version)
-            .await?;
-        let agents = self.database().read(|t| {
-            let environment = environment::one(t, environment)?;
-            crate::workspace::agent::of_group(t, environment.group)
-        })?;
+        let (connector, types) = self.offered(&connection).await?;
+        let form = activity::type_of(&types, &activity)?;
+        let agents = self.agents_of(environment)?;
         let Some(agent) = agents.first() else {
             return Err(WorkspaceError::Refused(
                 "the environment's agent group has no agent: add one first".to_owned(),
@@ -253,13 +242,8 @@ impl Workspace {
         };
         let resolved = self.resolve(&connection, connector.descriptor(), on)?;
         check_options(&form, &activity, &resolved.values)?;
-        self.shape(
-            connection.id,
-            environment,
-            &activity.activity,
-            &activity.object,
-        )
-        .await
+        let mut session = connector.session(resolved.connection).await?;
+        activity::shape_of(&mut session, &activity.activity, &activity.object).await
     }
 
     /// An activity and its connection.
@@ -341,23 +325,16 @@ impl Workspace {
             }
             Some(Endpoint::Activity { activity: number }) => {
                 let (activity, connection) = self.with_connection(*number)?;
-                let types = self.contract_activities(connection.id).await?;
-                let form = activity::check(
-                    &types,
-                    &activity.activity,
-                    &activity.object,
-                    &activity.options,
-                )?;
-                let session = self.design_session(connection.id, environment).await?;
-                let values = self.database().read(|t| {
-                    self.values(t, connection.project, environment, &Situation::default())
-                })?;
+                let (connector, types) = self.offered(&connection).await?;
+                let form = activity::type_of(&types, &activity)?;
+                let resolved = self.design(&connection, &connector, environment)?;
                 let call = Call {
                     activity: activity.activity,
                     object: activity.object,
-                    options: options(&form.options, &activity.options, &values)?,
+                    options: options(&form.options, &activity.options, &resolved.values)?,
                     resume: None,
                 };
+                let session = connector.session(resolved.connection).await?;
                 let mut execution = session.execute(call, futures::stream::empty().boxed());
                 let mut samples = Vec::new();
                 while samples.len() < count {
@@ -397,11 +374,7 @@ fn check_options(
             environment: crate::connection::Environment::default(),
         },
     );
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(WorkspaceError::Invalid(findings))
-    }
+    WorkspaceError::if_any(findings)
 }
 
 /// What a filter makes of some records; without one they stay as they are.

@@ -10,7 +10,6 @@ use crate::workspace::error::WorkspaceError;
 use crate::workspace::id::RunId;
 use jiff::Timestamp;
 use rusqlite::params;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -25,7 +24,7 @@ const MOST_WARNINGS: usize = 20;
 /// Keeps what a run tells in the workspace.
 pub(super) struct Keeper {
     workspace: Workspace,
-    run: Arc<Mutex<Run>>,
+    run: Run,
     started: Instant,
     saved_at: Option<Instant>,
     rejected: u64,
@@ -35,63 +34,51 @@ impl Keeper {
     pub(super) fn new(workspace: Workspace, run: Run) -> Self {
         Self {
             workspace,
-            run: Arc::new(Mutex::new(run)),
+            run,
             started: Instant::now(),
             saved_at: None,
             rejected: 0,
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Run)) {
-        change(&mut self.run.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
     fn keep(&mut self) -> Result<(), WorkspaceError> {
         self.saved_at = Some(Instant::now());
-        let run = self
-            .run
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        self.workspace.database().write(|t| save(t, &run))
+        let run = &self.run;
+        self.workspace.database().write(|t| save(t, run))
     }
 
     /// Keeps how the run ended, and answers that.
     pub(super) fn end(mut self, ended: Result<Report, String>) -> Run {
-        self.change(|run| {
-            run.ended_at = Some(Timestamp::now().to_string());
-            run.waiting = None;
-            match ended {
-                Ok(report) => {
-                    run.state = match report.outcome {
-                        crate::run::Outcome::Success => RunState::Success,
-                        crate::run::Outcome::Partial => RunState::Partial,
-                        crate::run::Outcome::Interrupted => RunState::Interrupted,
-                        crate::run::Outcome::Failure => RunState::Failure,
-                    };
-                    run.counts = counts(report.counts);
-                    run.requests = report.requests;
-                    run.retries = report.retries;
-                    run.waited_ms = report.waited_ms;
-                    run.error = report.error;
-                    run.output = report
-                        .output
-                        .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-                    run.log = report.log.iter().map(line).collect();
-                }
-                Err(why) => {
-                    run.state = RunState::Failure;
-                    run.error = Some(why);
-                }
+        let run = &mut self.run;
+        run.ended_at = Some(Timestamp::now().to_string());
+        run.waiting = None;
+        match ended {
+            Ok(report) => {
+                run.state = match report.outcome {
+                    crate::run::Outcome::Success => RunState::Success,
+                    crate::run::Outcome::Partial => RunState::Partial,
+                    crate::run::Outcome::Interrupted => RunState::Interrupted,
+                    crate::run::Outcome::Failure => RunState::Failure,
+                };
+                run.counts = counts(report.counts);
+                run.requests = report.requests;
+                run.retries = report.retries;
+                run.waited_ms = report.waited_ms;
+                run.error = report.error;
+                run.output = report
+                    .output
+                    .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+                run.log = report.log.iter().map(line).collect();
             }
-        });
+            Err(why) => {
+                run.state = RunState::Failure;
+                run.error = Some(why);
+            }
+        }
         if let Err(error) = self.keep() {
             tracing::error!(%error, "how a run ended could not be kept");
         }
         self.run
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 }
 
@@ -128,19 +115,18 @@ fn counts(counts: crate::run::Counts) -> RunCounts {
 impl Observer for Keeper {
     fn progress(&mut self, progress: Progress) {
         let seconds = self.started.elapsed().as_secs_f64().max(0.001);
-        self.change(|run| {
-            run.counts = counts(progress.counts);
-            run.rate = run.counts.written as f64 / seconds;
-            run.requests = progress.requests;
-            run.retries = progress.retries;
-            // A wait for the rate budget shows before any notice does.
-            if progress.waited_ms > run.waited_ms && run.waiting.is_none() {
-                run.waiting = Some("waiting for the rate limit".to_owned());
-            } else if progress.waited_ms == run.waited_ms {
-                run.waiting = None;
-            }
-            run.waited_ms = progress.waited_ms;
-        });
+        let run = &mut self.run;
+        run.counts = counts(progress.counts);
+        run.rate = run.counts.written as f64 / seconds;
+        run.requests = progress.requests;
+        run.retries = progress.retries;
+        // A wait for the rate budget shows before any notice does.
+        if progress.waited_ms > run.waited_ms && run.waiting.is_none() {
+            run.waiting = Some("waiting for the rate limit".to_owned());
+        } else if progress.waited_ms == run.waited_ms {
+            run.waiting = None;
+        }
+        run.waited_ms = progress.waited_ms;
         let due = self
             .saved_at
             .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY);
@@ -150,7 +136,8 @@ impl Observer for Keeper {
     }
 
     fn notice(&mut self, notice: &Notice) {
-        self.change(|run| match notice.kind {
+        let run = &mut self.run;
+        match notice.kind {
             NoticeKind::Throttled | NoticeKind::Retrying => {
                 run.waiting = Some(notice.message.clone());
             }
@@ -158,12 +145,12 @@ impl Observer for Keeper {
                 run.warnings.push(notice.message.clone());
             }
             NoticeKind::Warning => {}
-        });
+        }
     }
 
     fn rejected(&mut self, rejected: Rejected) -> Result<(), RunError> {
         self.rejected += 1;
-        let id = self.run.lock().unwrap_or_else(PoisonError::into_inner).id;
+        let id = self.run.id;
         let rejection = Rejection {
             seq: self.rejected,
             key: rejected.key,
@@ -196,7 +183,7 @@ impl Observer for Keeper {
     }
 
     fn reached(&mut self, place: Place) -> Result<(), RunError> {
-        let id = self.run.lock().unwrap_or_else(PoisonError::into_inner).id;
+        let id = self.run.id;
         let kept = self.workspace.database().write(|t| {
             t.execute(
                 "UPDATE runs SET place = ? WHERE id = ?",

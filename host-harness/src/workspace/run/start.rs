@@ -10,6 +10,7 @@ use crate::runtime::Session;
 use crate::runtime::types::Call;
 use crate::workspace::agent::of_group;
 use crate::workspace::connection::{On, Update, options};
+use crate::workspace::connectors::offered_by;
 use crate::workspace::database::{all, json, to_json};
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::id::{ActivityId, EnvironmentId, OperationId, RunId};
@@ -428,13 +429,9 @@ impl Workspace {
             version: fetched.after.version.clone(),
             digest: fetched.after.digest.clone(),
         });
-        let types = self.contract_activities(connection.id).await?;
-        let form = activity::check(
-            &types,
-            &activity.activity,
-            &activity.object,
-            &activity.options,
-        )?;
+        // Of the version that runs.
+        let types = offered_by(&fetched.connector, &connection).await?;
+        let form = activity::type_of(&types, &activity)?;
         let resolved = self.resolve(
             &connection,
             fetched.connector.descriptor(),
