@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the connector measured against the same work done natively.
 
-use crate::component::{self, StandardLibrary};
+use crate::build;
 use crate::process;
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use anyhow::Result;
 /// # Errors
 /// If the component cannot be built, or a run does not read everything.
 pub fn run(arguments: &[String]) -> Result<()> {
-    component::build(StandardLibrary::Auto)?;
+    build::build(component::StandardLibrary::Auto)?;
     let mut bench = process::cargo();
     bench.args(["bench", "--bench", "connector", "--"]);
     process::run(bench.args(arguments))

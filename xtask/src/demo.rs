@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: the whole thread in one run, as a person would do it,
 //! against the Coupa sandbox. Everything it writes lies in `demo-output`.
 
-use crate::component::{self, StandardLibrary};
+use crate::build;
 use crate::process::{cargo, run};
 use crate::workspace;
 use anyhow::{Context, Result, bail};
@@ -39,7 +39,7 @@ pub fn demo() -> Result<()> {
         "--bins",
     ]))?;
     say("Building the component");
-    let component = component::build(StandardLibrary::Auto)?;
+    let component = build::build(component::StandardLibrary::Auto)?;
     let built = started.elapsed();
 
     let folder = workspace().join("demo-output");

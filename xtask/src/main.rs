@@ -1,8 +1,8 @@
 //! Builds, shows, tests and measures the project: `cargo xtask --help`.
 
 mod bench;
+mod build;
 mod catalog;
-mod component;
 mod demo;
 mod process;
 mod test;
@@ -50,7 +50,7 @@ enum Command {
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Build { std } => {
-            let built = component::build(std)?;
+            let built = build::build(std)?;
             println!("{} ({} bytes)", built.path.display(), built.size);
             Ok(())
         }

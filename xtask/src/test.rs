@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that has to hold, cheapest first.
 
-use crate::component::{self, StandardLibrary};
+use crate::build;
 use crate::process::{cargo, run};
 use anyhow::{Context, Result};
 
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 pub fn test() -> Result<()> {
     step("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
     step("component", || {
-        component::build(StandardLibrary::Auto).map(drop)
+        build::build(component::StandardLibrary::Auto).map(drop)
     })?;
     step("lints, host", || {
         run(cargo()

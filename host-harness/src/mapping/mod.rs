@@ -1,13 +1,13 @@
 //! What an operation makes of its records: a filter in jq.
 //!
 //! A filter sees one record and makes none, one or several of it, each a JSON
-//! object. It reaches nothing outside the record: no environment, no other
-//! input, no file. It defines no functions of its own either, because a
-//! function without end would take the whole program down with it.
+//! object. It runs as a WebAssembly component without imports, so it reaches
+//! nothing outside the record, and whatever it does to itself - a loop without
+//! end, a recursion too deep, too much memory - ends it alone.
 
 mod check;
-mod filter;
 mod mapper;
+mod sandbox;
 
 pub use check::{Finding, Severity, check, sample};
 pub use mapper::{Mapper, PreviewRow, preview};
@@ -22,6 +22,8 @@ pub struct Mapping(String);
 pub const MOST_OUTPUTS: usize = 1000;
 /// The most bytes that one record may become.
 pub const MOST_BYTES: usize = 32 << 20;
+/// The most memory that a filter may have, its record included.
+pub const MOST_MEMORY: usize = 512 << 20;
 /// How long a filter may take for one record.
 pub const MOST_TIME: Duration = Duration::from_secs(5);
 
@@ -33,9 +35,9 @@ pub enum MappingError {
     #[error("the mapping is not jq: line {line}, column {column}: {what}")]
     Syntax {
         /// Counted from 1.
-        line: usize,
+        line: u32,
         /// Counted in characters, from 1.
-        column: usize,
+        column: u32,
         /// What is there, and what would be right.
         what: String,
     },
@@ -45,7 +47,7 @@ pub enum MappingError {
         /// The word.
         word: String,
         /// Why not.
-        why: &'static str,
+        why: String,
     },
     /// The record cannot be read.
     #[error("the record is not JSON: {0}")]
@@ -68,9 +70,15 @@ pub enum MappingError {
         .0.as_secs_f32()
     )]
     TooLong(Duration),
-    /// The thread that it runs in could not be started, or is gone.
+    /// It went too deep.
+    #[error("the mapping calls itself too deeply, or its data are nested too deeply")]
+    TooDeep,
+    /// It took too much memory.
+    #[error("the mapping needs more than {} MiB for one record", MOST_MEMORY >> 20)]
+    TooMuchMemory,
+    /// What filters run in does not work.
     #[error("the mapping cannot run: {0}")]
-    Thread(String),
+    Unusable(String),
 }
 
 impl Mapping {
@@ -79,7 +87,7 @@ impl Mapping {
     /// # Errors
     /// Where it is no jq, or uses what a mapping does not have.
     pub fn parse(text: &str) -> Result<Self, MappingError> {
-        filter::with(text, |_| ())?;
+        sandbox::check(text, MOST_TIME)?;
         Ok(Self(text.to_owned()))
     }
 

@@ -20,8 +20,8 @@ pub const MOST_INSTANCES: u32 = 64;
 /// The most memory that any limit can grant an instance: its part of the pool.
 pub const MOST_MEMORY: usize = 4 << 30;
 
-/// The only place where wasmtime is configured: what compiles and what runs must
-/// agree, or compiled code on the disk is of no use.
+/// The only place where wasmtime is configured for connectors: what compiles and
+/// what runs must agree, or compiled code on the disk is of no use.
 fn config() -> Config {
     let mut config = Config::new();
     config
@@ -60,7 +60,12 @@ impl Engine {
     /// # Errors
     /// If the machine cannot run compiled code as configured.
     pub fn new() -> Result<Self, RuntimeError> {
-        let engine = wasmtime::Engine::new(&config()).map_err(RuntimeError::Engine)?;
+        Self::with(&config())
+    }
+
+    /// An engine for something else than connectors.
+    pub(crate) fn with(config: &Config) -> Result<Self, RuntimeError> {
+        let engine = wasmtime::Engine::new(config).map_err(RuntimeError::Engine)?;
         let ticker = Ticker::start(&engine)?;
         Ok(Self {
             engine,
@@ -68,7 +73,7 @@ impl Engine {
         })
     }
 
-    pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.engine
     }
 }

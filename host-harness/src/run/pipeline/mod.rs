@@ -177,7 +177,7 @@ async fn map(
     };
     match mapper.map(json.to_owned()).await {
         Ok(outputs) => Ok(Ok(outputs)),
-        Err(error @ (MappingError::TooLong(_) | MappingError::Thread(_))) => Err(error),
+        Err(error @ (MappingError::TooLong(_) | MappingError::Unusable(_))) => Err(error),
         Err(error) => Ok(Err(rejection(
             ErrorKind::InvalidInput,
             "mapping.failed",

@@ -1,14 +1,12 @@
-//! `cargo xtask build`: compiles the connector for `wasm32-unknown-unknown` and
-//! wraps the module as a component.
+//! Compiles a package of this workspace for `wasm32-unknown-unknown` and wraps
+//! the module as a component.
 //!
 //! Why not `wasm32-wasip2`: its standard library drags in imports for the
 //! environment, standard streams and the file system, which a connector must
 //! not have.
 
-use crate::process::run;
-use crate::workspace;
 use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The only target whose standard library imports nothing.
@@ -27,21 +25,17 @@ pub enum StandardLibrary {
     Debian,
 }
 
-/// A component that was built.
-pub struct Built {
-    pub path: PathBuf,
-    pub size: u64,
-}
-
-/// Builds the connectors as `target/components/coupa.wasm` and, for the tests and
-/// the guide, `json-list.wasm`. Answers the first.
-pub fn build(from: StandardLibrary) -> Result<Built> {
-    let built = one(from, "coupa-connector", "coupa")?;
-    one(from, "json-list-connector", "json-list")?;
-    Ok(built)
-}
-
-fn one(from: StandardLibrary, package: &str, name: &str) -> Result<Built> {
+/// Compiles `package` of the workspace at `workspace` in `target_dir`, and answers
+/// the component.
+///
+/// # Errors
+/// If there is no standard library for the target, or the package does not compile.
+pub fn build(
+    from: StandardLibrary,
+    workspace: &Path,
+    target_dir: &Path,
+    package: &str,
+) -> Result<Vec<u8>> {
     let mut cargo = match from {
         StandardLibrary::Debian => debian_cargo()?,
         StandardLibrary::Rustup => rustup_cargo()?,
@@ -55,43 +49,41 @@ fn one(from: StandardLibrary, package: &str, name: &str) -> Result<Built> {
             })
         })?,
     };
-    let target_dir = workspace().join("target");
     cargo
-        .current_dir(workspace())
+        .current_dir(workspace)
         .args(["--package", package, "--lib"])
         .args(["--profile", "component", "--target", TARGET])
         .arg("--target-dir")
-        .arg(&target_dir)
+        .arg(target_dir)
         // The same source gives the same bytes wherever it lies on the disk.
-        .env("CARGO_ENCODED_RUSTFLAGS", remapped_paths());
-    run(&mut cargo)?;
-
+        .env("CARGO_ENCODED_RUSTFLAGS", remapped_paths(workspace));
+    // What the build around this one, such as clippy's, wraps compilers in.
+    for name in ["RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        cargo.env_remove(name);
+    }
+    let status = cargo.status().context("starting cargo")?;
+    if !status.success() {
+        bail!("building {package} for {TARGET} ended with {status}");
+    }
     let module = target_dir
         .join(TARGET)
         .join("component")
         .join(format!("{}.wasm", package.replace('-', "_")));
     let bytes = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
-    let component = wit_component::ComponentEncoder::default()
+    wit_component::ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
         .and_then(|encoder| encoder.encode())
-        .context("making the module a component")?;
-    let path = target_dir.join(format!("components/{name}.wasm"));
-    std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
-    std::fs::write(&path, &component).with_context(|| format!("writing {}", path.display()))?;
-    Ok(Built {
-        size: component.len() as u64,
-        path,
-    })
+        .context("making the module a component")
 }
 
 /// Flags that keep the machine's folders out of the component.
-fn remapped_paths() -> String {
+fn remapped_paths(workspace: &Path) -> String {
     let home = std::env::var("CARGO_HOME")
         .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))
         .unwrap_or_default();
     [
-        format!("--remap-path-prefix={}=source", workspace().display()),
+        format!("--remap-path-prefix={}=source", workspace.display()),
         format!("--remap-path-prefix={home}=cargo"),
     ]
     .join("\u{1f}")
@@ -108,7 +100,7 @@ fn rustup_cargo() -> Result<Command> {
             bail!("`rustup target add {TARGET}` did not bring it");
         }
     }
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg("build");
     Ok(cargo)
 }

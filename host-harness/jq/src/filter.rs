@@ -1,20 +1,26 @@
 //! The filter itself, by way of jaq.
 
-use super::{MOST_BYTES, MOST_OUTPUTS, MappingError};
+use crate::bindings::exports::harness::jq::filters::{Bounds, Failure, Place, Word, Wrong};
 use jaq_core::load::lex::{StrPart, Tok, Token};
 use jaq_core::load::{self, Arena, File, Lexer, Loader};
-use jaq_core::{Compiler, Ctx, Vars, data};
+use jaq_core::native::{Fun, bome, run, v};
+use jaq_core::{Compiler, Ctx, RunPtr, Vars, data};
 use jaq_json::{Val, read};
 use serde::de::IgnoredAny;
+use std::cell::Cell;
 
 /// How deep records may be nested: what takes them apart calls itself.
 const MOST_DEPTH: usize = 128;
 
 type Data = data::JustLut<Val>;
 
-/// Words of jq that a mapping does not have.
-const UNAVAILABLE: [(&str, &str); 14] = [
-    ("def", "write the filter without functions of your own"),
+thread_local! {
+    /// What `now` answers: a component without imports has no clock.
+    static NOW: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// Words of jq that filters here do not have.
+const UNAVAILABLE: [(&str, &str); 13] = [
     ("import", "there are no modules"),
     ("include", "there are no modules"),
     ("env", "it sees nothing but the record"),
@@ -36,11 +42,58 @@ const UNAVAILABLE: [(&str, &str); 14] = [
     ("input_line_number", "it sees nothing but the record"),
 ];
 
-/// Makes a filter of `text` and hands it to `work`.
-pub(super) fn with<T>(
-    text: &str,
-    work: impl FnOnce(&dyn Fn(&str) -> Result<Vec<String>, MappingError>) -> T,
-) -> Result<T, MappingError> {
+/// A filter that was checked.
+pub struct Filter {
+    compiled: jaq_core::Filter<Data>,
+    bounds: Bounds,
+}
+
+impl Filter {
+    /// Makes a filter of a text.
+    pub fn parse(text: &str, bounds: Bounds) -> Result<Self, Wrong> {
+        compile(text).map(|compiled| Self { compiled, bounds })
+    }
+
+    /// The records that it makes of one.
+    pub fn apply(&self, json: &str, now: f64) -> Result<Vec<String>, Failure> {
+        if depth(json) > MOST_DEPTH {
+            return Err(Failure::Input(format!(
+                "it is nested more than {MOST_DEPTH} levels deep"
+            )));
+        }
+        serde_json::from_str::<IgnoredAny>(json)
+            .map_err(|error| Failure::Input(error.to_string()))?;
+        let input = read::parse_single(json.as_bytes())
+            .map_err(|error| Failure::Input(error.to_string()))?;
+        NOW.set(now);
+        let context = Ctx::<Data>::new(&self.compiled.lut, Vars::new([]));
+        let mut outputs = Vec::new();
+        let mut room = self.bounds.bytes as usize;
+        for output in self.compiled.id.run((context, input)) {
+            let output = output.map_err(|exception| match exception.get_err() {
+                Ok(error) => Failure::Failed(error.to_string()),
+                Err(_) => Failure::Failed("it broke off".to_owned()),
+            })?;
+            let output = record(&output)?;
+            if outputs.len() == self.bounds.outputs as usize || output.len() > room {
+                return Err(Failure::TooMany);
+            }
+            room -= output.len();
+            outputs.push(output);
+        }
+        Ok(outputs)
+    }
+}
+
+fn functions() -> impl Iterator<Item = Fun<Data>> {
+    let now: (&str, _, RunPtr<Data>) = ("now", v(0), |_| bome(Ok(Val::from(NOW.get()))));
+    jaq_core::funs::<Data>()
+        .chain(jaq_std::funs::<Data>().filter(|(name, ..)| *name != "now"))
+        .chain(jaq_json::funs::<Data>())
+        .chain([run::<Data>(now)])
+}
+
+fn compile(text: &str) -> Result<jaq_core::Filter<Data>, Wrong> {
     let tokens = Lexer::new(text).lex().map_err(|errors| {
         let (expected, found) = errors.into_iter().next().unzip();
         let what = expected.map(|expected: load::lex::Expect<&str>| expected.as_str().to_owned());
@@ -50,9 +103,6 @@ pub(super) fn with<T>(
     let definitions = jaq_core::defs()
         .chain(jaq_std::defs())
         .chain(jaq_json::defs());
-    let functions = jaq_core::funs::<Data>()
-        .chain(jaq_std::funs::<Data>())
-        .chain(jaq_json::funs::<Data>());
     let arena = Arena::default();
     let modules = Loader::new(definitions)
         .load(
@@ -73,54 +123,26 @@ pub(super) fn with<T>(
             }
             _ => syntax(text, None, None),
         })?;
-    let filter = Compiler::default()
-        .with_funs(functions)
+    Compiler::default()
+        .with_funs(functions())
         .compile(modules)
         .map_err(|errors| {
             let first = errors.into_iter().flat_map(|(_, errors)| errors).next();
             match first {
                 Some((name, kind)) => {
                     let (line, column) = position(text, name);
-                    MappingError::Syntax {
+                    Wrong::Syntax(Place {
                         line,
                         column,
                         what: format!("there is no {} `{name}`", kind.as_str()),
-                    }
+                    })
                 }
                 None => syntax(text, None, None),
             }
-        })?;
-    let apply = |json: &str| {
-        if depth(json) > MOST_DEPTH {
-            return Err(MappingError::Input(format!(
-                "it is nested more than {MOST_DEPTH} levels deep"
-            )));
-        }
-        serde_json::from_str::<IgnoredAny>(json)
-            .map_err(|error| MappingError::Input(error.to_string()))?;
-        let input = read::parse_single(json.as_bytes())
-            .map_err(|error| MappingError::Input(error.to_string()))?;
-        let context = Ctx::<Data>::new(&filter.lut, Vars::new([]));
-        let mut outputs = Vec::new();
-        let mut bytes = 0;
-        for output in filter.id.run((context, input)) {
-            let output = output.map_err(|exception| match exception.get_err() {
-                Ok(error) => MappingError::Failed(error.to_string()),
-                Err(_) => MappingError::Failed("it broke off".to_owned()),
-            })?;
-            let output = record(&output)?;
-            bytes += output.len();
-            if outputs.len() == MOST_OUTPUTS || bytes > MOST_BYTES {
-                return Err(MappingError::TooMany);
-            }
-            outputs.push(output);
-        }
-        Ok(outputs)
-    };
-    Ok(work(&apply))
+        })
 }
 
-fn record(output: &Val) -> Result<String, MappingError> {
+fn record(output: &Val) -> Result<String, Failure> {
     let json = output.to_string();
     // jaq knows more kinds of values than JSON does.
     let is_json = serde_json::from_str::<IgnoredAny>(&json).is_ok();
@@ -131,7 +153,7 @@ fn record(output: &Val) -> Result<String, MappingError> {
     if found.len() < json.len() {
         found.push('…');
     }
-    Err(MappingError::NotARecord { found })
+    Err(Failure::NotARecord(found))
 }
 
 /// How deep a JSON text is nested.
@@ -154,15 +176,15 @@ fn depth(json: &str) -> usize {
     most
 }
 
-fn available(tokens: &[Token<&str>]) -> Result<(), MappingError> {
+fn available(tokens: &[Token<&str>]) -> Result<(), Wrong> {
     for Token(text, token) in tokens {
         match token {
             Tok::Word => {
                 if let Some((word, why)) = UNAVAILABLE.iter().find(|(word, _)| word == text) {
-                    return Err(MappingError::Unavailable {
+                    return Err(Wrong::Unavailable(Word {
                         word: (*word).to_owned(),
-                        why,
-                    });
+                        why: (*why).to_owned(),
+                    }));
                 }
             }
             Tok::Block(inner) => available(inner)?,
@@ -179,7 +201,7 @@ fn available(tokens: &[Token<&str>]) -> Result<(), MappingError> {
     Ok(())
 }
 
-fn syntax(text: &str, found: Option<&str>, expected: Option<String>) -> MappingError {
+fn syntax(text: &str, found: Option<&str>, expected: Option<String>) -> Wrong {
     let (line, column) = match found {
         Some(found) => position(text, found),
         None => position(text, ""),
@@ -192,11 +214,11 @@ fn syntax(text: &str, found: Option<&str>, expected: Option<String>) -> MappingE
         Some(expected) => format!("expected {expected}, found {there}"),
         None => format!("{there} cannot stand here"),
     };
-    MappingError::Syntax { line, column, what }
+    Wrong::Syntax(Place { line, column, what })
 }
 
 /// Line and column of a part of `text`; its end, where it is no part of it.
-fn position(text: &str, part: &str) -> (usize, usize) {
+fn position(text: &str, part: &str) -> (u32, u32) {
     let (whole, at) = (text.as_ptr() as usize, part.as_ptr() as usize);
     let offset = at
         .checked_sub(whole)
@@ -206,5 +228,6 @@ fn position(text: &str, part: &str) -> (usize, usize) {
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.get(start..).unwrap_or_default().chars().count() + 1;
-    (line, column)
+    // A text of this component's is shorter than 4 GiB.
+    (line as u32, column as u32)
 }
