@@ -8,11 +8,14 @@
 
 mod contract;
 mod faults;
+mod files;
 mod limits;
 mod platform;
 mod program;
 mod query;
 mod screen;
+mod sources;
 mod support;
+mod targets;
 mod test_connection;
 mod write;

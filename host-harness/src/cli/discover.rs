@@ -178,7 +178,15 @@ pub async fn objects(
     if connected.json {
         let objects: Value = objects
             .iter()
-            .map(|object| json!({ "name": object.name, "title": object.title, "activities": object.activities }))
+            .map(|object| {
+                json!({
+                    "name": object.name,
+                    "title": object.title,
+                    "activities": object.activities,
+                    "parent": object.parent,
+                    "keys": object.keys,
+                })
+            })
             .collect();
         print(&objects.to_string())?;
         return Ok(ExitCode::SUCCESS);
@@ -202,18 +210,24 @@ pub async fn object(
     connected: &Connected,
     object: &str,
     activity: &str,
+    refresh: bool,
 ) -> Result<ExitCode, Failed> {
     let shape = connected
         .session(agent)
         .await?
-        .describe_object(activity, object)
+        .describe_object(activity, object, refresh)
         .await?;
     let parse = |schema: Option<String>| {
         schema
             .map(|schema| serde_json::from_str::<Value>(&schema))
             .transpose()
     };
-    let shapes = json!({ "request": parse(shape.request)?, "response": parse(shape.response)? });
+    let options: Value = shape.options.iter().map(property_json).collect();
+    let shapes = json!({
+        "request": parse(shape.request)?,
+        "response": parse(shape.response)?,
+        "options": options,
+    });
     print(&if connected.json {
         shapes.to_string()
     } else {

@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The format that this program reads and writes.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// What format 2 has that format 1 had not.
+const SINCE_1: &str = include_str!("continuations.sql");
 /// How long to wait while another process writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -38,10 +40,15 @@ impl Database {
             0 => {
                 transaction
                     .execute_batch(include_str!("schema.sql"))
+                    .and_then(|()| transaction.execute_batch(SINCE_1))
                     .and_then(|()| transaction.pragma_update(None, "user_version", FORMAT))
                     .map_err(failed)?;
                 super::first::fill(&transaction)?;
             }
+            1 => transaction
+                .execute_batch(SINCE_1)
+                .and_then(|()| transaction.pragma_update(None, "user_version", FORMAT))
+                .map_err(failed)?,
             FORMAT => {}
             newer => {
                 return Err(WorkspaceError::Newer {

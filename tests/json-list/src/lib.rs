@@ -8,7 +8,7 @@ mod bindings;
 mod request;
 
 use bindings::exports::integration::connector::{connector, design};
-use bindings::integration::connector::types::*;
+use bindings::integration::connector::types::{Answer as Answered, *};
 use bindings::{wit_future, wit_stream};
 use request::{Answer, refused, send};
 use serde_json::{Value, json};
@@ -60,6 +60,9 @@ fn activity(name: &str, title: &str, role: Role) -> Activity {
         description: format!("{title} of the records of a list."),
         role,
         options: Vec::new(),
+        continues: false,
+        acknowledged: false,
+        dry_run: false,
     }
 }
 
@@ -103,6 +106,8 @@ impl design::Guest for JsonList {
                 name: name.to_owned(),
                 title: name.to_owned(),
                 activities: vec!["list".to_owned(), "add".to_owned()],
+                parent: None,
+                keys: vec!["id".to_owned()],
             })
             .collect())
     }
@@ -111,11 +116,31 @@ impl design::Guest for JsonList {
         _: Connection,
         activity: String,
         _: String,
+        _: bool,
     ) -> Result<design::Shape, Error> {
         let any = || Some(json!({ "type": "object" }).to_string());
         Ok(design::Shape {
             request: if activity == "add" { any() } else { None },
             response: any(),
+            options: Vec::new(),
+        })
+    }
+
+    async fn plan(_: Connection, call: Call, _: bool) -> Result<design::PlannedCall, Error> {
+        let (method, path) = match call.activity.as_str() {
+            "list" => ("GET", format!("/{}?offset=0&limit={PAGE}", call.object)),
+            _ => ("POST", format!("/{}", call.object)),
+        };
+        Ok(design::PlannedCall {
+            requests: vec![design::PlannedRequest {
+                method: method.to_owned(),
+                path,
+                body: None,
+                note: "again and again".to_owned(),
+            }],
+            permissions: None,
+            extent: None,
+            notes: Vec::new(),
         })
     }
 }
@@ -184,6 +209,11 @@ impl connector::Guest for JsonList {
         });
         Ok((stream, end))
     }
+
+    async fn acknowledge(_: Connection, _: Call, _: String) -> Result<(), Error> {
+        // No activity asks for it.
+        Ok(())
+    }
 }
 
 type Events = wit_bindgen::StreamWriter<Event>;
@@ -243,9 +273,12 @@ async fn add(
         }) {
             Ok(answer) => {
                 summary.succeeded += 1;
-                Event::Item(Item {
+                Event::Answered(Answered {
                     key: item.key,
+                    id: None,
+                    effect: Effect::Created,
                     data: answer.body,
+                    differences: Vec::new(),
                 })
             }
             Err(error) => {

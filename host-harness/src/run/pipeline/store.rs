@@ -74,10 +74,19 @@ pub(super) async fn run(
             &mut counts,
             &mut measured,
             observer,
+            source.acknowledger.is_some(),
         );
-        if let Err(error) = taken.await {
-            failed = Some(error);
-            break;
+        match taken.await {
+            Ok(Some(checkpoint)) => {
+                if let Some(acknowledger) = &source.acknowledger {
+                    acknowledger.tell(checkpoint).await;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
         }
         let (requests, waited_ms) = measured.traffic();
         observer.progress(Progress {
@@ -121,7 +130,10 @@ pub(super) async fn run(
         }
         Err(error) => report.fail(error.to_string()),
     }
-    report.checkpoint = if whole { None } else { output.checkpoint };
+    match whole {
+        true => report.continues_at = output.checkpoint,
+        false => report.checkpoint = output.checkpoint,
+    }
     if let Some(error) = failed {
         report.fail(error.to_string());
     }
@@ -131,6 +143,7 @@ pub(super) async fn run(
     Ok(report)
 }
 
+/// Takes a step; answers a checkpoint up to which everything is on the disk.
 async fn take(
     step: Step,
     mapper: Option<&Mapper>,
@@ -138,7 +151,8 @@ async fn take(
     counts: &mut Counts,
     measured: &mut Measured,
     observer: &mut dyn Observer,
-) -> Result<(), RunError> {
+    acknowledged: bool,
+) -> Result<Option<String>, RunError> {
     match step {
         Step::Record { key, json } => {
             counts.read += 1;
@@ -170,13 +184,16 @@ async fn take(
             observer.rejected(*rejected)?;
         }
         Step::Checkpoint(checkpoint) => {
-            output.checkpoint = Some(checkpoint);
+            output.checkpoint = Some(checkpoint.clone());
             output.beyond = false;
-            if output
-                .saved_at
-                .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY)
+            // What the source is told of has to be on the disk before.
+            if acknowledged
+                || output
+                    .saved_at
+                    .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY)
             {
                 output.save(observer)?;
+                return Ok(Some(checkpoint));
             }
         }
         Step::Notice(notice) => {
@@ -184,5 +201,5 @@ async fn take(
             observer.notice(&notice);
         }
     }
-    Ok(())
+    Ok(None)
 }
