@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod content;
 mod refused;
 mod time_zone;
 mod xml_in;
@@ -18,6 +19,7 @@ use crate::switches::{MissingAccept, Switches};
 
 pub use answer::Answer;
 pub use body::read as read_body;
+pub use content::{CHUNK, Content, Pieces, Source, pattern};
 pub use refused::print as refused;
 pub use time_zone::localize;
 

@@ -1,32 +1,49 @@
 //! Connections that can be reset on demand: with a TCP reset and not a tidy
-//! end, as when a machine in between gives up.
+//! end, as when a machine in between gives up. And on which bytes can be sent
+//! that the HTTP library would not send.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Shared;
 
-/// Resets the connection that a request came on.
+/// Steers the connection that a request came on.
 #[derive(Debug, Clone, Default)]
-pub struct ResetHandle(Arc<AtomicBool>);
+pub struct ResetHandle(Arc<Steered>);
+
+#[derive(Debug, Default)]
+struct Steered {
+    reset: AtomicBool,
+    first: Mutex<Bytes>,
+}
 
 impl ResetHandle {
     /// Lets the next write fail, which ends the connection.
     pub fn reset(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.reset.store(true, Ordering::Release);
     }
 
     /// Whether it was told to.
     pub fn is_reset(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.reset.load(Ordering::Acquire)
+    }
+
+    /// Sends this as it is, before what is written next.
+    pub fn send_first(&self, text: String) {
+        *self.first() = text.into();
+    }
+
+    fn first(&self) -> MutexGuard<'_, Bytes> {
+        self.0.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -84,6 +101,16 @@ impl Connection {
         }
         Ok(())
     }
+
+    /// Writes what has to be sent first.
+    fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut first = self.reset.first();
+        while !first.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, &first))?;
+            first.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl AsyncRead for Connection {
@@ -104,6 +131,7 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
+        ready!(self.poll_first(context))?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -113,6 +141,7 @@ impl AsyncWrite for Connection {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
+        ready!(self.poll_first(context))?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

@@ -90,6 +90,20 @@ impl<'a> Writer<'a> {
         Ok(record)
     }
 
+    /// Stores a record as it is, new or changed, and shows it in the record
+    /// that it belongs to.
+    pub fn put(
+        &self,
+        record_type: &'static RecordType,
+        record: &Map<String, Value>,
+        parent: Option<&Parent>,
+    ) -> Result<(), StoreError> {
+        match save(self.records, record_type, record, parent)? {
+            Some(id) => refresh_parent(self.records, record_type, id),
+            None => Ok(()),
+        }
+    }
+
     /// Sets the status of a record, as an action does.
     pub fn set_status(
         &self,
