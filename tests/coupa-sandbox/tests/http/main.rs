@@ -12,6 +12,7 @@ mod control;
 mod fault;
 mod files;
 mod filter;
+mod hostile;
 mod list;
 mod memory;
 mod program;
