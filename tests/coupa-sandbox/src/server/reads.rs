@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::service::Work;
-use crate::media::{Answer, Media, localize};
+use crate::media::{Answer, Media, legacy_address, localize};
 use crate::query::{Filter, Order, Page, Scope, Shaping, select};
 use crate::refusal::Refusal;
 use crate::store::{Records, StoreError};
@@ -35,7 +35,8 @@ pub fn list(work: &Work) -> Result<Answer, Refusal> {
         }
         let as_stored = work.media == Media::Json
             && shaping == Shaping::Full
-            && switches.time_zone == TimeZone::Utc;
+            && switches.time_zone == TimeZone::Utc
+            && !is_legacy_address(work);
         let text = if as_stored {
             format!("[{}]", bodies.join(","))
         } else {
@@ -103,13 +104,26 @@ fn print(
     if work.switches.time_zone == TimeZone::Offset {
         printed.values_mut().for_each(localize);
     }
+    if is_legacy_address(work) {
+        printed = legacy_address(record_type, printed);
+    }
     Ok(printed)
+}
+
+fn is_legacy_address(work: &Work) -> bool {
+    work.switches.legacy_addresses
+        && work.media == Media::Json
+        && work.route.record_type.name == "Address"
 }
 
 /// No records: `[]` in JSON, 404 in XML, as documented; some JSON paths were
 /// seen to answer 404, too.
 fn empty(work: &Work) -> Result<Answer, Refusal> {
-    match (work.media, work.switches.json_empty_list) {
+    let switch = match work.route.collection.path.starts_with("coupa_pay/") {
+        true => work.switches.coupa_pay_empty_list,
+        false => work.switches.json_empty_list,
+    };
+    match (work.media, switch) {
         (Media::Json, EmptyList::Ok) => {
             Ok(Answer::text(StatusCode::OK, Media::Json, "[]".to_owned()))
         }

@@ -11,6 +11,11 @@ mod values;
 
 use serde_json::{Map, Value};
 
+#[cfg(test)]
+pub(crate) use lists::elements;
+#[cfg(test)]
+pub(crate) use values::accept;
+
 use crate::clock;
 use crate::model::{Link, RecordType, model};
 use crate::refusal::Refusal;

@@ -119,7 +119,9 @@ async fn a_bomb_is_small_on_the_wire_only() {
     while zeros < 200_000_000 {
         let read = decoder.read(&mut buffer).unwrap();
         assert!(read > 0, "it ended after {zeros}");
-        let tail = buffer[..read].strip_prefix(b"[\"").unwrap_or(&buffer[..read]);
+        let tail = buffer[..read]
+            .strip_prefix(b"[\"")
+            .unwrap_or(&buffer[..read]);
         assert!(tail.iter().all(|byte| *byte == b'0'));
         zeros += read as u64;
     }
@@ -151,7 +153,10 @@ async fn json_is_nearly_right() {
     let plain = String::from_utf8(plain).unwrap();
     for (fault, member) in [
         (Fault::DuplicateKeys, r#""id":0"#),
-        (Fault::NotANumber, r#""not-a-number":NaN,"endless":Infinity"#),
+        (
+            Fault::NotANumber,
+            r#""not-a-number":NaN,"endless":Infinity"#,
+        ),
         (Fault::LoneSurrogate, r#""half":"\ud800""#),
     ] {
         let got = suppliers(&api, fault.clone()).await;
@@ -172,7 +177,10 @@ async fn json_is_nearly_right() {
         .collect();
     assert_eq!(right, plain.as_bytes());
     let marked = suppliers(&api, Fault::ByteOrderMark).await.body;
-    assert_eq!(marked.strip_prefix(b"\xEF\xBB\xBF").unwrap(), plain.as_bytes());
+    assert_eq!(
+        marked.strip_prefix(b"\xEF\xBB\xBF").unwrap(),
+        plain.as_bytes()
+    );
 }
 
 #[tokio::test]
@@ -196,7 +204,9 @@ async fn pages_are_not_what_was_asked_for() {
         if let Some(fault) = fault {
             api.sandbox.fail_next(fault);
         }
-        api.get(&format!("/api/suppliers?limit=10{query}")).await.ids()
+        api.get(&format!("/api/suppliers?limit=10{query}"))
+            .await
+            .ids()
     };
     let first: Vec<i64> = (1..=10).collect();
     let backwards: Vec<i64> = (1..=10).rev().collect();
@@ -220,8 +230,14 @@ async fn redirects_go_everywhere_and_nowhere() {
     let url = "http://127.0.0.2:1/api/suppliers".to_owned();
     for status in [301, 302, 303, 307, 308] {
         for (target, expected) in [
-            (RedirectTarget::Itself, "location: /api/suppliers?limit=1\r\n"),
-            (RedirectTarget::Url(url.clone()), "location: http://127.0.0.2:1/api/suppliers\r\n"),
+            (
+                RedirectTarget::Itself,
+                "location: /api/suppliers?limit=1\r\n",
+            ),
+            (
+                RedirectTarget::Url(url.clone()),
+                "location: http://127.0.0.2:1/api/suppliers\r\n",
+            ),
         ] {
             api.sandbox.fail_next(Fault::RedirectTo { status, target });
             let got = raw(&api, "/api/suppliers?limit=1", 1 << 20).await;
@@ -232,7 +248,13 @@ async fn redirects_go_everywhere_and_nowhere() {
     let target = RedirectTarget::Onward;
     let endless = FaultRule {
         times: None,
-        ..FaultRule::next(1, Fault::RedirectTo { status: 307, target })
+        ..FaultRule::next(
+            1,
+            Fault::RedirectTo {
+                status: 307,
+                target,
+            },
+        )
     };
     api.sandbox.add_fault(endless);
     let mut met = vec!["/api/suppliers".to_owned()];
@@ -307,7 +329,10 @@ async fn each_fault_has_a_form_in_json() {
             serde_json::json!({"kind": "html_as_json"}),
             Fault::HtmlAsJson,
         ),
-        (serde_json::json!({"kind": "invalid_utf8"}), Fault::InvalidUtf8),
+        (
+            serde_json::json!({"kind": "invalid_utf8"}),
+            Fault::InvalidUtf8,
+        ),
     ] {
         let rule = serde_json::json!({"times": 1, "fault": fault});
         let request = api.http.post(api.url("/sandbox/faults"));
