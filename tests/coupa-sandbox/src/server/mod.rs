@@ -1,6 +1,7 @@
 //! The server: connections, the way of a request, and the control endpoints.
 
 mod actions;
+mod api_docs;
 mod attachments;
 mod binaries;
 mod connection;

@@ -12,7 +12,9 @@ use http_body_util::BodyExt as _;
 
 use super::request::Request;
 use super::route::{Route, Subject};
-use super::{ResetHandle, Shared, actions, attachments, binaries, control, reads, writes};
+use super::{
+    ResetHandle, Shared, actions, api_docs, attachments, binaries, control, reads, writes,
+};
 use crate::auth;
 use crate::fault;
 use crate::files;
@@ -127,6 +129,9 @@ fn answer(shared: &Shared, request: &Request) -> Answer {
 
 fn work(shared: &Shared, request: &Request, media: Media) -> Result<Answer, Refusal> {
     let switches = shared.switches().clone();
+    if api_docs::is_meant(&request.path) {
+        return api_docs::answer(shared, request);
+    }
     let path = request
         .path
         .strip_prefix("/api/")

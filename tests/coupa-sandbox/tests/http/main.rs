@@ -7,6 +7,7 @@
 )]
 
 mod actions;
+mod api_docs;
 mod auth;
 mod control;
 mod fault;
