@@ -31,6 +31,7 @@ mod clock;
 mod configuration;
 mod fault;
 mod files;
+mod graphql;
 mod media;
 mod model;
 mod observed;

@@ -97,13 +97,18 @@ fn plain(field: &'static Field) -> BoxedStrategy<Value> {
     }
 }
 
-/// A value of which the catalog does not say what it is.
+/// A value of which the catalog does not say what it is. A blank one would be
+/// stored as null.
 fn untyped() -> BoxedStrategy<Value> {
     prop_oneof![
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         float(),
-        text(None).prop_map(Value::from),
+        text(None).prop_map(|text| if text.is_empty() {
+            "-".into()
+        } else {
+            text.into()
+        }),
         Just(Value::Null),
     ]
     .boxed()

@@ -18,9 +18,11 @@ use super::{
 use crate::auth;
 use crate::fault;
 use crate::files;
+use crate::graphql;
 use crate::media::{Answer, Media, refused};
 use crate::query::Parameters;
 use crate::refusal::Refusal;
+use crate::switches::Switches;
 
 /// Everything goes through one handler: the paths are data of the catalog.
 pub fn router(shared: Arc<Shared>) -> Router {
@@ -139,6 +141,9 @@ fn work(shared: &Shared, request: &Request, media: Media) -> Result<Answer, Refu
     if !shared.rate.allows(&switches) {
         return Err(Refusal::TooManyRequests);
     }
+    if path == "graphql" {
+        return query(shared, request, &switches);
+    }
     auth::authorize(
         &shared.configuration,
         &shared.tokens,
@@ -172,10 +177,25 @@ fn work(shared: &Shared, request: &Request, media: Media) -> Result<Answer, Refu
     }
 }
 
+/// GraphQL checks scopes itself, for each object.
+fn query(shared: &Shared, request: &Request, switches: &Switches) -> Result<Answer, Refusal> {
+    if request.method != Method::POST {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    let (configuration, tokens) = (&shared.configuration, &shared.tokens);
+    let granted = auth::identify(configuration, tokens, switches, &request.headers)?;
+    let context = graphql::Context {
+        store: &shared.store,
+        switches,
+        granted: &granted,
+    };
+    Ok(graphql::answer(&context, &request.body))
+}
+
 /// One authorized request and what it is about.
 pub struct Work<'a> {
     pub shared: &'a Shared,
-    pub switches: crate::switches::Switches,
+    pub switches: Switches,
     pub request: &'a Request,
     pub media: Media,
     pub route: Route,

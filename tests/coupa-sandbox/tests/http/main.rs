@@ -13,6 +13,7 @@ mod control;
 mod fault;
 mod files;
 mod filter;
+mod graphql;
 mod hostile;
 mod list;
 mod memory;
