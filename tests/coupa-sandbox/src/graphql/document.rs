@@ -35,6 +35,10 @@ pub fn read(
     variables: &Map<String, Value>,
     operation: Option<&str>,
 ) -> Result<Vec<Node>, QueryError> {
+    let nothing = || QueryError::Syntax("No query string was present".to_owned());
+    if text.trim().is_empty() {
+        return Err(nothing());
+    }
     let tree = Parser::new(text)
         .recursion_limit(DEEPEST)
         .token_limit(TOKENS)
@@ -67,7 +71,7 @@ pub fn read(
         }
         None => operations.first(),
     };
-    let chosen = chosen.ok_or_else(|| QueryError::Syntax("No query string was present".into()))?;
+    let chosen = chosen.ok_or_else(nothing)?;
     if let Some(kind) = chosen.operation_type() {
         if kind.mutation_token().is_some() {
             return Err(QueryError::ReadOnly("mutation"));

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::service::Work;
 use crate::media::{Answer, Media, legacy_address, localize};
+use crate::model::RecordType;
 use crate::query::{Filter, Order, Page, Scope, Shaping, select};
 use crate::refusal::Refusal;
 use crate::store::{Records, StoreError};
@@ -36,7 +37,8 @@ pub fn list(work: &Work) -> Result<Answer, Refusal> {
         let as_stored = work.media == Media::Json
             && shaping == Shaping::Full
             && switches.time_zone == TimeZone::Utc
-            && !is_legacy_address(work);
+            && !is_legacy_address(work)
+            && !omits_nulls(record_type);
         let text = if as_stored {
             format!("[{}]", bodies.join(","))
         } else {
@@ -104,10 +106,18 @@ fn print(
     if work.switches.time_zone == TimeZone::Offset {
         printed.values_mut().for_each(localize);
     }
+    if omits_nulls(record_type) {
+        printed.retain(|_, value| !value.is_null());
+    }
     if is_legacy_address(work) {
         printed = legacy_address(record_type, printed);
     }
     Ok(printed)
+}
+
+/// Supplier information leaves out what is null, since release R31.
+fn omits_nulls(record_type: &RecordType) -> bool {
+    record_type.name == "SupplierInformation"
 }
 
 fn is_legacy_address(work: &Work) -> bool {
