@@ -15,7 +15,7 @@ use crate::model::model;
 use crate::observed::{Counters, RequestRecord};
 use crate::seed::{self, SeedError};
 use crate::server::{
-    CountingListener, PlacedFile, ResetHandle, SeededFile, Shared, add_file, find_file, router,
+    ConnectionHandle, CountingListener, PlacedFile, SeededFile, Shared, add_file, find_file, router,
 };
 use crate::store::{Store, StoreError};
 use crate::switches::Switches;
@@ -187,7 +187,8 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: oneshot::Rec
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
-    let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<ResetHandle>();
+    let service =
+        router(Arc::clone(&shared)).into_make_service_with_connect_info::<ConnectionHandle>();
     let serving = axum::serve(CountingListener::new(listener, shared), service);
     tokio::select! {
         _ = serving.into_future() => {}

@@ -9,14 +9,14 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 
 use super::{Fault, edit, huge, redirect};
 use crate::media::{Answer, CHUNK, Content, Media, Pieces};
-use crate::server::{ResetHandle, Shared};
+use crate::server::{ConnectionHandle, Shared};
 
 /// What a fault does before anything is processed; an answer ends it there.
 pub async fn before(
     fault: &Fault,
     shared: &Shared,
     uri: &Uri,
-    connection: &ResetHandle,
+    connection: &ConnectionHandle,
 ) -> Option<Answer> {
     match fault {
         Fault::Status {
@@ -58,7 +58,7 @@ pub async fn before(
 pub fn after(
     fault: Option<&Fault>,
     mut answer: Answer,
-    connection: &ResetHandle,
+    connection: &ConnectionHandle,
 ) -> Response<Body> {
     let Some(fault) = fault else {
         return response(answer);

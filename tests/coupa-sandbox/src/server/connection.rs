@@ -18,7 +18,7 @@ use super::Shared;
 
 /// Steers the connection that a request came on.
 #[derive(Debug, Clone, Default)]
-pub struct ResetHandle(Arc<Steered>);
+pub struct ConnectionHandle(Arc<Steered>);
 
 #[derive(Debug, Default)]
 struct Steered {
@@ -26,7 +26,7 @@ struct Steered {
     first: Mutex<Bytes>,
 }
 
-impl ResetHandle {
+impl ConnectionHandle {
     /// Lets the next write fail, which ends the connection.
     pub fn reset(&self) {
         self.0.reset.store(true, Ordering::Release);
@@ -61,14 +61,14 @@ impl CountingListener {
 
 impl Listener for CountingListener {
     type Io = Connection;
-    type Addr = ResetHandle;
+    type Addr = ConnectionHandle;
 
-    async fn accept(&mut self) -> (Connection, ResetHandle) {
+    async fn accept(&mut self) -> (Connection, ConnectionHandle) {
         let (stream, _) = Listener::accept(&mut self.listener).await;
         // Without it small answers wait for the other side's acknowledgement.
         let _ = stream.set_nodelay(true);
         self.shared.observed.connected();
-        let reset = ResetHandle::default();
+        let reset = ConnectionHandle::default();
         let connection = Connection {
             stream,
             reset: reset.clone(),
@@ -76,12 +76,12 @@ impl Listener for CountingListener {
         (connection, reset)
     }
 
-    fn local_addr(&self) -> io::Result<ResetHandle> {
-        Ok(ResetHandle::default())
+    fn local_addr(&self) -> io::Result<ConnectionHandle> {
+        Ok(ConnectionHandle::default())
     }
 }
 
-impl Connected<IncomingStream<'_, CountingListener>> for ResetHandle {
+impl Connected<IncomingStream<'_, CountingListener>> for ConnectionHandle {
     fn connect_info(stream: IncomingStream<'_, CountingListener>) -> Self {
         stream.remote_addr().clone()
     }
@@ -90,7 +90,7 @@ impl Connected<IncomingStream<'_, CountingListener>> for ResetHandle {
 /// A connection that ends with a reset when it is told to.
 pub struct Connection {
     stream: TcpStream,
-    reset: ResetHandle,
+    reset: ConnectionHandle,
 }
 
 impl Connection {

@@ -1,5 +1,14 @@
 //! The control endpoints under `/sandbox/`, by which another process watches
 //! and steers the sandbox. They are no part of Coupa and need no token.
+//!
+//! | request | what |
+//! |---|---|
+//! | `GET stats`, `GET log`, `POST reset-log` | what was counted and logged |
+//! | `GET switches`, `PUT switches` | how the instance behaves; a PUT names what it changes |
+//! | `GET switches/positions` | each switch with the values it can have |
+//! | `GET faults`, `POST faults`, `DELETE faults` | what goes wrong: `{"times":1,"fault":{"kind":"empty_body"}}` |
+//! | `POST files` | makes a file: `{"path":"invoices/1/attachments","size":262144000}` |
+//! | `GET files?path=invoices/1/attachments/7` | size and SHA-256 of a file |
 
 use http::StatusCode;
 use serde::Serialize;

@@ -14,7 +14,7 @@ mod service;
 mod shared;
 mod writes;
 
-pub use connection::{CountingListener, ResetHandle};
+pub use connection::{ConnectionHandle, CountingListener};
 pub use seeded_files::{PlacedFile, SeededFile, add as add_file, find as find_file};
 pub use service::router;
 pub use shared::Shared;

@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use super::request::Request;
 use super::route::{Route, Subject};
 use super::{
-    ResetHandle, Shared, actions, api_docs, attachments, binaries, control, reads, writes,
+    ConnectionHandle, Shared, actions, api_docs, attachments, binaries, control, reads, writes,
 };
 use crate::auth;
 use crate::fault;
@@ -31,7 +31,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
 
 async fn handle(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<ResetHandle>,
+    ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
     request: http::Request<Body>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();

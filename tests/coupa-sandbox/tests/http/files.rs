@@ -1,9 +1,9 @@
 //! Files, both ways.
 
-use coupa_sandbox::SeededFile;
+use coupa_sandbox::{Fault, SeededFile};
 use serde_json::{Value, json};
 
-use crate::support::{Api, Reply, errors, read, start, start_with};
+use crate::support::{Api, Reply, errors, read, start, start_on, start_with};
 
 const PDF: &[u8] = b"%PDF-1.4\n\xFF\x00\r\n--BOUNDARY\r\nnot the end";
 
@@ -262,4 +262,48 @@ async fn an_upload_that_breaks_off_makes_nothing() {
         .await;
     assert!(sent.is_err());
     assert_eq!(api.sandbox.count("attachments"), 0);
+}
+
+#[tokio::test]
+async fn downloads_meet_faults_too() {
+    let api = start_with(&[("invoices", 1)]);
+    let path = "invoices/1/retrieve_image_scan";
+    let seeded = json!({"path": path, "size": 200_000});
+    let seeded: SeededFile = serde_json::from_value(seeded).unwrap();
+    api.sandbox.add_file(&seeded).unwrap();
+    let url = format!("/api/{path}");
+    let whole = bytes(&api, &url).await.0;
+
+    api.sandbox.fail_next(Fault::HalfBody);
+    assert_eq!(bytes(&api, &url).await.0, whole[..100_000]);
+    api.sandbox.fail_next(Fault::SlowBody {
+        bytes: 50_000,
+        milliseconds: 5,
+    });
+    assert_eq!(bytes(&api, &url).await.0, whole);
+    api.sandbox.fail_next(Fault::Truncated);
+    let cut = api.request("GET", &url).send().await.unwrap();
+    assert_eq!(cut.content_length(), Some(200_000));
+    assert!(cut.bytes().await.is_err());
+}
+
+#[tokio::test]
+async fn files_last_as_long_as_their_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("coupa.db");
+    let mut url = String::new();
+    for run in 0..2 {
+        let api = start_on(Some(&database), &[("invoices", 1)]);
+        if run == 0 {
+            let file = form(&[], Some(("attachment[file]", "kept.pdf", PDF)));
+            let created = send_form(&api, "POST", "/api/invoices/1/attachments", file).await;
+            url = format!("/api/invoices/1/attachments/{}", created.json()["id"]);
+        }
+        assert_eq!(bytes(&api, &url).await.0, PDF);
+    }
+    let kept = || std::fs::read_dir(folder.path().join("coupa.db.files")).unwrap();
+    assert_eq!(kept().count(), 1);
+    let api = start_on(Some(&database), &[]);
+    read(api.request("DELETE", &url)).await;
+    assert_eq!(kept().count(), 0, "a file goes with its attachment");
 }

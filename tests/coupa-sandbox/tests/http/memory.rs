@@ -18,11 +18,14 @@ fn digest(hash: Sha256) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// The greatest memory that a process ever took, in KiB.
-fn peak_kib(process: u32) -> u64 {
+/// The greatest memory that a process ever took, in KiB; known on Linux only.
+fn peak_kib(process: u32) -> Option<u64> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    Some(line.split_whitespace().nth(1).unwrap().parse().unwrap())
 }
 
 async fn download(url: String) -> (usize, String) {
@@ -40,7 +43,6 @@ async fn download(url: String) -> (usize, String) {
     (size, digest(hash))
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn large_files_are_not_held() {
     let program = Program::start(&["--api-key-env", "SANDBOX_TEST_KEY"]);
@@ -74,6 +76,7 @@ async fn large_files_are_not_held() {
     let (size, sha256) = download(url).await;
     assert_eq!((size, json!(sha256)), (SIZE, made["sha256"].clone()));
 
-    let peak = peak_kib(program.id());
-    assert!(peak < MOST_KIB, "{peak} KiB");
+    if let Some(peak) = peak_kib(program.id()) {
+        assert!(peak < MOST_KIB, "{peak} KiB");
+    }
 }
