@@ -116,7 +116,7 @@ async fn large_files_do_not_grow_the_memory() {
             size,
             seed: 7,
             name: "large.bin".to_owned(),
-            content_type: None,
+            content_type: "application/octet-stream".to_owned(),
         })
         .unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -130,7 +130,7 @@ async fn large_files_do_not_grow_the_memory() {
     let downloaded = &outcome.records()[0]["downloaded"];
     assert_eq!(
         (downloaded["size"].as_u64(), downloaded["sha256"].as_str()),
-        (Some(size), Some(placed.sha256.as_str()))
+        (Some(size), Some(placed.file.sha256.as_str()))
     );
     assert!(
         outcome.usage.peak_memory() < 16 << 20,
@@ -151,7 +151,7 @@ async fn large_files_do_not_grow_the_memory() {
     let there = sandbox
         .file(&format!("invoices/{invoice}/attachments/{id}"))
         .unwrap();
-    assert_eq!(there.sha256, placed.sha256);
+    assert_eq!(there.sha256, placed.file.sha256);
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_file_that_breaks_off_is_not_kept() {
             size: 1 << 20,
             seed: 7,
             name: "broken.bin".to_owned(),
-            content_type: None,
+            content_type: "application/octet-stream".to_owned(),
         })
         .unwrap();
     sandbox.add_fault(

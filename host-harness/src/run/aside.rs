@@ -93,7 +93,7 @@ impl Aside {
 }
 
 /// The word for an effect.
-pub(crate) fn effect_name(effect: Effect) -> &'static str {
+fn effect_name(effect: Effect) -> &'static str {
     match effect {
         Effect::Created => "created",
         Effect::Updated => "updated",

@@ -15,7 +15,6 @@ mod report;
 mod state_file;
 mod write;
 
-pub(crate) use aside::effect_name;
 pub use pipeline::{Observer, Pipeline, Place, Progress, Rejected, Source, Stop, Target};
 pub use read::{Destination, Reading, read};
 pub use report::{Counts, Outcome, Report, Told};
