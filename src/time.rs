@@ -164,7 +164,7 @@ mod tests {
             prop_assert_eq!(moment.to_string(), theirs.to_string());
             prop_assert_eq!(Moment::parse(&theirs.to_string()), Some(moment));
             let offset = jiff::tz::Offset::from_seconds(offset / 60 * 60).unwrap();
-            let zoned = theirs.to_zoned(jiff::tz::TimeZone::fixed(offset));
+            let zoned = theirs.to_zoned_datetime(jiff::tz::TimeZone::fixed(offset));
             let text = zoned.strftime("%Y-%m-%dT%H:%M:%S.25%:z").to_string();
             if zoned.year() >= 1 && zoned.year() <= 9999 {
                 prop_assert_eq!(Moment::parse(&text), Some(moment), "{}", text);

@@ -81,7 +81,7 @@ mod tests {
         );
         assert_eq!(orders.keys, ["id", "po-number"]);
         let currencies = &objects(Some("currencies"))[0];
-        assert_eq!(currencies.activities, ["query", "get", "changes"]);
+        assert_eq!(currencies.activities, ["query", "get"]);
         let attachments = objects(Some("invoices attachments"));
         assert_eq!(attachments[0].parent, Some("invoices"));
         assert_eq!(

@@ -443,4 +443,93 @@ mod tests {
             assert!(all.contains(says), "{text}: {all}");
         }
     }
+
+    use proptest::prelude::*;
+
+    /// A filter as a person may write it: any path of the catalog, three deep at
+    /// most, any operator, any value.
+    fn filters() -> impl Strategy<Value = (String, Vec<String>)> {
+        let collections: Vec<Collection> = coupa_catalog::collections().collect();
+        (
+            prop::sample::select(collections),
+            prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+            prop::option::of(prop::sample::select(Operator::WORDS)),
+            any::<bool>(),
+            "[^\\x00-\\x1f]{0,12}",
+        )
+            .prop_map(|(collection, steps, operator, kebab, value)| {
+                let mut path = Vec::new();
+                let mut record_type = collection.record_type;
+                for step in steps {
+                    let fields: Vec<_> = coupa_catalog::fields(record_type).collect();
+                    if fields.is_empty() {
+                        break;
+                    }
+                    let field = step.get(&fields);
+                    path.push(field.name.replace('-', "_"));
+                    match field.kind.record_type() {
+                        Some(target) => record_type = target,
+                        None => break,
+                    }
+                }
+                let spelled = |name: &String| {
+                    if kebab {
+                        name.replace('_', "-")
+                    } else {
+                        name.clone()
+                    }
+                };
+                let mut text = path.first().map(spelled).unwrap_or_default();
+                for name in path.iter().skip(1) {
+                    text.push_str(&format!("[{}]", spelled(name)));
+                }
+                if let Some((_, word)) = operator {
+                    text.push_str(&format!("[{word}]"));
+                }
+                (format!("{}\n{text}={value}", collection.path), path)
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// What is read of a filter is what was written, whatever its spelling, and
+        /// what goes out says the same again.
+        #[test]
+        fn filters_of_the_catalog_are_read_as_they_are_written((text, path) in filters()) {
+            let (object, filter) = text.split_once('\n').unwrap();
+            let collection = coupa_catalog::find_collection(object).unwrap();
+            match Filter::parse(filter, &collection, &[]) {
+                Ok(parsed) => {
+                    prop_assert_eq!(&parsed.path, &path);
+                    let query = parsed.to_query();
+                    prop_assert!(query.is_ascii() && !query.contains(['[', ']', ' ', '+']));
+                    let plain = percent_encoding::percent_decode_str(&query)
+                        .decode_utf8()
+                        .unwrap();
+                    let again = Filter::parse(&plain, &collection, &[]);
+                    prop_assert_eq!(again, Ok(parsed), "{}", plain);
+                }
+                // Refused for its value, for an operator that does not fit, or for a
+                // record in the place of a field; never for a field's name.
+                Err(error) => prop_assert!(
+                    matches!(
+                        error.code,
+                        "filter.value-malformed"
+                            | "filter.operator-does-not-fit"
+                            | "filter.malformed"
+                    ),
+                    "{}: {:?}",
+                    filter,
+                    error
+                ),
+            }
+        }
+
+        #[test]
+        fn no_filter_is_too_strange(text in "\\PC{0,60}") {
+            let suppliers = coupa_catalog::find_collection("suppliers").unwrap();
+            let _ = Filter::parse(&text, &suppliers, &[]);
+        }
+    }
 }

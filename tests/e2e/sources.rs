@@ -155,11 +155,11 @@ fn exported(sandbox: &Sandbox, ids: &[i64]) -> usize {
 
 #[tokio::test]
 async fn records_are_marked_as_exported_only_when_they_are_acknowledged() {
-    let sandbox = sandbox(&[("purchase_orders", 120)]);
+    let sandbox = sandbox(&[("purchase_orders", 300)]);
     let call = call("export", "purchase_orders", &[]);
     let first = run(oauth(&sandbox), call.clone(), Vec::new()).await;
     let ids = first.keys();
-    assert!(ids.len() >= 120, "{first:?}");
+    assert!(ids.len() > 60, "{}", ids.len());
     assert_eq!(
         exported(&sandbox, &ids),
         0,

@@ -197,11 +197,20 @@ impl<T: 'static> files::HostWithStore<T> for Services {
     async fn keep(
         accessor: &Accessor<T, Self>,
         name: String,
-        contents: StreamReader<u8>,
-        whole: FutureReader<Result<(), ()>>,
+        mut contents: StreamReader<u8>,
+        mut whole: FutureReader<Result<(), ()>>,
     ) -> Result<files::Kept, FileError> {
         let place = accessor.with(|mut access| access.get().files.clone());
-        let place = place.ok_or_else(no_place)?;
+        let Some(place) = place else {
+            // Whoever writes learns only so that nobody will read.
+            accessor
+                .with(|mut access| {
+                    contents.close(&mut access)?;
+                    whole.close(&mut access)
+                })
+                .map_err(failed)?;
+            return Err(no_place());
+        };
         let (sender, pieces) = mpsc::channel(AHEAD);
         let (settled, well) = oneshot::channel();
         accessor

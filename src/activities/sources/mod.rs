@@ -6,6 +6,8 @@ mod export;
 mod get;
 mod query;
 mod selection;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use changes::Changes;

@@ -6,13 +6,16 @@ use crate::host::Response;
 use coupa_catalog::FieldKind;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// A record to write.
 #[derive(Debug, Clone)]
 pub struct Record {
     fields: Map<String, Value>,
-    /// As it came; none where something was taken out of it.
-    text: Option<String>,
+    /// As it came.
+    text: String,
+    /// Names of what was taken out.
+    taken: Vec<String>,
 }
 
 impl Record {
@@ -24,7 +27,8 @@ impl Record {
         match serde_json::from_str(data) {
             Ok(Value::Object(fields)) => Ok(Self {
                 fields,
-                text: Some(data.to_owned()),
+                text: data.to_owned(),
+                taken: Vec::new(),
             }),
             Ok(other) => {
                 let what = match other {
@@ -55,21 +59,29 @@ impl Record {
 
     /// Takes a field out, by its name in kebab or snake case.
     pub fn take(&mut self, name: &str) -> Option<Value> {
-        let taken = self
-            .fields
-            .remove(name)
-            .or_else(|| self.fields.remove(&name.replace('-', "_")))
-            .or_else(|| self.fields.remove(&name.replace('_', "-")))?;
-        self.text = None;
-        Some(taken)
+        let spellings = [
+            name.to_owned(),
+            name.replace('-', "_"),
+            name.replace('_', "-"),
+        ];
+        let spelled = spellings
+            .into_iter()
+            .find(|name| self.fields.contains_key(name))?;
+        let value = self.fields.remove(&spelled)?;
+        self.taken.push(spelled);
+        Some(value)
     }
 
-    /// As it is sent: letter for letter as it came, where nothing was taken out.
+    /// As it is sent: letter for letter as it came, but for what was taken out. A
+    /// number keeps all of its digits.
     pub fn body(&self) -> String {
-        match &self.text {
-            Some(text) => text.clone(),
-            None => Value::Object(self.fields.clone()).to_string(),
+        if self.taken.is_empty() {
+            return self.text.clone();
         }
+        let fields: Result<BTreeMap<String, &RawValue>, _> = serde_json::from_str(&self.text);
+        let mut fields = fields.unwrap_or_default();
+        fields.retain(|name, _| !self.taken.contains(name));
+        serde_json::to_string(&fields).unwrap_or_default()
     }
 
     /// Whether sending it as an update adds elements, which a second time would
