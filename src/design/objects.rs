@@ -15,8 +15,8 @@ pub struct Object {
     pub keys: Vec<&'static str>,
 }
 
-/// The objects whose name or title contains `search`, ignoring case, blanks
-/// and underscores.
+/// The objects whose name or title contains `search`, ignoring all but
+/// letters and digits, and their case.
 pub fn objects(search: Option<&str>) -> Vec<Object> {
     let wanted = search.map(plain);
     coupa_catalog::collections()
@@ -40,8 +40,12 @@ pub fn objects(search: Option<&str>) -> Vec<Object> {
         .collect()
 }
 
+/// Its letters and digits, in lower case.
 fn plain(text: &str) -> String {
-    text.to_lowercase().replace(['_', '-', ' '], "")
+    text.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// `suppliers/{supplier_id}/addresses` becomes `Suppliers › Addresses`.
@@ -83,9 +87,13 @@ mod tests {
         let currencies = &objects(Some("currencies"))[0];
         assert_eq!(currencies.activities, ["query", "get"]);
         let attachments = objects(Some("invoices attachments"));
-        assert_eq!(attachments[0].parent, Some("invoices"));
+        let attachments = attachments
+            .iter()
+            .find(|object| object.name == "invoices/{invoice_id}/attachments")
+            .unwrap();
+        assert_eq!(attachments.parent, Some("invoices"));
         assert_eq!(
-            attachments[0].activities,
+            attachments.activities,
             ["query", "get", "changes", "download", "delete", "upload"]
         );
         assert!(objects(Some("nothing like it")).is_empty());
