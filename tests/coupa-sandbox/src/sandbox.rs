@@ -119,10 +119,12 @@ impl Sandbox {
     }
 
     /// How many records a collection holds, by its path; 0 where there is no
-    /// such collection. Collections of one type share their records.
+    /// such collection. A nested one is named by its template and counted over
+    /// all parents.
     pub fn count(&self, collection: &str) -> u64 {
-        self.table(collection).map_or(0, |table| {
-            let count = self.shared.store.read(|records| records.count(table));
+        model().collection(collection).map_or(0, |collection| {
+            let store = &self.shared.store;
+            let count = store.read(|records| seed::counted(records, collection));
             count.unwrap_or(0)
         })
     }

@@ -146,11 +146,7 @@ impl Filter {
         rest: &[&str],
         value: &str,
     ) -> Result<(), Problem> {
-        let (Link::Reference(target)
-        | Link::References(target)
-        | Link::Part(target)
-        | Link::Parts(target)) = link;
-        let Some(record_type) = model().record_type(target) else {
+        let Some(record_type) = model().record_type(link.target()) else {
             return Err(Problem::Unknown(format!("\"{name}\" cannot be queried.")));
         };
         let nested = &mut self

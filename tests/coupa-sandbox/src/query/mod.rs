@@ -1,5 +1,6 @@
 //! Queries: what the parameters of a request ask for.
 
+mod current;
 mod filter;
 mod operator;
 mod order;
@@ -9,13 +10,14 @@ mod selection;
 mod shaping;
 mod sql;
 
+pub use current::{bring_up_to_date, may_be_outdated};
 pub use filter::Filter;
 pub use order::Order;
 pub use page::Page;
 pub use parameters::Parameters;
 pub use selection::Selection;
 pub use shaping::Shaping;
-pub use sql::{Scope, select};
+pub use sql::{Scope, count, ids, select};
 
 /// Parameters that are never filters.
 const RESERVED: [&str; 13] = [

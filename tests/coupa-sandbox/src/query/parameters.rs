@@ -31,6 +31,11 @@ impl Parameters {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Adds one.
+    pub fn add(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Adds the parameters of another.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::seeder::Seeder;
 use super::words::{COMPANY_SECOND, GOODS};
 use crate::clock;
-use crate::model::{Link, RecordType, model};
+use crate::model::actions;
+use crate::model::{Collection, Link, RecordType, model};
 use crate::random::Random;
 use crate::store::StoreError;
 
@@ -47,7 +48,7 @@ fn linked(
     match link {
         // A parent of the same type would make trees of any shape.
         Link::Reference(target) if target != owner.name => seeder.any(random, target),
-        Link::Parts(target) if target != owner.name && field.name.ends_with("-lines") => {
+        Link::Parts(target) if target != owner.name && has_lines(field.name) => {
             let Some(part) = model().record_type(target) else {
                 return Ok(Value::Null);
             };
@@ -61,8 +62,35 @@ fn linked(
     }
 }
 
+/// Whether a list holds what a document is made of.
+fn has_lines(name: &str) -> bool {
+    name == "lines" || name.ends_with("-lines") || name.ends_with("-line-changes")
+}
+
+/// Gives a record a state that it can have: the first of a collection the one
+/// that a new record has, the others also those that actions lead to or from.
+pub fn state(
+    random: &mut Random,
+    collection: &Collection,
+    record_type: &RecordType,
+    number: u64,
+    values: &mut Map<String, Value>,
+) {
+    if let Some(subset) = &collection.subset {
+        let value = random.pick(&subset.values);
+        values.insert(subset.field.to_owned(), value.into());
+    }
+    for field in ["status", "state"] {
+        let is_open = record_type.shape.contains(&field) && !values.contains_key(field);
+        let states = actions::states(collection.path, field);
+        if let (true, true, Some(state)) = (is_open, number > 1, random.pick(&states)) {
+            values.insert(field.to_owned(), state.into());
+        }
+    }
+}
+
 fn plain(random: &mut Random, field: &Field, number: u64) -> Value {
-    if let Some(choice) = random.pick(&field.choices) {
+    if let (FieldKind::Text(_), Some(choice)) = (field.kind, random.pick(&field.choices)) {
         return choice.into();
     }
     match field.kind {

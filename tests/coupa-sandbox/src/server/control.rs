@@ -10,6 +10,7 @@ use super::request::Request;
 use crate::fault::FaultRule;
 use crate::media::Answer;
 use crate::model::model;
+use crate::seed::counted;
 
 /// Answers a request below `/sandbox/`.
 pub fn answer(shared: &Shared, request: &Request) -> Answer {
@@ -41,18 +42,16 @@ pub fn answer(shared: &Shared, request: &Request) -> Answer {
 
 /// How many records each collection holds, by its path.
 pub fn record_counts(shared: &Shared) -> Map<String, Value> {
-    let counts = shared
-        .store
-        .read(|records| records.counts())
-        .unwrap_or_default();
-    let collections = model().collections().iter().filter(|c| !c.is_nested());
-    collections
-        .filter_map(|collection| {
-            let table = model().table(collection.record_type);
-            let (_, count) = counts.iter().find(|(name, _)| name == table)?;
-            Some((collection.path.to_owned(), (*count).into()))
-        })
-        .collect()
+    let collections = model().collections().iter();
+    let listed = collections.filter(|c| !c.is_nested() && c.is_listed);
+    shared.store.read(|records| {
+        listed
+            .filter_map(|collection| {
+                let count = counted(records, collection).ok()?;
+                (count > 0).then(|| (collection.path.to_owned(), count.into()))
+            })
+            .collect()
+    })
 }
 
 fn stats(shared: &Shared) -> Value {

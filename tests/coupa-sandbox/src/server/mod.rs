@@ -3,6 +3,7 @@
 mod actions;
 mod connection;
 mod control;
+mod files;
 mod reads;
 mod request;
 mod route;

@@ -9,9 +9,11 @@
 mod actions;
 mod auth;
 mod control;
+mod every_path;
 mod fault;
 mod filter;
 mod list;
+mod minimal;
 mod program;
 mod shape;
 mod support;
