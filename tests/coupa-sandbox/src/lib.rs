@@ -29,6 +29,8 @@
 mod auth;
 mod clock;
 mod configuration;
+mod coverage;
+mod drift;
 mod fault;
 mod media;
 mod model;
@@ -45,6 +47,8 @@ pub mod switches;
 mod write;
 
 pub use configuration::{Client, Configuration};
+pub use coverage::{Coverage, coverage};
+pub use drift::{Drift, DriftError, DriftRound};
 pub use fault::{Fault, FaultRule};
 pub use observed::{Counters, RequestRecord};
 pub use sandbox::{Sandbox, StartError};

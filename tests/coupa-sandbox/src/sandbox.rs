@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use crate::configuration::Configuration;
+use crate::drift::{self, Drift, DriftError, DriftRound};
 use crate::fault::{Fault, FaultRule};
 use crate::model::model;
 use crate::observed::{Counters, RequestRecord};
@@ -101,6 +102,22 @@ impl Sandbox {
     /// Removes all rules for faults.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
+    }
+
+    /// Lets the records of a collection change while it is paged.
+    pub fn drift(&self, drift: Drift) -> Result<(), DriftError> {
+        self.shared.drifts.add(drift)
+    }
+
+    /// Changes the records of a collection once, right now. `number` gives each
+    /// round of one seed its own records.
+    pub fn drift_now(&self, drift: &Drift, number: u64) -> Result<DriftRound, DriftError> {
+        drift::round(&self.shared.store, drift, number)
+    }
+
+    /// What drifts changed while lists were paged, oldest first.
+    pub fn drifted(&self) -> Vec<DriftRound> {
+        self.shared.drifts.rounds()
     }
 
     /// The requests so far, oldest first.

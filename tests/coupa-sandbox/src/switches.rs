@@ -115,6 +115,8 @@ pub struct Switches {
     pub time_zone: TimeZone,
     /// The status of a create: 201 by the specification, 200 in one sample.
     pub created_status: u16,
+    /// Whether `bulk=1` creates several records in one request, as in 2014.
+    pub bulk_create: bool,
     /// Whether the rate limit is enforced.
     pub rate_limit: bool,
     /// Requests a second that the rate limit lets through.
@@ -143,6 +145,7 @@ impl Default for Switches {
             api_key: false,
             time_zone: TimeZone::Utc,
             created_status: 201,
+            bulk_create: false,
             rate_limit: false,
             rate_per_second: 25.0,
             rate_burst: 20.0,

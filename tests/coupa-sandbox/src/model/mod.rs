@@ -68,6 +68,11 @@ impl Model {
         })
     }
 
+    /// How many record types there are.
+    pub fn record_type_count(&self) -> usize {
+        self.types.len()
+    }
+
     /// Every collection.
     pub fn collections(&self) -> &[Collection] {
         &self.collections

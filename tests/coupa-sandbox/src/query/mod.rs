@@ -12,6 +12,7 @@ mod sql;
 
 pub use current::{bring_up_to_date, may_be_outdated};
 pub use filter::Filter;
+pub use operator::Operator;
 pub use order::Order;
 pub use page::Page;
 pub use parameters::Parameters;

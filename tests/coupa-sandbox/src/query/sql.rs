@@ -64,10 +64,7 @@ pub fn select(
     if order.field != "id" {
         writer.sql.push_str(&format!(", r0.id {ties}"));
     }
-    writer.sql.push_str(" LIMIT ");
-    writer.bind(SqlValue::Integer(page.limit));
-    writer.sql.push_str(" OFFSET ");
-    writer.bind(SqlValue::Integer(page.offset));
+    writer.page(page);
     (writer.sql, writer.values)
 }
 
@@ -78,11 +75,11 @@ pub fn count(scope: &Scope, below: Option<&str>) -> (String, Vec<SqlValue>) {
     (writer.sql, writer.values)
 }
 
-/// The statement that selects the first ids in a scope, in the same way.
-pub fn ids(scope: &Scope, below: Option<&str>, limit: i64) -> (String, Vec<SqlValue>) {
+/// The statement that selects some ids in a scope, in the same way.
+pub fn ids(scope: &Scope, below: Option<&str>, page: &Page) -> (String, Vec<SqlValue>) {
     let mut writer = of_scope("r0.id", scope, below);
-    writer.sql.push_str(" ORDER BY r0.id LIMIT ");
-    writer.bind(SqlValue::Integer(limit));
+    writer.sql.push_str(" ORDER BY r0.id");
+    writer.page(page);
     (writer.sql, writer.values)
 }
 
@@ -153,6 +150,13 @@ impl Writer {
     fn alias(&mut self) -> usize {
         self.aliases += 1;
         self.aliases
+    }
+
+    fn page(&mut self, page: &Page) {
+        self.sql.push_str(" LIMIT ");
+        self.bind(SqlValue::Integer(page.limit));
+        self.sql.push_str(" OFFSET ");
+        self.bind(SqlValue::Integer(page.offset));
     }
 
     fn scope(&mut self, scope: &Scope) {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::configuration::Configuration;
 use crate::model::{Collection, model};
-use crate::query::{Scope, count, ids};
+use crate::query::{Page, Scope, count, ids};
 use crate::random::Random;
 use crate::store::{Records, Store, StoreError};
 pub use seeder::Seeder;
@@ -99,11 +99,12 @@ pub fn counted(records: Records<'_>, collection: &Collection) -> Result<u64, Sto
     }
 }
 
-/// The first ids that a collection shows; of a nested one, of all parents together.
-fn shown(
+/// Some ids that a collection shows; of a nested one, of all parents together.
+pub fn shown(
     records: Records<'_>,
     collection: &Collection,
     limit: i64,
+    offset: i64,
 ) -> Result<Vec<i64>, StoreError> {
     let scope = Scope {
         subset: collection.subset.as_ref(),
@@ -111,7 +112,8 @@ fn shown(
     };
     let owner = collection.parent_path().and_then(|p| model().collection(p));
     let below = owner.map(|owner| model().table(owner.record_type));
-    let (sql, values) = ids(&scope, below, limit);
+    let page = Page { offset, limit };
+    let (sql, values) = ids(&scope, below, &page);
     records.ids(&sql, values)
 }
 
@@ -139,11 +141,9 @@ pub fn add(
         _ => generic::record(seeder, random, record_type, number)?,
     };
     generic::state(random, collection, record_type, number, &mut values);
-    let parent = match collection.parent_path() {
-        Some(path) if collection.members.is_none() => {
-            owners::below(records, seed, random, path, number)?
-        }
-        _ => owners::of(records, seed, random, record_type)?,
+    let parent = match collection.is_nested() && collection.members.is_none() {
+        true => owners::above(records, seed, random, collection)?,
+        false => owners::of(records, seed, random, record_type)?,
     };
     Ok(seeder.add(table, values, parent.as_ref())?)
 }

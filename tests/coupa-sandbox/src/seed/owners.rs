@@ -20,21 +20,27 @@ pub fn of(
     };
     let types = owner.types(record_type.name);
     match random.pick(&types).and_then(|name| home(name)) {
-        Some(collection) => any(records, seed, random, collection, 0),
+        Some(collection) => any(records, seed, random, collection, false),
         None => Ok(None),
     }
 }
 
-/// A record for a new one below this path to belong to.
-pub fn below(
+/// A record for a new one of a nested collection to belong to. The first one's
+/// is the first parent, so that there is one whose path is known.
+pub fn above(
     records: Records<'_>,
     seed: u64,
     random: &mut Random,
-    path: &str,
-    number: u64,
+    nested: &Collection,
 ) -> Result<Option<Parent>, SeedError> {
-    match model().collection(path) {
-        Some(collection) => any(records, seed, random, collection, number),
+    let parents = nested
+        .parent_path()
+        .and_then(|path| model().collection(path));
+    match parents {
+        Some(parents) => {
+            let is_first = super::shown(records, nested, 1, 0)?.is_empty();
+            any(records, seed, random, parents, is_first)
+        }
         None => Ok(None),
     }
 }
@@ -45,9 +51,9 @@ fn any(
     seed: u64,
     random: &mut Random,
     collection: &'static Collection,
-    number: u64,
+    first: bool,
 ) -> Result<Option<Parent>, SeedError> {
-    if super::counted(records, collection)? == 0 {
+    if super::shown(records, collection, 1, 0)?.is_empty() {
         let source = match collection.is_listed {
             true => Some(collection),
             false => home(collection.record_type),
@@ -56,11 +62,10 @@ fn any(
             top_up(records, seed, source.path, ENOUGH)?;
         }
     }
-    let ids = super::shown(records, collection, 200)?;
-    // The first record has the first parent, so that there is one whose path is known.
-    let at = match number {
-        1 => 0,
-        _ => usize::try_from(random.below(ids.len() as u64)).unwrap_or(0),
+    let ids = super::shown(records, collection, 200, 0)?;
+    let at = match first {
+        true => 0,
+        false => usize::try_from(random.below(ids.len() as u64)).unwrap_or(0),
     };
     Ok(ids.get(at).map(|id| Parent {
         record_type: model().table(collection.record_type).to_owned(),

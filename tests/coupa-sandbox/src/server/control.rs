@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::Shared;
 use super::request::Request;
+use crate::coverage::coverage;
+use crate::drift::Drift;
 use crate::fault::FaultRule;
 use crate::media::Answer;
 use crate::model::model;
@@ -25,6 +27,13 @@ pub fn answer(shared: &Shared, request: &Request) -> Answer {
             shared.faults.clear();
             Ok(Value::Null)
         }
+        ("GET", "/sandbox/drift") => Ok(print(&shared.drifts.rounds())),
+        ("POST", "/sandbox/drift") => add_drift(shared, &request.body),
+        ("DELETE", "/sandbox/drift") => {
+            shared.drifts.clear();
+            Ok(Value::Null)
+        }
+        ("GET", "/sandbox/coverage") => Ok(print(&coverage())),
         ("POST", "/sandbox/reset-log") => {
             shared.observed.reset();
             Ok(Value::Null)
@@ -72,6 +81,13 @@ fn add_fault(shared: &Shared, body: &[u8]) -> Result<Value, serde_json::Error> {
     let rule: FaultRule = serde_json::from_slice(body)?;
     let printed = print(&rule);
     shared.faults.add(rule);
+    Ok(printed)
+}
+
+fn add_drift(shared: &Shared, body: &[u8]) -> Result<Value, serde_json::Error> {
+    let drift: Drift = serde_json::from_slice(body)?;
+    let printed = print(&drift);
+    shared.drifts.add(drift).map_err(serde::de::Error::custom)?;
     Ok(printed)
 }
 

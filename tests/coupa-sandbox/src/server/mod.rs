@@ -1,6 +1,7 @@
 //! The server: connections, the way of a request, and the control endpoints.
 
 mod actions;
+mod bulk;
 mod connection;
 mod control;
 mod files;

@@ -24,13 +24,13 @@ pub fn list(work: &Work) -> Result<Answer, Refusal> {
         subset: route.collection.subset.as_ref(),
     };
     let view = View::of(work);
-    listed(
-        work,
-        &view,
-        &scope,
-        &work.request.parameters,
-        work.switches.unknown_filter,
-    )
+    let unknown = work.switches.unknown_filter;
+    let page = listed(work, &view, &scope, &work.request.parameters, unknown)?;
+    let shared = work.shared;
+    shared
+        .drifts
+        .after_page(route.collection.path, &shared.store);
+    Ok(page)
 }
 
 /// What is printed: records of a type, under the names of a collection.

@@ -4,6 +4,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::auth::Tokens;
 use crate::configuration::Configuration;
+use crate::drift::Drifts;
 use crate::fault::FaultQueue;
 use crate::observed::Observed;
 use crate::rate::RateLimit;
@@ -16,6 +17,7 @@ pub struct Shared {
     pub store: Store,
     pub tokens: Tokens,
     pub faults: FaultQueue,
+    pub drifts: Drifts,
     pub observed: Observed,
     pub rate: RateLimit,
     switches: RwLock<Switches>,
@@ -27,6 +29,7 @@ impl Shared {
             switches: RwLock::new(configuration.switches.clone()),
             tokens: Tokens::default(),
             faults: FaultQueue::default(),
+            drifts: Drifts::default(),
             observed: Observed::default(),
             rate: RateLimit::default(),
             configuration,

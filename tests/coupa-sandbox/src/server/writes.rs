@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Map, Value};
 
+use super::bulk;
 use super::reads::one;
 use super::service::Work;
 use crate::media::{Answer, read_body};
@@ -14,6 +15,9 @@ use crate::write::{Asked, Writer};
 
 /// `POST` on a collection.
 pub fn create(work: &Work) -> Result<Answer, Refusal> {
+    if bulk::is_bulk(work) {
+        return bulk::create(work);
+    }
     let route = &work.route;
     let record_type = route.record_type;
     let shaping = Shaping::parse(record_type.name, &work.request.parameters, false)?;

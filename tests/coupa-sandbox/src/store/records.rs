@@ -163,6 +163,16 @@ impl<'a> Records<'a> {
             .query_row([table], |row| row.get(0))?)
     }
 
+    /// The last id that a record of this type got; 0 where there was none.
+    pub fn last_id(&self, table: &str) -> Result<i64, StoreError> {
+        let last = self
+            .connection
+            .prepare_cached("SELECT last FROM sequence WHERE type = ?")?
+            .query_row([table], |row| row.get(0))
+            .optional()?;
+        Ok(last.unwrap_or(0))
+    }
+
     /// Stores a record, new or changed, under the id in it. A changed record
     /// keeps its parent where none is given.
     pub fn save(

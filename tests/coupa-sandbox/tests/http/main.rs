@@ -9,11 +9,14 @@
 mod actions;
 mod auth;
 mod control;
+mod current;
+mod drift;
 mod every_path;
 mod fault;
 mod filter;
 mod list;
 mod minimal;
+mod nested;
 mod program;
 mod shape;
 mod support;
