@@ -5,8 +5,16 @@ use std::sync::LazyLock;
 
 const TEXT: &str = include_str!("actions.txt");
 
+/// In the order of the file.
+static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
+    TEXT.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .filter_map(Action::read)
+        .collect()
+});
+
 /// By path and name, as a line begins.
-static ACTIONS: LazyLock<HashMap<String, Action>> = LazyLock::new(|| {
+static INDEX: LazyLock<HashMap<String, &'static Action>> = LazyLock::new(|| {
     all()
         .map(|action| (format!("{} {}", action.path, action.name), action))
         .collect()
@@ -133,22 +141,20 @@ impl Action {
 }
 
 /// Every action, in the order of the file.
-pub fn all() -> impl Iterator<Item = Action> {
-    TEXT.lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .filter_map(Action::read)
+pub fn all() -> impl Iterator<Item = &'static Action> {
+    ACTIONS.iter()
 }
 
 /// The states that the actions of a collection know, each once.
 pub fn states(collection: &str, field: &str) -> Vec<&'static str> {
     let mut states: Vec<&str> = Vec::new();
     for action in all().filter(|action| action.path == collection) {
-        let before = action.when.filter(|(other, _)| *other == field);
+        let before = action.when.iter().filter(|(other, _)| *other == field);
         let after = action.effects.iter().filter_map(|effect| match effect {
             Effect::Set(name, value) if *name == field => Some(*value),
             _ => None,
         });
-        for state in before.into_iter().flat_map(|(_, s)| s).chain(after) {
+        for state in before.flat_map(|(_, s)| s.iter().copied()).chain(after) {
             if !states.contains(&state) {
                 states.push(state);
             }
@@ -160,9 +166,10 @@ pub fn states(collection: &str, field: &str) -> Vec<&'static str> {
 /// What an action of a collection does.
 pub fn find(collection: &str, action: &str) -> Option<&'static Action> {
     let last = collection.rsplit('/').next().unwrap_or(collection);
-    ACTIONS
+    INDEX
         .get(&format!("{collection} {action}"))
-        .or_else(|| ACTIONS.get(&format!("*/{last} {action}")))
+        .or_else(|| INDEX.get(&format!("*/{last} {action}")))
+        .copied()
 }
 
 fn effect(word: &'static str) -> Option<Effect> {

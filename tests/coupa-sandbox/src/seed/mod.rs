@@ -7,6 +7,7 @@ mod owners;
 mod people;
 mod seeder;
 mod suppliers;
+mod text;
 mod words;
 
 use serde_json::{Map, Value, json};

@@ -12,6 +12,9 @@ use crate::store::Parent;
 const TABLE: &str = "Approval";
 const PENDING: &str = "pending_approval";
 
+/// A document with its type.
+type Document = (&'static RecordType, Map<String, Value>);
+
 impl Writer<'_> {
     /// Lets a document wait for the manager of who asks for it; without one,
     /// for the user for requests. A document that waits already goes on waiting.
@@ -127,10 +130,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn document(
-        &self,
-        document: &Parent,
-    ) -> Result<Option<(&'static RecordType, Map<String, Value>)>, Refusal> {
+    fn document(&self, document: &Parent) -> Result<Option<Document>, Refusal> {
         let record_type = model().record_type(&document.record_type);
         let record = self.records.get(&document.record_type, document.id)?;
         Ok(record_type.zip(record))
@@ -177,7 +177,7 @@ impl Writer<'_> {
         let decided = status != PENDING;
         for (name, value) in [
             ("status", status.into()),
-            ("approval-date", decided.then(|| self.now.as_str()).into()),
+            ("approval-date", decided.then_some(self.now.as_str()).into()),
             ("approved-by", decided.then(|| self.actor.clone()).into()),
         ] {
             approval.insert(name.to_owned(), value);

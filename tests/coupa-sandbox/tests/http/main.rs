@@ -9,6 +9,7 @@
 mod actions;
 mod auth;
 mod control;
+mod coverage;
 mod current;
 mod drift;
 mod every_path;

@@ -430,7 +430,6 @@ async fn writes_at_the_same_time_get_their_own_ids() {
 #[tokio::test]
 async fn everything_that_is_exported_can_be_marked() {
     let objects = [
-        "contracts",
         "invoices",
         "purchase_orders",
         "requisitions",
@@ -443,7 +442,7 @@ async fn everything_that_is_exported_can_be_marked() {
     ];
     let records: Vec<(&str, u64)> = objects.iter().map(|path| (*path, 1)).collect();
     let api = start_with(&records);
-    for path in objects.into_iter().filter(|path| *path != "contracts") {
+    for path in objects {
         let one = format!("/api/{path}/1");
         let before = api.get(&one).await.json();
         let mark = async |query: &str, body: Value| {
