@@ -73,6 +73,8 @@ pub enum Effect {
     Cart,
     /// The document that is named is exported.
     Exports,
+    /// What was received is taken back.
+    Unreceive,
     /// Another action, for every record that is named.
     Each(&'static str),
     /// A list, of this or of another collection.
@@ -210,6 +212,7 @@ fn effect(word: &'static str) -> Option<Effect> {
         "copy" => Effect::Copy,
         "cart" => Effect::Cart,
         "exports" => Effect::Exports,
+        "unreceive" => Effect::Unreceive,
         "each" => Effect::Each(argument),
         "list" => Effect::List((!argument.is_empty()).then_some(argument)),
         "first" => Effect::First,

@@ -93,6 +93,12 @@ pub fn owner_types(record_type: &str) -> Vec<&'static str> {
         .unwrap_or_default()
 }
 
+/// What a record of this type puts where: the field with the record whose list
+/// it is, the list, and the field with what is in it.
+pub fn joins(record_type: &str) -> Option<[&'static str; 3]> {
+    names("joins", record_type)?.try_into().ok()
+}
+
 /// What becomes of a document whose last approval is decided: its status when
 /// approved and when rejected.
 pub fn document(record_type: &str) -> Option<(&'static str, &'static str)> {
@@ -103,6 +109,17 @@ pub fn document(record_type: &str) -> Option<(&'static str, &'static str)> {
 /// The list whose removed lines are kept, to be shown on demand.
 pub fn kept_when_removed(record_type: &str) -> Option<&'static str> {
     lines("kept", record_type).next()?.first().copied()
+}
+
+/// The name of the response filter that can be the default for a type.
+pub fn default_response_filter(record_type: &str) -> Option<&'static str> {
+    let mut filters = lines("response-filter", record_type);
+    filters.find_map(|words| {
+        words
+            .first()
+            .copied()
+            .filter(|name| name.starts_with("default_"))
+    })
 }
 
 /// A named response filter, by its name: the fields that it prints of a type.

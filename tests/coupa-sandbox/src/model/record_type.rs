@@ -85,6 +85,8 @@ pub struct RecordType {
     /// The lists of records that belong to it and are stored by themselves,
     /// too, with their type: of those with one type the first.
     pub parts: Vec<(&'static str, &'static str)>,
+    /// What it puts where, as long as it exists.
+    pub joins: Option<[&'static str; 3]>,
     /// The list of which removed lines are kept, to be shown on demand.
     pub kept: Option<&'static str>,
     /// The fields of which a change makes a new version.
@@ -126,6 +128,7 @@ impl RecordType {
             defaults: facts::defaults(name),
             owner: facts::owner(name),
             parts: parts(name, &shape, &links, collections),
+            joins: facts::joins(name),
             kept: facts::kept_when_removed(name),
             revising: facts::names("revising", name).unwrap_or_default(),
             natural_keys,

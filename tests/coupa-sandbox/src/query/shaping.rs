@@ -46,6 +46,15 @@ impl Shaping {
         })
     }
 
+    /// What the default response filter of a type makes of it, where nothing
+    /// special is asked for.
+    pub fn or_default(self, record_type: &str) -> Self {
+        match (&self, facts::default_response_filter(record_type)) {
+            (Self::Full, Some(name)) => response_filter(record_type, name).unwrap_or(self),
+            _ => self,
+        }
+    }
+
     /// The part of a record that is printed.
     pub fn apply(
         &self,

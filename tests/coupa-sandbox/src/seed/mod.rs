@@ -146,6 +146,9 @@ pub fn add(
         true => owners::above(records, seed, random, collection)?,
         false => owners::of(records, seed, random, record_type)?,
     };
+    if let ("Approval", Some(document)) = (table, &parent) {
+        owners::wait_for_approval(records, document)?;
+    }
     Ok(seeder.add(table, values, parent.as_ref())?)
 }
 

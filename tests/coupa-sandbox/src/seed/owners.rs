@@ -3,7 +3,7 @@
 use super::{SeedError, top_up};
 use crate::model::{Collection, RecordType, model};
 use crate::random::Random;
-use crate::store::{Parent, Records};
+use crate::store::{Parent, Records, StoreError};
 
 /// How many are made where there is none.
 const ENOUGH: u64 = 5;
@@ -87,4 +87,14 @@ fn home(name: &str) -> Option<&'static Collection> {
         .find(|c| own(c) && !c.is_nested() && c.is_listed)
         .or_else(|| collections.iter().find(|c| own(c) && c.is_listed))
         .or_else(|| collections.iter().find(|c| lines(c) && c.is_listed))
+}
+
+/// Lets a document wait for an approval that is about to be made.
+pub fn wait_for_approval(records: Records<'_>, document: &Parent) -> Result<(), StoreError> {
+    let table = document.record_type.as_str();
+    if let Some(mut record) = records.get(table, document.id)? {
+        record.insert("status".to_owned(), "pending_approval".into());
+        records.save(table, document.id, None, &record)?;
+    }
+    Ok(())
 }

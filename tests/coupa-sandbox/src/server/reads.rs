@@ -61,6 +61,7 @@ pub fn listed(
 ) -> Result<Answer, Refusal> {
     let record_type = view.record_type;
     let shaping = Shaping::parse(record_type.name, parameters, true)?;
+    let shaping = trimmed(work, record_type, shaping);
     let bodies = bodies(work, view, scope, parameters, unknown)?;
     if bodies.is_empty() {
         return empty(work);
@@ -128,6 +129,14 @@ pub fn several(
     Ok(Answer::text(StatusCode::OK, work.media, text))
 }
 
+/// What an admin's default filter leaves of what is printed.
+fn trimmed(work: &Work, record_type: &RecordType, shaping: Shaping) -> Shaping {
+    match work.switches.default_response_filter {
+        true => shaping.or_default(record_type.name),
+        false => shaping,
+    }
+}
+
 /// Whether removed lines are asked for.
 fn shows_deleted(parameters: &Parameters) -> bool {
     parameters.get("show_deleted_lines") == Some("true")
@@ -166,6 +175,7 @@ pub fn one(
         });
     }
     let view = View::of(work);
+    let shaping = &trimmed(work, record_type, shaping.clone());
     let printed = print(work, &view, records, shaping, record)?;
     let list = view.collection.xml_list_element();
     Ok(Answer::text(

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::asked::Asked;
+use super::receiving::Receipt;
 use super::values::{accept, text};
 use super::{Writer, export, parts};
 use crate::model::actions::{Action, Effect};
@@ -99,7 +100,7 @@ impl Writer<'_> {
                 };
                 self.set(record_type, line, field, value, asked);
             }
-            Effect::Join(list) => self.join(record_type, record, list, argument)?,
+            Effect::Join(list) => self.attach(record_type, record, list, argument)?,
             Effect::Leave(list) => {
                 let items = record.get_mut(*list).and_then(Value::as_array_mut);
                 let items = items.ok_or(Refusal::NotFound)?;
@@ -136,6 +137,10 @@ impl Writer<'_> {
                 }
             }
             Effect::Exports => self.export_named(record_type, asked),
+            Effect::Unreceive => {
+                let transaction = self.existing(record_type, own.id)?;
+                self.receive(record_type, &transaction, Receipt::Voided)
+            }
             _ => Ok(()),
         }
     }
@@ -163,7 +168,7 @@ impl Writer<'_> {
         }
     }
 
-    fn join(
+    fn attach(
         &self,
         record_type: &RecordType,
         record: &mut Map<String, Value>,

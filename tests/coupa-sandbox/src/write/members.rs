@@ -73,6 +73,41 @@ impl Writer<'_> {
         Ok(shown)
     }
 
+    /// Puts what a record of membership is about into the list it is about, or
+    /// takes it out again.
+    pub(super) fn join(
+        &self,
+        record_type: &RecordType,
+        membership: &Map<String, Value>,
+        how: Membership,
+    ) -> Result<(), Refusal> {
+        let Some([owner, list, member]) = record_type.joins else {
+            return Ok(());
+        };
+        let link = record_type
+            .field(owner)
+            .and_then(|field| record_type.link(field));
+        let owner_type = link.and_then(|link| model().record_type(link.target()));
+        let id = membership
+            .get(owner)
+            .and_then(|owner| owner.get("id")?.as_i64());
+        let member = membership.get(member).filter(|member| member.is_object());
+        let (Some(owner_type), Some(id), Some(member)) = (owner_type, id, member) else {
+            return Ok(());
+        };
+        let Some(mut record) = self.records.get(owner_type.name, id)? else {
+            return Ok(());
+        };
+        if let Some(members) = record.get_mut(list).and_then(Value::as_array_mut) {
+            members.retain(|other| other.get("id") != member.get("id"));
+            if how == Membership::Add {
+                members.push(member.clone());
+            }
+        }
+        self.store(owner_type, record, None)?;
+        Ok(())
+    }
+
     fn named_members(
         &self,
         member_type: &'static RecordType,

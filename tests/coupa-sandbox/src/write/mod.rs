@@ -12,6 +12,7 @@ mod export;
 mod lists;
 mod members;
 mod parts;
+mod receiving;
 mod reference;
 mod several;
 mod values;
@@ -23,6 +24,7 @@ use crate::model::{RecordType, Subset, model};
 use crate::refusal::Refusal;
 use crate::store::{Parent, Records, StoreError};
 use change::{Change, says};
+use receiving::Receipt;
 
 pub use asked::Asked;
 pub use members::Membership;
@@ -76,7 +78,10 @@ impl<'a> Writer<'a> {
             parts::name_owner(self.records, record_type, &mut record, parent)?;
         }
         self.check_owner(record_type, &record)?;
-        self.store(record_type, record, parent)
+        let record = self.store(record_type, record, parent)?;
+        self.receive(record_type, &record, Receipt::Made)?;
+        self.join(record_type, &record, Membership::Add)?;
+        Ok(record)
     }
 
     /// Changes what was sent of a record and leaves the rest. `exported` comes
@@ -125,11 +130,11 @@ impl<'a> Writer<'a> {
 
     /// Removes a record and what belongs to it.
     pub fn delete(&self, record_type: &'static RecordType, id: i64) -> Result<(), Refusal> {
+        let record = self.existing(record_type, id)?;
         let parent = self.records.parent(record_type.name, id)?;
         let kept = parts::is_kept(record_type, parent.as_ref());
-        if !parts::remove(self.records, record_type, id, kept)? {
-            return Err(Refusal::NotFound);
-        }
+        parts::remove(self.records, record_type, id, kept)?;
+        self.join(record_type, &record, Membership::Remove)?;
         if let Some(parent) = parent {
             parts::refresh(self.records, record_type, &parent)?;
         }

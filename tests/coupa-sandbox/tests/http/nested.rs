@@ -250,3 +250,69 @@ async fn removed_lines_can_still_be_shown() {
     let listed = record(&api, "/api/purchase_orders?show_deleted_lines=true").await;
     assert_eq!(listed[0]["order-lines"].as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn memberships_are_in_the_lists_they_are_about() {
+    let api = start_with(&[("user_groups", 2), ("projects", 1)]);
+    for (path, sent, owner, list, member) in [
+        (
+            "user_group_memberships",
+            json!({"user-id": 2, "user-group-id": 2}),
+            "users/2",
+            "user-groups",
+            2,
+        ),
+        (
+            "project_memberships",
+            json!({"user": {"login": "kbrand"}, "project": {"id": 1}}),
+            "projects/1",
+            "users",
+            3,
+        ),
+    ] {
+        let membership = created(&api, &format!("/api/{path}"), sent).await;
+        let ids = async || {
+            let record = record(&api, &format!("/api/{owner}")).await;
+            let members = record[list].as_array().unwrap().clone();
+            members.iter().map(|m| m["id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids().await, [json!(member)], "{path}");
+        let one = format!("/api/{path}/{}", membership["id"]);
+        assert_eq!(api.send("DELETE", &one, &json!({})).await.status, 200);
+        assert!(ids().await.is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn receipts_count_on_their_order_line() {
+    let api = start();
+    let order = json!({"po-number": "X1", "supplier": {"id": 1},
+        "order-lines": [{"description": "A", "price": "1", "quantity": "5"}]});
+    let order = created(&api, "/api/purchase_orders", order).await;
+    let line = order["order-lines"][0]["id"].clone();
+    let state = async || {
+        let order = record(&api, &format!("/api/purchase_orders/{}", order["id"])).await;
+        let line = &order["order-lines"][0];
+        (
+            line["received"].as_str().unwrap().to_owned(),
+            line["status"].as_str().unwrap().to_owned(),
+        )
+    };
+    let receipt = json!({"type": "ReceivingQuantityConsumption", "quantity": "2", "order-line": {"id": line}});
+    let first = created(&api, "/api/receiving_transactions", receipt.clone()).await;
+    assert_eq!(
+        state().await,
+        ("2.0".to_owned(), "partially_received".to_owned())
+    );
+    let mut rest = receipt;
+    rest["quantity"] = json!("3");
+    created(&api, "/api/receiving_transactions", rest).await;
+    assert_eq!(state().await, ("5.0".to_owned(), "received".to_owned()));
+    let void = format!("/api/receiving_transactions/{}/void", first["id"]);
+    assert_eq!(api.put(&void, json!({})).await.json()["status"], "voided");
+    assert_eq!(
+        state().await,
+        ("3.0".to_owned(), "partially_received".to_owned())
+    );
+    assert_eq!(api.put(&void, json!({})).await.status, 400);
+}

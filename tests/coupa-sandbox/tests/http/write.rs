@@ -525,6 +525,16 @@ async fn response_filters_are_found_by_name() {
         api.list("users", &[("filter", "nothing")]).await.status,
         400
     );
+    // As a default it trims what nobody asked to be trimmed.
+    api.sandbox.switches_mut().default_response_filter = true;
+    for reply in [
+        api.get("/api/users/2").await,
+        api.put("/api/users/2", json!({})).await,
+    ] {
+        assert!(reply.json().get("department").is_none(), "{}", reply.text);
+    }
+    let asked = api.list("users", &[("fields", r#"["department"]"#)]).await;
+    assert!(asked.json()[0].get("department").is_some());
 }
 
 #[tokio::test]
@@ -559,4 +569,19 @@ async fn many_suppliers_in_one_request_are_behind_a_switch() {
         )
     );
     assert_eq!(api.sandbox.record("suppliers", 5).unwrap()["name"], "B");
+}
+
+#[tokio::test]
+async fn an_association_can_be_sent_as_its_id() {
+    let api = start();
+    let put = async |body: Value| api.put("/api/suppliers/3", body).await;
+    let term = put(json!({"payment_term_id": "1"})).await.json();
+    assert_eq!(term["payment-term"]["code"], "Net 30");
+    let both = put(json!({"payment-term-id": 1, "payment-term": {"code": "Net 45"}})).await;
+    assert_eq!(both.json()["payment-term"]["code"], "Net 45");
+    assert_eq!(put(json!({"payment-term-id": 99})).await.status, 400);
+    assert_eq!(
+        put(json!({"payment-term-id": null})).await.json()["payment-term"],
+        Value::Null
+    );
 }
