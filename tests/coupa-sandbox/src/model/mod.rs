@@ -22,7 +22,8 @@ pub struct Model {
     types: HashMap<&'static str, RecordType>,
     collections: Vec<Collection>,
     endpoints: HashMap<&'static str, Vec<Endpoint>>,
-    embedded: HashMap<&'static str, OnceLock<HashSet<&'static str>>>,
+    /// The types of what records of a type embed, in their simple form and whole.
+    embedded: HashMap<&'static str, [OnceLock<HashSet<&'static str>>; 2]>,
 }
 
 /// The model of the release that the catalog was made from.
@@ -48,7 +49,10 @@ impl Model {
             .map(|name| (name, RecordType::read(name, &collections)))
             .collect();
         Self {
-            embedded: types.keys().map(|name| (*name, OnceLock::new())).collect(),
+            embedded: types
+                .keys()
+                .map(|name| (*name, Default::default()))
+                .collect(),
             types,
             collections,
             endpoints,
@@ -60,11 +64,19 @@ impl Model {
         self.types.get(name)
     }
 
-    /// Whether records of this type embed records of the other, in any depth.
-    pub fn embeds(&self, record_type: &str, other: &str) -> bool {
-        self.embedded.get(record_type).is_some_and(|cell| {
-            cell.get_or_init(|| embedded(&self.types, record_type))
-                .contains(other)
+    /// Whether what a link holds is, or embeds in any depth, a record of one of
+    /// these types.
+    pub fn concerns(&self, link: Link, types: &[String]) -> bool {
+        let target = link.target();
+        let refers = matches!(link, Link::Reference(_) | Link::References(_));
+        let cells = self.embedded.get(target);
+        types.iter().any(|name| {
+            refers && name == target
+                || cells.is_some_and(|[simple, whole]| {
+                    let cell = if refers { simple } else { whole };
+                    cell.get_or_init(|| embedded(&self.types, target, !refers))
+                        .contains(name.as_str())
+                })
         })
     }
 
@@ -104,17 +116,34 @@ impl Model {
     }
 }
 
-/// The types of what records of a type embed, in any depth.
-fn embedded(types: &HashMap<&str, RecordType>, name: &str) -> HashSet<&'static str> {
+/// The types of what records of a type embed, in any depth: what belongs to
+/// them whole, what they refer to in its simple form.
+fn embedded(
+    types: &HashMap<&str, RecordType>,
+    name: &'static str,
+    whole: bool,
+) -> HashSet<&'static str> {
     let mut found = HashSet::new();
-    let mut open: Vec<&str> = vec![name];
-    while let Some(record_type) = open.pop().and_then(|name| types.get(name)) {
-        let links = record_type.fields().filter_map(|f| record_type.link(f));
+    let mut seen = HashSet::new();
+    let mut open = vec![(name, whole)];
+    while let Some((name, whole)) = open.pop() {
+        let Some(record_type) = types.get(name).filter(|_| seen.insert((name, whole))) else {
+            continue;
+        };
+        let printed = if whole {
+            &record_type.shape
+        } else {
+            &record_type.simple
+        };
+        let links = printed
+            .iter()
+            .filter_map(|name| record_type.link(record_type.field(name)?));
         for link in links {
-            let target = link.target();
-            if found.insert(target) {
-                open.push(target);
+            let refers = matches!(link, Link::Reference(_) | Link::References(_));
+            if refers {
+                found.insert(link.target());
             }
+            open.push((link.target(), !refers));
         }
     }
     found

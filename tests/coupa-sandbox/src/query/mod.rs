@@ -10,7 +10,7 @@ mod selection;
 mod shaping;
 mod sql;
 
-pub use current::{bring_up_to_date, may_be_outdated};
+pub use current::Renewed;
 pub use filter::Filter;
 pub use operator::Operator;
 pub use order::Order;

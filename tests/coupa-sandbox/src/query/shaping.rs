@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Parameters, Selection, bring_up_to_date};
+use super::{Parameters, Renewed, Selection};
 use crate::model::{Link, RecordType, facts, model};
 use crate::refusal::Refusal;
 use crate::store::{Records, StoreError};
@@ -189,7 +189,7 @@ fn associated(
             match model().record_type(target) {
                 Some(record_type) => {
                     let mut shown = live.unwrap_or(embedded);
-                    bring_up_to_date(records, record_type, &mut shown)?;
+                    Renewed::of(records)?.bring_up_to_date(record_type, &mut shown)?;
                     select(records, record_type, &shown, selections).map(Value::Object)
                 }
                 None => Ok(Value::Object(embedded)),

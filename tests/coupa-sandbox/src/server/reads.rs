@@ -6,9 +6,7 @@ use serde_json::{Map, Value};
 use super::service::Work;
 use crate::media::{Answer, Media, localize};
 use crate::model::{Collection, RecordType};
-use crate::query::{
-    Filter, Order, Page, Parameters, Scope, Shaping, bring_up_to_date, may_be_outdated, select,
-};
+use crate::query::{Filter, Order, Page, Parameters, Renewed, Scope, Shaping, select};
 use crate::refusal::Refusal;
 use crate::store::{Records, StoreError};
 use crate::switches::{EmptyList, NullAssociations, TimeZone, Unknown};
@@ -71,7 +69,7 @@ pub fn listed(
             && shaping == Shaping::Full
             && work.switches.time_zone == TimeZone::Utc
             && !shows_deleted(parameters)
-            && !may_be_outdated(records, record_type)?;
+            && !Renewed::of(records)?.concerns(record_type);
         let text = if as_stored {
             format!("[{}]", bodies.join(","))
         } else {
@@ -196,9 +194,7 @@ fn print(
     if shows_deleted(&work.request.parameters) {
         add_deleted(records, record_type, &mut record)?;
     }
-    if may_be_outdated(records, record_type)? {
-        bring_up_to_date(records, record_type, &mut record)?;
-    }
+    Renewed::of(records)?.bring_up_to_date(record_type, &mut record)?;
     let mut printed = shaping.apply(records, record_type, record, work.switches.fields_add_id)?;
     if work.switches.time_zone == TimeZone::Offset {
         printed.values_mut().for_each(localize);

@@ -7,7 +7,7 @@ use coupa_catalog::{collections, find_collection, paths};
 use serde_json::{Value, json};
 
 use crate::minimal;
-use crate::support::{Api, start_with};
+use crate::support::{Api, KEY, read, start_with};
 
 const VERBS: [(&str, char); 5] = [
     ("GET", 'G'),
@@ -206,6 +206,14 @@ async fn every_path_answers_the_verbs_it_allows_and_no_other() {
             "GET" => walk.api.get(&format!("/api/{path}")).await,
             _ => walk.api.send(verb, &format!("/api/{path}"), &body).await,
         };
+        if verb == "GET" && reply.status == 200 {
+            let request = walk.api.http.get(walk.api.url(&format!("/api/{path}")));
+            let request = request.header("X-COUPA-API-KEY", KEY);
+            let xml = read(request.header("Accept", "application/xml")).await;
+            if !xml.text.starts_with("<?xml") || ![200, 404].contains(&xml.status) {
+                wrong.insert(format!("{path} as XML: {} {}", xml.status, xml.text));
+            }
+        }
         let is_allowed = allows(template, verbs, letter);
         let as_expected = match (is_allowed, reply.status) {
             (false, status) => status == 405,
