@@ -314,3 +314,6 @@ fn lines<'r>(
     let lines = record.get_mut(list).and_then(Value::as_array_mut);
     lines.into_iter().flatten().filter_map(Value::as_object_mut)
 }
+
+#[cfg(test)]
+mod tests;
