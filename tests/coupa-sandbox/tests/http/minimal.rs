@@ -6,7 +6,13 @@ use serde_json::{Map, Value, json};
 /// A body with what the catalog calls needed; where it says nothing about a
 /// type, with what the release calls required. Text differs by `number`.
 pub fn body(record_type: &str, number: usize) -> Value {
-    of_type(record_type, number, 2)
+    match record_type {
+        // The release marks nothing as required; without a file it is a text.
+        "Attachment" => {
+            json!({"type": "text", "text": format!("Note {number}"), "intent": "Internal"})
+        }
+        _ => of_type(record_type, number, 2),
+    }
 }
 
 fn of_type(record_type: &str, number: usize, depth: usize) -> Value {
