@@ -7,7 +7,7 @@ mod scopes;
 mod token_endpoint;
 mod tokens;
 
-pub use access::authorize;
+pub use access::{Granted, authorize, identify};
 pub use scopes::guesses as guessed_scopes;
 pub use token_endpoint::grant;
 pub use tokens::Tokens;

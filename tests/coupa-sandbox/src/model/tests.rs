@@ -29,8 +29,8 @@ fn every_fact_names_something_real() {
     for line in include_str!("facts.txt").lines() {
         let words: Vec<&str> = line.split(' ').collect();
         let [
-            "field" | "choices" | "shape" | "simple" | "default" | "within" | "owner" | "revising"
-            | "kept" | "document" | "response-filter",
+            "field" | "choices" | "shape" | "simple" | "symbol" | "default" | "within" | "owner"
+            | "revising" | "kept" | "document" | "response-filter",
             name,
             names @ ..,
         ] = words.as_slice()
@@ -41,7 +41,7 @@ fn every_fact_names_something_real() {
             panic!("no record type in: {line}");
         };
         let names = match words[0] {
-            "shape" | "simple" | "revising" => names,
+            "shape" | "simple" | "symbol" | "revising" => names,
             "within" => &names[..2],
             "document" => &[],
             "response-filter" => &names[1..],

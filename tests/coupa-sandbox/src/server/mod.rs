@@ -1,6 +1,9 @@
 //! The server: connections, the way of a request, and the control endpoints.
 
 mod actions;
+mod api_docs;
+mod attachments;
+mod binaries;
 mod bulk;
 mod connection;
 mod control;
@@ -8,10 +11,12 @@ mod files;
 mod reads;
 mod request;
 mod route;
+mod seeded_files;
 mod service;
 mod shared;
 mod writes;
 
-pub use connection::{CountingListener, ResetHandle};
+pub use connection::{ConnectionHandle, CountingListener};
+pub use seeded_files::{PlacedFile, SeededFile, add as add_file, find as find_file};
 pub use service::router;
 pub use shared::Shared;

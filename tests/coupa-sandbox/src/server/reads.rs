@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::service::Work;
-use crate::media::{Answer, Media, localize};
+use crate::media::{Answer, Media, legacy_address, localize};
 use crate::model::{Collection, RecordType};
 use crate::query::{Filter, Order, Page, Parameters, Renewed, Scope, Shaping, select};
 use crate::refusal::Refusal;
@@ -69,6 +69,8 @@ pub fn listed(
             && shaping == Shaping::Full
             && work.switches.time_zone == TimeZone::Utc
             && !shows_deleted(parameters)
+            && !is_legacy_address(work)
+            && !omits_nulls(record_type)
             && !Renewed::of(records)?.concerns(record_type);
         let text = if as_stored {
             format!("[{}]", bodies.join(","))
@@ -199,13 +201,34 @@ fn print(
     if work.switches.time_zone == TimeZone::Offset {
         printed.values_mut().for_each(localize);
     }
+    if omits_nulls(record_type) {
+        printed.retain(|_, value| !value.is_null());
+    }
+    if is_legacy_address(work) {
+        printed = legacy_address(record_type, printed);
+    }
     Ok(printed)
+}
+
+/// Supplier information leaves out what is null, since release R31.
+fn omits_nulls(record_type: &RecordType) -> bool {
+    record_type.name == "SupplierInformation"
+}
+
+fn is_legacy_address(work: &Work) -> bool {
+    work.switches.legacy_addresses
+        && work.media == Media::Json
+        && work.route.record_type.name == "Address"
 }
 
 /// No records: `[]` in JSON, 404 in XML, as documented; some JSON paths were
 /// seen to answer 404, too.
 fn empty(work: &Work) -> Result<Answer, Refusal> {
-    match (work.media, work.switches.json_empty_list) {
+    let switch = match work.route.collection.path.starts_with("coupa_pay/") {
+        true => work.switches.coupa_pay_empty_list,
+        false => work.switches.json_empty_list,
+    };
+    match (work.media, switch) {
         (Media::Json, EmptyList::Ok) => {
             Ok(Answer::text(StatusCode::OK, Media::Json, "[]".to_owned()))
         }

@@ -6,6 +6,7 @@ use crate::auth::Tokens;
 use crate::configuration::Configuration;
 use crate::drift::Drifts;
 use crate::fault::FaultQueue;
+use crate::files::Folder;
 use crate::observed::Observed;
 use crate::rate::RateLimit;
 use crate::store::Store;
@@ -15,6 +16,7 @@ use crate::switches::Switches;
 pub struct Shared {
     pub configuration: Configuration,
     pub store: Store,
+    pub files: Folder,
     pub tokens: Tokens,
     pub faults: FaultQueue,
     pub drifts: Drifts,
@@ -24,7 +26,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(configuration: Configuration, store: Store) -> Self {
+    pub fn new(configuration: Configuration, store: Store, files: Folder) -> Self {
         Self {
             switches: RwLock::new(configuration.switches.clone()),
             tokens: Tokens::default(),
@@ -34,6 +36,7 @@ impl Shared {
             rate: RateLimit::default(),
             configuration,
             store,
+            files,
         }
     }
 

@@ -10,7 +10,7 @@ use super::StoreError;
 /// `natural_key` finds a record by what identifies it in place of its id.
 /// `sequence` never gives an id twice, not even after a delete. `renewed` names
 /// the records whose embedded form changed after others may have embedded it,
-/// and `renewed_type` their types.
+/// and `renewed_type` their types. `file` says which files a record has.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS record (
     type TEXT NOT NULL,
@@ -39,6 +39,13 @@ CREATE TABLE IF NOT EXISTS renewed_type (type TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sequence (
     type TEXT PRIMARY KEY,
     last INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS file (
+    type TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (type, id, role)
 ) WITHOUT ROWID;
 ";
 

@@ -19,6 +19,11 @@ mod values;
 
 use serde_json::{Map, Value};
 
+#[cfg(test)]
+pub(crate) use lists::elements;
+#[cfg(test)]
+pub(crate) use values::accept;
+
 use crate::clock;
 use crate::model::{RecordType, Subset, model};
 use crate::refusal::Refusal;
@@ -102,6 +107,20 @@ impl<'a> Writer<'a> {
             }
             _ => self.change_record(record_type, record, sent),
         }
+    }
+
+    /// Stores a record past the checks of what is sent: a new one below its
+    /// parent, or one with a change that the sandbox makes itself.
+    pub fn put(
+        &self,
+        record_type: &'static RecordType,
+        mut record: Map<String, Value>,
+        parent: Option<&Parent>,
+    ) -> Result<Map<String, Value>, Refusal> {
+        if let Some(parent) = parent {
+            parts::name_owner(self.records, record_type, &mut record, parent)?;
+        }
+        self.store(record_type, record, parent)
     }
 
     /// Applies what was sent.

@@ -7,6 +7,7 @@
 )]
 
 mod actions;
+mod api_docs;
 mod auth;
 mod control;
 mod coverage;
@@ -14,8 +15,12 @@ mod current;
 mod drift;
 mod every_path;
 mod fault;
+mod files;
 mod filter;
+mod graphql;
+mod hostile;
 mod list;
+mod memory;
 mod minimal;
 mod nested;
 mod program;
