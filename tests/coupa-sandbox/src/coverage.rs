@@ -1,10 +1,14 @@
 //! How much of the API is emulated, in numbers.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
+use strum::EnumCount as _;
 
 use crate::auth::guessed_scopes;
+use crate::fault::Fault;
 use crate::model::actions::{self, Effect};
-use crate::model::{facts, model};
+use crate::model::{Collection, Endpoint, Kind, facts, model};
 use crate::query::Operator;
 use crate::switches::Switches;
 
@@ -33,19 +37,20 @@ pub struct Coverage {
     pub guessed_scopes: usize,
     /// Actions that answer and do nothing.
     pub differences: Vec<String>,
-    /// Actions about files, which are neither JSON nor XML.
-    pub files: Vec<String>,
+    /// The paths of which a body or an answer is a file.
+    pub file_paths: usize,
+    /// The kinds of faults.
+    pub fault_kinds: usize,
 }
 
 /// Counts it.
 pub fn coverage() -> Coverage {
     let actions: Vec<_> = actions::all().collect();
-    let with = |effect: Effect| -> Vec<String> {
-        let found = actions.iter().filter(|action| action.has(&effect));
-        found
-            .map(|action| format!("{} {}", action.path, action.name))
-            .collect()
-    };
+    let differences = actions.iter().filter(|action| action.has(&Effect::Same));
+    let files = model()
+        .endpoints()
+        .filter(|(end, of)| is_about_file(end, of));
+    let files: BTreeSet<&str> = files.map(|(endpoint, _)| endpoint.template).collect();
     let switches = serde_json::to_value(Switches::default()).unwrap_or_default();
     let further = facts::paths().filter(|(_, verbs, _)| *verbs != "-");
     Coverage {
@@ -61,7 +66,20 @@ pub fn coverage() -> Coverage {
         actions: actions.len(),
         guessed_actions: actions.iter().filter(|action| action.is_guess).count(),
         guessed_scopes: guessed_scopes(),
-        differences: with(Effect::Same),
-        files: with(Effect::File),
+        differences: differences
+            .map(|action| format!("{} {}", action.path, action.name))
+            .collect(),
+        file_paths: files.len(),
+        fault_kinds: Fault::COUNT,
+    }
+}
+
+fn is_about_file(endpoint: &Endpoint, collection: &Collection) -> bool {
+    match &endpoint.kind {
+        Kind::RecordAction(name) => {
+            let action = actions::find(collection.path, name);
+            action.is_some_and(|action| action.file().is_some())
+        }
+        _ => collection.record_type == "Attachment",
     }
 }

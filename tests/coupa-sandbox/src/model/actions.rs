@@ -83,8 +83,8 @@ pub enum Effect {
     First,
     /// The record that the body's keys mean.
     Find,
-    /// A file is sent or answered.
-    File,
+    /// What is sent or answered is the file that is this to the record.
+    File(&'static str),
     /// Nothing, as a known difference.
     Same,
 }
@@ -114,6 +114,14 @@ impl Action {
         self.when
             .as_ref()
             .is_none_or(|(_, values)| values.contains(&state))
+    }
+
+    /// What a file is to the record, where it is one that is sent or answered.
+    pub fn file(&self) -> Option<&'static str> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::File(role) => Some(*role),
+            _ => None,
+        })
     }
 
     /// Whether it does this.
@@ -217,7 +225,7 @@ fn effect(word: &'static str) -> Option<Effect> {
         "list" => Effect::List((!argument.is_empty()).then_some(argument)),
         "first" => Effect::First,
         "find" => Effect::Find,
-        "file" => Effect::File,
+        "file" => Effect::File(argument),
         "same" => Effect::Same,
         _ => return None,
     })

@@ -95,6 +95,12 @@ impl Model {
         self.collections.iter().find(|c| c.path == path)
     }
 
+    /// Every endpoint, with the collection that it is under.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&Endpoint, &Collection)> {
+        let endpoints = self.endpoints.values().flatten();
+        endpoints.filter_map(|end| Some((end, self.collections.get(end.collection)?)))
+    }
+
     /// The endpoint that a path means, and the ids in the path.
     pub fn endpoint(&self, path: &str) -> Option<(&Endpoint, &Collection, Vec<i64>)> {
         let first = path.split('/').next()?;

@@ -4,7 +4,6 @@
 use http::{Method, StatusCode};
 use serde_json::{Map, Value};
 
-use super::files;
 use super::reads::{View, listed, one, several};
 use super::service::Work;
 use super::writes::created;
@@ -22,16 +21,6 @@ use crate::write::{Asked, Membership, Writer, find_by_keys};
 pub fn on_record(work: &Work, id: i64, name: &str) -> Result<Answer, Refusal> {
     let action = of_record(work, name)?;
     let record_type = work.route.record_type;
-    if action.has(&Effect::File) {
-        work.shared.store.read(|records| {
-            work.route.check_child(records, id)?;
-            records
-                .get(record_type.name, id)?
-                .map(|_| ())
-                .ok_or(Refusal::NotFound)
-        })?;
-        return files::answer(work, id, name);
-    }
     let shaping = Shaping::parse(record_type.name, &work.request.parameters, false)?;
     let asked = asked(work)?;
     work.shared.store.write(|records| {

@@ -67,12 +67,26 @@ pub fn record(
     record.insert("intent".to_owned(), Value::Null);
     for (name, value) in common.iter().chain(content) {
         let value = match *name {
-            "file" => format!("{host}/attachment/attachment_file/{id}/{value}"),
+            "file" => location(host, id, value),
             _ => (*value).to_owned(),
         };
         record.insert((*name).to_owned(), value.into());
     }
     Ok((id, record))
+}
+
+/// Makes an attachment one with a file, whatever it was.
+pub fn hold_file(record: &mut Map<String, Value>, host: &str, name: &str) {
+    let id = record.get("id").and_then(Value::as_i64).unwrap_or(0);
+    for other in ["text", "url", "file-url"] {
+        record.remove(other);
+    }
+    record.insert("type".to_owned(), "AttachmentFile".into());
+    record.insert("file".to_owned(), location(host, id, name).into());
+}
+
+fn location(host: &str, id: i64, name: &str) -> String {
+    format!("{host}/attachment/attachment_file/{id}/{name}")
 }
 
 fn create(work: &Work) -> Result<Answer, Refusal> {

@@ -7,7 +7,6 @@ mod binaries;
 mod bulk;
 mod connection;
 mod control;
-mod files;
 mod reads;
 mod request;
 mod route;

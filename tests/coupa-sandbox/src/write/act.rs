@@ -290,7 +290,8 @@ impl Writer<'_> {
 }
 
 /// Refuses an action that the state of a record does not allow.
-fn check_state(
+/// Refuses an action that is not allowed in the state of a record.
+pub fn check_state(
     record_type: &RecordType,
     record: &Map<String, Value>,
     action: &Action,

@@ -31,6 +31,7 @@ use crate::store::{Parent, Records, StoreError};
 use change::{Change, says};
 use receiving::Receipt;
 
+pub use act::check_state;
 pub use asked::Asked;
 pub use members::Membership;
 pub use parts::add_deleted;

@@ -15,6 +15,7 @@ mod current;
 mod drift;
 mod every_path;
 mod fault;
+mod file_paths;
 mod files;
 mod filter;
 mod graphql;

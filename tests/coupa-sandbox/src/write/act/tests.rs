@@ -46,7 +46,7 @@ fn every_action_changes_something_where_it_is_allowed_and_nothing_where_not() {
                 List(_)
                     | First
                     | Find
-                    | File
+                    | File(_)
                     | Same
                     | Create
                     | Cart
