@@ -85,6 +85,12 @@ pub fn owner(record_type: &str) -> Option<Owner> {
     })
 }
 
+/// The filter on the type of the record that one of this type belongs to, where
+/// no field says that.
+pub fn owner_filter(record_type: &str) -> Option<&'static str> {
+    lines("owner-filter", record_type).next()?.first().copied()
+}
+
 /// The types of records that one of this type can belong to.
 pub fn owner_types(record_type: &str) -> Vec<&'static str> {
     lines("owner", record_type)

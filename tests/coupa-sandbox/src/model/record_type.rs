@@ -84,6 +84,8 @@ pub struct RecordType {
     pub simple: Vec<&'static str>,
     /// Where it says which record it belongs to.
     pub owner: Option<Owner>,
+    /// The filter on the type of that record, where no field says it.
+    pub owner_filter: Option<&'static str>,
     /// The lists of records that belong to it and are stored by themselves,
     /// too, with their type: of those with one type the first.
     pub parts: Vec<(&'static str, &'static str)>,
@@ -130,6 +132,7 @@ impl RecordType {
             symbols: facts::names("symbol", name).unwrap_or_default(),
             defaults: facts::defaults(name),
             owner: facts::owner(name),
+            owner_filter: facts::owner_filter(name),
             parts: parts(name, &shape, &links, collections),
             joins: facts::joins(name),
             kept: facts::kept_when_removed(name),

@@ -21,7 +21,7 @@ pub use shaping::Shaping;
 pub use sql::{Scope, count, ids, select};
 
 /// Parameters that are never filters.
-const RESERVED: [&str; 13] = [
+const RESERVED: [&str; 12] = [
     "offset",
     "limit",
     "order_by",
@@ -31,7 +31,6 @@ const RESERVED: [&str; 13] = [
     "return_object",
     "filter",
     "show_deleted_lines",
-    "attachable_type",
     "bypass_strict_validations",
     "bulk",
     "reason",

@@ -120,6 +120,17 @@ impl Source {
         format!("json_extract({expression}, '{path}.\"{name}\"')")
     }
 
+    /// The type of the record that it belongs to. Of what is embedded that is
+    /// not known; nobody can ask for it.
+    fn owner_type(&self) -> String {
+        match self {
+            Self::Row(number) => {
+                format!("substr(r{number}.parent, 1, instr(r{number}.parent, '/') - 1)")
+            }
+            Self::Json { .. } => "NULL".to_owned(),
+        }
+    }
+
     /// A value in the form in which it is compared.
     fn value(&self, name: &str, kind: FieldKind) -> String {
         match (self, name, kind) {
@@ -246,6 +257,7 @@ impl Writer {
             ),
             Target::Custom(name) => (source.extract(&format!("custom-fields\".\"{name}")), None),
             Target::Association(name) => (source.extract(name), None),
+            Target::OwnerType => (source.owner_type(), None),
         };
         match (source, indexed, condition.operands.as_slice()) {
             (Source::Row(number), Some(field), [SqlValue::Text(text)])

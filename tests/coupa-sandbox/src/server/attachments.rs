@@ -21,6 +21,10 @@ use crate::write::Writer;
 /// The record type of attachments.
 const ATTACHMENT: &str = "Attachment";
 
+/// The parameter that says to what type of record an attachment belongs, such as
+/// `Contract`.
+const ATTACHABLE_TYPE: &str = "attachable_type";
+
 /// Answers a request for attachments; none where it is for something else, or
 /// for their list, which is one like any other.
 pub fn answer(work: &Work) -> Result<Option<Answer>, Refusal> {
@@ -172,10 +176,19 @@ fn delete(work: &Work, id: i64) -> Result<Answer, Refusal> {
     Ok(Answer::empty(StatusCode::OK))
 }
 
+/// 404 where an attachment is not below the path, or belongs to a record of
+/// another type than the one that is asked for (a guess).
 fn check(work: &Work, records: Records<'_>, id: i64) -> Result<(), Refusal> {
     work.route.check_child(records, id)?;
     records.get(ATTACHMENT, id)?.ok_or(Refusal::NotFound)?;
-    Ok(())
+    match work.request.parameters.get(ATTACHABLE_TYPE) {
+        Some(wanted) => records
+            .parent(ATTACHMENT, id)?
+            .filter(|parent| parent.record_type == wanted)
+            .map(|_| ())
+            .ok_or(Refusal::NotFound),
+        None => Ok(()),
+    }
 }
 
 /// What the instance is called in the request.

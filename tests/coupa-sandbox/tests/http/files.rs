@@ -270,6 +270,43 @@ async fn what_nobody_can_attach_to_has_files_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn attachments_are_filtered_by_what_they_belong_to() {
+    let api = start_with(&[
+        ("contracts", 1),
+        ("invoices", 1),
+        ("purchase_orders", 1),
+        ("attachments", 1),
+    ]);
+    let mut ids = Vec::new();
+    for path in ["contracts/1", "invoices/1", "purchase_orders/1"] {
+        let path = format!("/api/{path}/attachments");
+        let created = api.post(&path, json!({"text": "Note"})).await;
+        ids.push(created.json()["id"].as_i64().unwrap());
+    }
+    let by = |operator: &'static str, value: &'static str| {
+        let name = format!("attachable_type{operator}");
+        let api = &api;
+        async move { api.list("attachments", &[(&name, value)]).await.ids() }
+    };
+    assert_eq!(by("", "Contract").await, [ids[0]]);
+    assert_eq!(by("[in]", "InvoiceHeader,Contract").await, ids[..2]);
+    assert_eq!(by("[ends_with]", "Header").await, ids[1..]);
+    assert_eq!(by("", "Supplier").await, [0; 0]);
+    assert_eq!(api.get("/api/attachments").await.ids().len(), 4);
+
+    let shown = |wanted: &str| {
+        let path = format!("/api/attachments/{}?attachable_type={wanted}", ids[0]);
+        let api = &api;
+        async move { api.get(&path).await.status }
+    };
+    // It is found, and has no file; of another type there is none.
+    assert_eq!(shown("Contract").await, 400);
+    assert_eq!(shown("Invoice").await, 404);
+    let elsewhere = api.list("suppliers", &[("attachable_type", "Contract")]);
+    assert_eq!(elsewhere.await.status, 400);
+}
+
+#[tokio::test]
 async fn another_process_can_make_files() {
     let api = start_with(&[("invoices", 1)]);
     let post = |body: Value| {
