@@ -48,6 +48,10 @@ async fn a_new_name_shows_wherever_a_record_is_embedded() {
     ] {
         assert_eq!(value(&api, &path, pointer).await, "New Name AG", "{path}");
     }
+    let list = r#"query { purchaseOrders(query: "id=2") { supplier { name } } }"#;
+    let asked = api.post("/api/graphql", json!({"query": list})).await;
+    let name = &asked.json()["data"]["purchaseOrders"][0]["supplier"]["name"];
+    assert_eq!(name, "New Name AG", "{}", asked.text);
     // Also two steps away: an account's type in a line of an order.
     let chart = "/order-lines/0/account/account-type";
     let id = value(&api, "/api/purchase_orders/2", &format!("{chart}/id")).await;
