@@ -29,6 +29,8 @@
 mod auth;
 mod clock;
 mod configuration;
+mod coverage;
+mod drift;
 mod fault;
 mod files;
 mod graphql;
@@ -47,6 +49,8 @@ pub mod switches;
 mod write;
 
 pub use configuration::{Client, Configuration};
+pub use coverage::{Coverage, coverage};
+pub use drift::{Drift, DriftError, DriftRound};
 pub use fault::{Fault, FaultRule, Filler, RedirectTarget};
 pub use files::FileRecord;
 pub use observed::{Counters, RequestRecord};

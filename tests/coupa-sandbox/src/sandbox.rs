@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use crate::configuration::Configuration;
+use crate::drift::{self, Drift, DriftError, DriftRound};
 use crate::fault::{Fault, FaultRule};
 use crate::files::{FileRecord, Folder};
 use crate::model::model;
@@ -107,6 +108,22 @@ impl Sandbox {
         self.shared.faults.clear();
     }
 
+    /// Lets the records of a collection change while it is paged.
+    pub fn drift(&self, drift: Drift) -> Result<(), DriftError> {
+        self.shared.drifts.add(drift)
+    }
+
+    /// Changes the records of a collection once, right now. `number` gives each
+    /// round of one seed its own records.
+    pub fn drift_now(&self, drift: &Drift, number: u64) -> Result<DriftRound, DriftError> {
+        drift::round(&self.shared.store, drift, number)
+    }
+
+    /// What drifts changed while lists were paged, oldest first.
+    pub fn drifted(&self) -> Vec<DriftRound> {
+        self.shared.drifts.rounds()
+    }
+
     /// The requests so far, oldest first.
     pub fn log(&self) -> Vec<RequestRecord> {
         self.shared.observed.log()
@@ -123,10 +140,12 @@ impl Sandbox {
     }
 
     /// How many records a collection holds, by its path; 0 where there is no
-    /// such collection. Collections of one type share their records.
+    /// such collection. A nested one is named by its template and counted over
+    /// all parents.
     pub fn count(&self, collection: &str) -> u64 {
-        self.table(collection).map_or(0, |table| {
-            let count = self.shared.store.read(|records| records.count(table));
+        model().collection(collection).map_or(0, |collection| {
+            let store = &self.shared.store;
+            let count = store.read(|records| seed::counted(records, collection));
             count.unwrap_or(0)
         })
     }

@@ -124,6 +124,11 @@ pub struct Switches {
     pub time_zone: TimeZone,
     /// The status of a create: 201 by the specification, 200 in one sample.
     pub created_status: u16,
+    /// Whether an admin made a response filter the default of its objects: then
+    /// it silently leaves fields out of every answer that does not ask for any.
+    pub default_response_filter: bool,
+    /// Whether `bulk=1` creates several records in one request, as in 2014.
+    pub bulk_create: bool,
     /// Whether the rate limit is enforced.
     pub rate_limit: bool,
     /// Requests a second that the rate limit lets through.
@@ -154,6 +159,8 @@ impl Default for Switches {
             api_key: false,
             time_zone: TimeZone::Utc,
             created_status: 201,
+            default_response_filter: false,
+            bulk_create: false,
             rate_limit: false,
             rate_per_second: 25.0,
             rate_burst: 20.0,

@@ -8,5 +8,6 @@ mod token_endpoint;
 mod tokens;
 
 pub use access::{Granted, authorize, identify};
+pub use scopes::guesses as guessed_scopes;
 pub use token_endpoint::grant;
 pub use tokens::Tokens;

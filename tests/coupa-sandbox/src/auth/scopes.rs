@@ -1,135 +1,118 @@
-//! Which scope opens which resource: `core.supplier.read` for suppliers.
-//!
-//! The names are those of Coupa's specification; which resource each opens is
-//! from a list that one third party took from an instance. A resource that is
-//! not listed needs the scope with its own name in the singular, a guess that
-//! fits all that are.
+//! Which scope opens which path, by `scopes.txt`.
 
-use crate::model::words::singular;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
-/// The stem of a scope and the first segments of the paths it opens.
-const STEMS: [(&str, &[&str]); 20] = [
-    (
-        "core.common",
-        &[
-            "addresses",
-            "announcements",
-            "api_docs",
-            "business_groups",
-            "commodities",
-            "commodity_translations",
-            "currencies",
-            "custom_objects",
-            "departments",
-            "exchange_rates",
-            "lookups",
-            "lookup_values",
-            "payment_terms",
-            "shipping_terms",
-            "attachments",
-            "comments",
-        ],
-    ),
-    ("core.uom", &["uoms"]),
-    (
-        "core.accounting",
-        &[
-            "account_groups",
-            "account_types",
-            "account_validation_rules",
-            "accounts",
-        ],
-    ),
-    ("core.approval", &["approvals"]),
-    ("core.budget", &["budget_lines", "budget_line_adjustments"]),
-    ("core.contract", &["contracts"]),
-    (
-        "core.project",
-        &["projects", "project_memberships", "tasks"],
-    ),
-    ("core.item", &["items", "supplier_items"]),
-    (
-        "core.invoice",
-        &["invoices", "tax_registrations", "inbound_invoices"],
-    ),
-    (
-        "core.purchase_order",
-        &[
-            "purchase_orders",
-            "purchase_order_lines",
-            "receivable_purchase_order_lines",
-        ],
-    ),
-    (
-        "core.purchase_order_change",
-        &["purchase_order_changes", "purchase_order_line_changes"],
-    ),
-    (
-        "core.integration",
-        &[
-            "integrations",
-            "integration_runs",
-            "integration_errors",
-            "integration_history_records",
-            "integration_contacts",
-            "data_file_sources",
-        ],
-    ),
-    ("core.requisition", &["requisitions", "requisition_lines"]),
-    (
-        "core.supplier",
-        &["suppliers", "supplier_information", "invoice_emails"],
-    ),
-    (
-        "core.expense",
-        &["expense_reports", "expense_lines", "expense_artifacts"],
-    ),
-    (
-        "core.inventory.receiving",
-        &["receiving_transactions", "receipt_requests"],
-    ),
-    ("core.inventory.transaction", &["inventory_transactions"]),
-    ("core.inventory.adjustment", &["inventory_adjustments"]),
-    (
-        "core.user_group",
-        &["user_groups", "user_group_memberships"],
-    ),
-    ("core.pay.payments", &["coupa_pay"]),
-];
+const TEXT: &str = include_str!("scopes.txt");
 
-/// The scopes of which any one allows this use of a path below `/api`.
-pub fn needed(path: &str, write: bool) -> Vec<String> {
-    let resource = path.split('/').next().unwrap_or_default();
-    let right = if write { "write" } else { "read" };
-    let stem = match STEMS.iter().find(|(_, paths)| paths.contains(&resource)) {
-        Some((stem, _)) => (*stem).to_owned(),
-        None => format!("core.{}", singular(resource)),
-    };
-    let mut scopes = vec![format!("{stem}.{right}")];
-    match (stem.as_str(), write) {
-        ("core.invoice", true) => scopes.push("core.invoice.create".to_owned()),
-        ("core.item", _) => scopes.push(format!("core.catalog.{right}")),
-        ("core.uom", _) => scopes.push(format!("core.common.{right}")),
-        _ => {}
+/// The lines of the data that are about paths, by path.
+static LINES: LazyLock<HashMap<&'static str, Line>> = LazyLock::new(|| {
+    lines()
+        .filter_map(|words| match words.as_slice() {
+            [path, read, write, guess @ ..] => Some((
+                *path,
+                Line {
+                    read: read.split('|').collect(),
+                    write: write.split('|').collect(),
+                    is_guess: !guess.is_empty(),
+                },
+            )),
+            _ => None,
+        })
+        .collect()
+});
+
+/// The scopes of one path.
+struct Line {
+    read: Vec<&'static str>,
+    write: Vec<&'static str>,
+    is_guess: bool,
+}
+
+/// The scopes of which any one allows this use of a path below `/api`; none
+/// where nothing is known of the path.
+pub fn needed(path: &str, write: bool) -> &'static [&'static str] {
+    match (line(path), write) {
+        (Some(line), true) => &line.write,
+        (Some(line), false) => &line.read,
+        (None, _) => &[],
     }
-    scopes
+}
+
+/// How many paths are paired with their scope by a guess.
+pub fn guesses() -> usize {
+    LINES.values().filter(|line| line.is_guess).count()
+}
+
+/// The line of the longest path that fits.
+fn line(path: &str) -> Option<&'static Line> {
+    let words = path.split('/').filter(|word| {
+        let is_id = word.starts_with('{') || word.bytes().all(|b| b.is_ascii_digit());
+        !is_id
+    });
+    let mut known = String::new();
+    let mut found = None;
+    for word in words {
+        if !known.is_empty() {
+            known.push('/');
+        }
+        known.push_str(word);
+        found = LINES.get(known.as_str()).or(found);
+    }
+    found
+}
+
+fn lines() -> impl Iterator<Item = Vec<&'static str>> {
+    TEXT.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with(['#']) && !line.starts_with("scope "))
+        .map(|line| line.split(' ').collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::needed;
+    use super::*;
 
     #[test]
-    fn resources_need_their_scope() {
-        assert_eq!(
-            needed("suppliers/83/addresses", false),
-            ["core.supplier.read"]
-        );
-        assert_eq!(
-            needed("purchase_orders", true),
-            ["core.purchase_order.write"]
-        );
+    fn every_path_of_the_release_has_scopes_that_exist() {
+        let exists = |scope: &&str| {
+            let (stem, right) = scope.rsplit_once('.').unwrap();
+            TEXT.lines().any(|line| {
+                let mut words = line.split(' ');
+                words.next() == Some("scope")
+                    && words.next() == Some(stem)
+                    && words.any(|word| word == right)
+            })
+        };
+        for (path, verbs) in coupa_catalog::paths() {
+            let line = line(path).unwrap_or_else(|| panic!("no scope for {path}"));
+            assert!(line.read.iter().all(exists), "{path}");
+            assert!(verbs == "G" || line.write.iter().all(exists), "{path}");
+        }
+        let collections = coupa_catalog::collections().count();
+        println!("{collections} collections, {} guesses", guesses());
+        assert!(guesses() < LINES.len() / 4);
+    }
+
+    #[test]
+    fn the_longest_path_decides() {
+        for (path, write, scope) in [
+            ("suppliers/83/addresses", false, "core.supplier.read"),
+            ("purchase_orders", true, "core.purchase_order.write"),
+            (
+                "contracts/templates/4",
+                true,
+                "core.contracts_template.write",
+            ),
+            ("contracts/4/contract_terms", true, "core.contract.write"),
+            (
+                "uoms/4/translations",
+                false,
+                "core.object_translations.read",
+            ),
+        ] {
+            assert_eq!(needed(path, write), [scope], "{path}");
+        }
         assert_eq!(needed("uoms", false), ["core.uom.read", "core.common.read"]);
-        assert_eq!(needed("legal_entities", false), ["core.legal_entity.read"]);
+        assert!(needed("nothing", false).is_empty());
     }
 }

@@ -3,9 +3,10 @@
 //! Faults that change JSON leave an answer in XML as it is.
 
 use serde::{Deserialize, Serialize};
+use strum::EnumCount;
 
 /// What goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, EnumCount)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fault {
     /// Another status: 401, 429, 500, 502, 503, 504 …

@@ -10,7 +10,7 @@ use crate::auth::Granted;
 use crate::media::localize;
 use crate::model::words::camel;
 use crate::model::{Link, RecordType, model};
-use crate::query::{Filter, Order, Page, Parameters, Scope, select};
+use crate::query::{Filter, Order, Page, Parameters, Renewed, Scope, select};
 use crate::refusal::Refusal;
 use crate::store::{Records, Store, StoreError};
 use crate::switches::{Switches, TimeZone};
@@ -56,9 +56,9 @@ fn read(context: &Context<'_>, root: &Root, node: &Node) -> Result<Value, QueryE
     let mut value = context.store.read(|records| {
         let reader = Reader { context, records };
         if root.is_list {
-            reader.list(record_type, node)
+            reader.list(root, record_type, node)
         } else {
-            reader.one(record_type, node)
+            reader.one(root, record_type, node)
         }
     })?;
     if context.switches.time_zone == TimeZone::Offset {
@@ -129,7 +129,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn list(&self, record_type: &'static RecordType, node: &Node) -> Result<Value, QueryError> {
+    fn list(
+        &self,
+        root: &Root,
+        record_type: &'static RecordType,
+        node: &Node,
+    ) -> Result<Value, QueryError> {
         let query = match node.arguments.get("query") {
             None | Some(Value::Null) => "",
             Some(Value::String(query)) => query,
@@ -146,21 +151,28 @@ impl Reader<'_> {
             return Ok(Value::Array(Vec::new()));
         }
         let scope = Scope {
-            table: record_type.name,
-            parent: None,
+            subset: root.collection.subset.as_ref(),
+            ..Scope::table(record_type.name)
         };
         let (sql, values) = select(&scope, &filter, &order, &page);
         let bodies = self.records.select(&sql, values)?;
+        let renewed = Renewed::of(self.records)?;
         let mut list = Vec::new();
         for body in bodies {
-            let record = serde_json::from_str(&body).map_err(StoreError::from)?;
+            let mut record = serde_json::from_str(&body).map_err(StoreError::from)?;
+            renewed.bring_up_to_date(record_type, &mut record)?;
             list.push(self.object(record_type, &record, &node.nested)?);
         }
         Ok(Value::Array(list))
     }
 
     /// One record; null where there is none.
-    fn one(&self, record_type: &'static RecordType, node: &Node) -> Result<Value, QueryError> {
+    fn one(
+        &self,
+        root: &Root,
+        record_type: &'static RecordType,
+        node: &Node,
+    ) -> Result<Value, QueryError> {
         let id = match node.arguments.get("id") {
             Some(Value::Number(number)) => number.as_i64(),
             Some(Value::String(text)) => text.parse().ok(),
@@ -173,8 +185,11 @@ impl Reader<'_> {
             Some(id) => self.records.get(record_type.name, id)?,
             None => None,
         };
-        match record {
-            Some(record) => self.object(record_type, &record, &node.nested),
+        match record.filter(|record| root.collection.shows(record)) {
+            Some(mut record) => {
+                Renewed::of(self.records)?.bring_up_to_date(record_type, &mut record)?;
+                self.object(record_type, &record, &node.nested)
+            }
             None => Ok(Value::Null),
         }
     }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use coupa_catalog::{Collection, Field, FieldKind};
+use coupa_catalog::{Field, FieldKind};
 
 use crate::model::words::{camel, singular};
-use crate::model::{Link, RecordType, model};
+use crate::model::{Collection, Link, RecordType, model};
 
 static ROOTS: LazyLock<BTreeMap<String, Root>> = LazyLock::new(roots);
 
@@ -123,7 +123,7 @@ fn roots() -> BTreeMap<String, Root> {
     let mut roots = BTreeMap::new();
     let collections = || {
         let all = model().collections().iter();
-        all.filter(|collection| !collection.is_nested() && collection.can_list())
+        all.filter(|collection| !collection.is_nested() && collection.is_listed)
     };
     let mut add = |name: &str, collection: &'static Collection| {
         let table = model().table(collection.record_type);
@@ -141,7 +141,7 @@ fn roots() -> BTreeMap<String, Root> {
         add(collection.path, collection);
     }
     for collection in collections() {
-        add(&collection.xml_list_element(), collection);
+        add(collection.xml_list_element(), collection);
     }
     roots
 }

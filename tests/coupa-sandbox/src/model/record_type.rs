@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use coupa_catalog::{Collection, Field, FieldKind};
+use coupa_catalog::{Field, FieldKind};
 use serde_json::{Map, Value};
 
-use super::facts;
 use super::words::kebab;
+use super::{Collection, facts};
 
 /// How a field that holds records holds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,46 @@ pub enum Link {
     Part(&'static str),
     /// Records that belong to this one, such as lines.
     Parts(&'static str),
+}
+
+impl Link {
+    /// The type of the records.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Reference(target)
+            | Self::References(target)
+            | Self::Part(target)
+            | Self::Parts(target) => target,
+        }
+    }
+}
+
+/// Where a record says which other record it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The field with the other's id, or with the other as a reference.
+    pub field: &'static str,
+    /// The other's type, or the field that names it.
+    pub of: OwnerType,
+}
+
+/// The type of the record that another belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnerType {
+    /// Always the same.
+    Fixed(&'static str),
+    /// Named by a field, as in `commentable-type`.
+    Named(&'static str),
+}
+
+impl Owner {
+    /// The types that the other record can have, as far as they are known.
+    pub fn types(&self, record_type: &str) -> Vec<&'static str> {
+        match self.of {
+            OwnerType::Fixed(name) => vec![name],
+            OwnerType::Named(_) => facts::owner_types(record_type),
+        }
+    }
 }
 
 /// A record type with everything known about it.
@@ -42,16 +82,28 @@ pub struct RecordType {
     pub shape: Vec<&'static str>,
     /// What is printed where it is embedded.
     pub simple: Vec<&'static str>,
+    /// Where it says which record it belongs to.
+    pub owner: Option<Owner>,
+    /// The filter on the type of that record, where no field says it.
+    pub owner_filter: Option<&'static str>,
+    /// The lists of records that belong to it and are stored by themselves,
+    /// too, with their type: of those with one type the first.
+    pub parts: Vec<(&'static str, &'static str)>,
+    /// What it puts where, as long as it exists.
+    pub joins: Option<[&'static str; 3]>,
+    /// The list of which removed lines are kept, to be shown on demand.
+    pub kept: Option<&'static str>,
+    /// The fields of which a change makes a new version.
+    pub revising: Vec<&'static str>,
     fields: BTreeMap<&'static str, Field>,
     links: BTreeMap<&'static str, Link>,
-    has_rows: bool,
 }
 
 impl RecordType {
     pub(super) fn read(name: &'static str, collections: &[Collection]) -> Self {
         let fields = fields_of(name);
         let natural_keys = natural_keys(name, &fields);
-        let links = fields
+        let links: BTreeMap<_, _> = fields
             .values()
             .filter_map(|field| Some((field.name, link(name, field, collections)?)))
             .collect();
@@ -79,7 +131,12 @@ impl RecordType {
             custom: facts::names("custom", name).unwrap_or_default(),
             symbols: facts::names("symbol", name).unwrap_or_default(),
             defaults: facts::defaults(name),
-            has_rows: collections.iter().any(|c| c.record_type == name),
+            owner: facts::owner(name),
+            owner_filter: facts::owner_filter(name),
+            parts: parts(name, &shape, &links, collections),
+            joins: facts::joins(name),
+            kept: facts::kept_when_removed(name),
+            revising: facts::names("revising", name).unwrap_or_default(),
             natural_keys,
             shape,
             simple,
@@ -103,12 +160,6 @@ impl RecordType {
     /// How a field holds records; `None` for a plain value.
     pub fn link(&self, field: &Field) -> Option<Link> {
         self.links.get(field.name).copied()
-    }
-
-    /// Whether records of this type are stored by themselves, too, when they
-    /// are parts of another record.
-    pub fn has_rows(&self) -> bool {
-        self.has_rows
     }
 
     /// The fields that the store looks records up by.
@@ -144,6 +195,25 @@ impl RecordType {
     }
 }
 
+fn parts(
+    name: &str,
+    shape: &[&'static str],
+    links: &BTreeMap<&str, Link>,
+    collections: &[Collection],
+) -> Vec<(&'static str, &'static str)> {
+    let mut parts: Vec<(&str, &str)> = Vec::new();
+    for field in shape {
+        if let Some(Link::Parts(target)) = links.get(field)
+            && *target != name
+            && collections.iter().any(|c| c.record_type == *target)
+            && !parts.iter().any(|(_, other)| other == target)
+        {
+            parts.push((field, target));
+        }
+    }
+    parts
+}
+
 fn empty_value(field: &Field) -> Value {
     match field.kind {
         FieldKind::Records(_) | FieldKind::List => Value::Array(Vec::new()),
@@ -156,7 +226,10 @@ fn fields_of(name: &'static str) -> BTreeMap<&'static str, Field> {
     let mut fields: BTreeMap<_, _> = coupa_catalog::fields(name)
         .map(|field| (field.name, field))
         .collect();
-    for field in facts::corrected_fields(name) {
+    for mut field in facts::corrected_fields(name) {
+        if let Some(described) = fields.get(field.name) {
+            field.choices.clone_from(&described.choices);
+        }
         fields.insert(field.name, field);
     }
     for field in fields.values_mut() {
@@ -164,8 +237,9 @@ fn fields_of(name: &'static str) -> BTreeMap<&'static str, Field> {
         if !choices.is_empty() {
             field.choices = choices;
         }
-        // The description gives some flags a "choice" of booleans.
-        if field.kind == FieldKind::Boolean {
+        // The description gives some flags a "choice" of booleans, and some
+        // times their format.
+        if matches!(field.kind, FieldKind::Boolean | FieldKind::DateTime) {
             field.choices.clear();
         }
     }
@@ -190,11 +264,20 @@ fn link(owner: &str, field: &Field, collections: &[Collection]) -> Option<Link> 
         .iter()
         .any(|c| !c.is_nested() && c.record_type == target);
     let known_by_name = !coupa_catalog::natural_keys(target).is_empty();
+    // What is created below its owner belongs to it, whatever else it is found by.
+    let is_below = collections.iter().any(|collection| {
+        let above = collection.parent_path();
+        collection.record_type == target
+            && collection.can_create
+            && collections
+                .iter()
+                .any(|c| Some(c.path) == above && c.record_type == owner)
+    });
     Some(match field.kind {
         FieldKind::Record(_) if listed || known_by_name => Link::Reference(target),
         FieldKind::Record(_) => Link::Part(target),
         // Self-typed lists are slips of the description: parts that nobody can send.
-        _ if target == owner => Link::Parts(target),
+        _ if target == owner || is_below => Link::Parts(target),
         _ if known_by_name || (listed && coupa_catalog::field(target, "name").is_some()) => {
             Link::References(target)
         }

@@ -26,6 +26,8 @@ pub enum Target {
     Custom(&'static str),
     /// Whether there is an associated record at all.
     Association(&'static str),
+    /// The type of the record that it belongs to.
+    OwnerType,
 }
 
 /// One test.
@@ -76,7 +78,13 @@ impl Filter {
         let mut filter = Self::new(record_type);
         for (name, value) in parameters.iter().filter(|(n, _)| !RESERVED.contains(n)) {
             let path: Vec<&str> = name.split(['[', ']']).filter(|s| !s.is_empty()).collect();
-            match filter.add(&path, value) {
+            let added = match path.as_slice() {
+                [first, rest @ ..] if record_type.owner_filter == Some(&kebab(first)) => {
+                    filter.condition(Target::OwnerType, rest, value)
+                }
+                path => filter.add(path, value),
+            };
+            match added {
                 Err(Problem::Unknown(_)) if unknown == Unknown::Ignore => {}
                 Err(Problem::Unknown(message) | Problem::Wrong(message)) => {
                     return Err(Refusal::invalid(record_type.name, message));
@@ -146,11 +154,7 @@ impl Filter {
         rest: &[&str],
         value: &str,
     ) -> Result<(), Problem> {
-        let (Link::Reference(target)
-        | Link::References(target)
-        | Link::Part(target)
-        | Link::Parts(target)) = link;
-        let Some(record_type) = model().record_type(target) else {
+        let Some(record_type) = model().record_type(link.target()) else {
             return Err(Problem::Unknown(format!("\"{name}\" cannot be queried.")));
         };
         let nested = &mut self
@@ -172,7 +176,7 @@ impl Filter {
         };
         let field = match target {
             Target::Field(field) => Some(field),
-            Target::Custom(_) | Target::Association(_) => None,
+            Target::Custom(_) | Target::Association(_) | Target::OwnerType => None,
         };
         if let Some(field) = field.filter(|field| !operator.suits(field.kind)) {
             let message = format!("This operator is not available for \"{}\".", field.name);

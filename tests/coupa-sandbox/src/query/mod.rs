@@ -1,5 +1,6 @@
 //! Queries: what the parameters of a request ask for.
 
+mod current;
 mod filter;
 mod operator;
 mod order;
@@ -9,16 +10,18 @@ mod selection;
 mod shaping;
 mod sql;
 
+pub use current::Renewed;
 pub use filter::Filter;
+pub use operator::Operator;
 pub use order::Order;
 pub use page::Page;
 pub use parameters::Parameters;
 pub use selection::Selection;
 pub use shaping::Shaping;
-pub use sql::{Scope, select};
+pub use sql::{Scope, count, ids, select};
 
 /// Parameters that are never filters.
-const RESERVED: [&str; 13] = [
+const RESERVED: [&str; 12] = [
     "offset",
     "limit",
     "order_by",
@@ -28,7 +31,6 @@ const RESERVED: [&str; 13] = [
     "return_object",
     "filter",
     "show_deleted_lines",
-    "attachable_type",
     "bypass_strict_validations",
     "bulk",
     "reason",

@@ -24,22 +24,25 @@ pub enum Operator {
 }
 
 impl Operator {
+    /// Every operator that has a name; equality has none.
+    pub const NAMED: [(&'static str, Self); 11] = [
+        ("not_eq", Self::NotEqual),
+        ("contains", Self::Contains),
+        ("starts_with", Self::StartsWith),
+        ("ends_with", Self::EndsWith),
+        ("gt", Self::Greater),
+        ("lt", Self::Less),
+        ("gt_or_eq", Self::GreaterOrEqual),
+        ("lt_or_eq", Self::LessOrEqual),
+        ("in", Self::In),
+        ("not_in", Self::NotIn),
+        ("blank", Self::Blank),
+    ];
+
     /// The operator with this name; none where there is no such operator.
     pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "not_eq" => Self::NotEqual,
-            "contains" => Self::Contains,
-            "starts_with" => Self::StartsWith,
-            "ends_with" => Self::EndsWith,
-            "gt" => Self::Greater,
-            "lt" => Self::Less,
-            "gt_or_eq" => Self::GreaterOrEqual,
-            "lt_or_eq" => Self::LessOrEqual,
-            "in" => Self::In,
-            "not_in" => Self::NotIn,
-            "blank" => Self::Blank,
-            _ => return None,
-        })
+        let named = Self::NAMED.iter().find(|(known, _)| *known == name);
+        named.map(|(_, operator)| *operator)
     }
 
     /// Whether it can test a field of this kind: tests of text and of

@@ -39,6 +39,11 @@ impl Parameters {
     /// Sets one in place of all with its name.
     pub fn set(&mut self, name: &str, value: &str) {
         self.retain(|other| other != name);
+        self.add(name, value);
+    }
+
+    /// Adds one.
+    pub fn add(&mut self, name: &str, value: &str) {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 

@@ -1,10 +1,10 @@
-//! What of a record an answer prints: `fields` and `return_object`. Where both
-//! are sent, `fields` wins (a guess).
+//! What of a record an answer prints: `fields`, a named response filter and
+//! `return_object`. Where several are sent, the first of these wins (a guess).
 
 use serde_json::{Map, Value};
 
-use super::{Parameters, Selection};
-use crate::model::{Link, RecordType, model};
+use super::{Parameters, Renewed, Selection};
+use crate::model::{Link, RecordType, facts, model};
 use crate::refusal::Refusal;
 use crate::store::{Records, StoreError};
 
@@ -35,12 +35,24 @@ impl Shaping {
                 Refusal::invalid(record_type, "fields must be a JSON array of names.")
             });
         }
+        if let Some(name) = parameters.get("filter") {
+            return response_filter(record_type, name);
+        }
         Ok(match parameters.get("return_object") {
             Some("none") if !reading => Self::Nothing,
             Some("limited") => Self::Limited,
             Some("shallow") => Self::Shallow,
             _ => Self::Full,
         })
+    }
+
+    /// What the default response filter of a type makes of it, where nothing
+    /// special is asked for.
+    pub fn or_default(self, record_type: &str) -> Self {
+        match (&self, facts::default_response_filter(record_type)) {
+            (Self::Full, Some(name)) => response_filter(record_type, name).unwrap_or(self),
+            _ => self,
+        }
     }
 
     /// The part of a record that is printed.
@@ -69,18 +81,29 @@ impl Shaping {
     }
 }
 
+/// What a response filter prints. That an unknown one is refused is a guess.
+fn response_filter(record_type: &str, name: &str) -> Result<Shaping, Refusal> {
+    let fields = facts::response_filter(record_type, &name.to_ascii_lowercase());
+    let fields = fields.ok_or_else(|| {
+        Refusal::invalid(
+            record_type,
+            format!("There is no response filter \"{name}\"."),
+        )
+    })?;
+    let selections = fields.into_iter().map(|name| Selection {
+        name: name.to_owned(),
+        nested: Vec::new(),
+    });
+    Ok(Shaping::Fields(selections.collect()))
+}
+
 fn shallow(record_type: &RecordType, record: Map<String, Value>) -> Map<String, Value> {
     let link = |name: &str| record_type.link(record_type.field(name)?);
     record
         .into_iter()
         .map(|(name, value)| match link(&name) {
-            Some(
-                Link::Reference(target)
-                | Link::References(target)
-                | Link::Part(target)
-                | Link::Parts(target),
-            ) => {
-                let keys = identity(target, value);
+            Some(link) => {
+                let keys = identity(link.target(), value);
                 (name, keys)
             }
             None => (name, value),
@@ -165,8 +188,9 @@ fn associated(
             };
             match model().record_type(target) {
                 Some(record_type) => {
-                    select(records, record_type, &live.unwrap_or(embedded), selections)
-                        .map(Value::Object)
+                    let mut shown = live.unwrap_or(embedded);
+                    Renewed::of(records)?.bring_up_to_date(record_type, &mut shown)?;
+                    select(records, record_type, &shown, selections).map(Value::Object)
                 }
                 None => Ok(Value::Object(embedded)),
             }

@@ -11,7 +11,7 @@ use rusqlite::types::Value as SqlValue;
 use super::filter::{Condition, Filter, Target};
 use super::operator::Operator;
 use super::{Order, Page};
-use crate::model::Link;
+use crate::model::{Link, Subset};
 use crate::store::Parent;
 
 /// The records that a list is about.
@@ -20,6 +20,22 @@ pub struct Scope<'a> {
     pub table: &'a str,
     /// The record that they belong to, for a nested path.
     pub parent: Option<&'a Parent>,
+    /// The list of the parent that they are in, where they do not belong to it.
+    pub members: Option<&'a str>,
+    /// What of the table is wanted; everything where nothing is said.
+    pub subset: Option<&'a Subset>,
+}
+
+impl<'a> Scope<'a> {
+    /// All records of a table.
+    pub fn table(table: &'a str) -> Self {
+        Self {
+            table,
+            parent: None,
+            members: None,
+            subset: None,
+        }
+    }
 }
 
 /// The statement that selects one page of documents, and its values.
@@ -34,13 +50,7 @@ pub fn select(
         .sql
         .push_str("SELECT r0.body FROM record r0 WHERE r0.type = ");
     writer.bind(SqlValue::Text(scope.table.to_owned()));
-    if let Some(parent) = scope.parent {
-        writer.sql.push_str(" AND r0.parent = ");
-        writer.bind(SqlValue::Text(format!(
-            "{}/{}",
-            parent.record_type, parent.id
-        )));
-    }
+    writer.scope(scope);
     writer.filter(filter, &Source::Row(0));
     let sort = Source::Row(0).value(order.field, order.kind);
     let (direction, ties) = if order.descending {
@@ -54,11 +64,38 @@ pub fn select(
     if order.field != "id" {
         writer.sql.push_str(&format!(", r0.id {ties}"));
     }
-    writer.sql.push_str(" LIMIT ");
-    writer.bind(SqlValue::Integer(page.limit));
-    writer.sql.push_str(" OFFSET ");
-    writer.bind(SqlValue::Integer(page.offset));
+    writer.page(page);
     (writer.sql, writer.values)
+}
+
+/// The statement that counts the records in a scope, of those that belong to a
+/// record of the type `below` where one is given.
+pub fn count(scope: &Scope, below: Option<&str>) -> (String, Vec<SqlValue>) {
+    let writer = of_scope("count(*)", scope, below);
+    (writer.sql, writer.values)
+}
+
+/// The statement that selects some ids in a scope, in the same way.
+pub fn ids(scope: &Scope, below: Option<&str>, page: &Page) -> (String, Vec<SqlValue>) {
+    let mut writer = of_scope("r0.id", scope, below);
+    writer.sql.push_str(" ORDER BY r0.id");
+    writer.page(page);
+    (writer.sql, writer.values)
+}
+
+fn of_scope(what: &str, scope: &Scope, below: Option<&str>) -> Writer {
+    let mut writer = Writer::default();
+    writer
+        .sql
+        .push_str(&format!("SELECT {what} FROM record r0 WHERE r0.type = "));
+    writer.bind(SqlValue::Text(scope.table.to_owned()));
+    writer.scope(scope);
+    if let Some(below) = below {
+        writer.sql.push_str(" AND instr(r0.parent, ");
+        writer.bind(SqlValue::Text(format!("{below}/")));
+        writer.sql.push_str(") = 1");
+    }
+    writer
 }
 
 /// Where the values of a record are found.
@@ -81,6 +118,17 @@ impl Source {
     fn extract(&self, name: &str) -> String {
         let (expression, path) = self.json();
         format!("json_extract({expression}, '{path}.\"{name}\"')")
+    }
+
+    /// The type of the record that it belongs to. Of what is embedded that is
+    /// not known; nobody can ask for it.
+    fn owner_type(&self) -> String {
+        match self {
+            Self::Row(number) => {
+                format!("substr(r{number}.parent, 1, instr(r{number}.parent, '/') - 1)")
+            }
+            Self::Json { .. } => "NULL".to_owned(),
+        }
     }
 
     /// A value in the form in which it is compared.
@@ -113,6 +161,42 @@ impl Writer {
     fn alias(&mut self) -> usize {
         self.aliases += 1;
         self.aliases
+    }
+
+    fn page(&mut self, page: &Page) {
+        self.sql.push_str(" LIMIT ");
+        self.bind(SqlValue::Integer(page.limit));
+        self.sql.push_str(" OFFSET ");
+        self.bind(SqlValue::Integer(page.offset));
+    }
+
+    fn scope(&mut self, scope: &Scope) {
+        match (scope.parent, scope.members) {
+            (Some(parent), Some(list)) => {
+                self.sql.push_str(&format!(
+                    " AND r0.id IN (SELECT json_extract(e.value, '$.id') FROM record p, \
+                     json_each(p.body, '$.\"{list}\"') e WHERE p.type = "
+                ));
+                self.bind(SqlValue::Text(parent.record_type.clone()));
+                self.sql.push_str(" AND p.id = ");
+                self.bind(SqlValue::Integer(parent.id));
+                self.sql.push(')');
+            }
+            (Some(parent), None) => {
+                self.sql.push_str(" AND r0.parent = ");
+                self.bind(SqlValue::Text(parent.key()));
+            }
+            (None, _) => {}
+        }
+        if let Some(subset) = scope.subset {
+            let value = Source::Row(0).extract(subset.field);
+            self.sql.push_str(&format!(" AND {value} IN ("));
+            for (at, value) in subset.values.iter().enumerate() {
+                self.sql.push_str(if at == 0 { "" } else { ", " });
+                self.bind(SqlValue::Text((*value).to_owned()));
+            }
+            self.sql.push(')');
+        }
     }
 
     fn filter(&mut self, filter: &Filter, source: &Source) {
@@ -173,6 +257,7 @@ impl Writer {
             ),
             Target::Custom(name) => (source.extract(&format!("custom-fields\".\"{name}")), None),
             Target::Association(name) => (source.extract(name), None),
+            Target::OwnerType => (source.owner_type(), None),
         };
         match (source, indexed, condition.operands.as_slice()) {
             (Source::Row(number), Some(field), [SqlValue::Text(text)])

@@ -3,18 +3,21 @@
 
 mod generic;
 mod orders;
+mod owners;
 mod people;
 mod seeder;
 mod suppliers;
+mod text;
 mod words;
 
 use serde_json::{Map, Value, json};
 
 use crate::configuration::Configuration;
-use crate::model::model;
+use crate::model::{Collection, model};
+use crate::query::{Page, Scope, count, ids};
 use crate::random::Random;
 use crate::store::{Records, Store, StoreError};
-use seeder::Seeder;
+pub use seeder::Seeder;
 
 /// The id of the user whom requests act for.
 pub const API_USER: i64 = 1;
@@ -52,7 +55,7 @@ fn base_world(records: Records<'_>, seed: u64) -> Result<(), StoreError> {
         "login": "apiuser", "email": "api@example.com", "firstname": "API", "lastname": "User",
         "api-user": true,
     });
-    seeder.add("User", object(api_user))?;
+    seeder.add("User", object(api_user), None)?;
     let mut seeder = Seeder::new(records, seed)?;
     let world: Vec<(String, Vec<Map<String, Value>>)> = serde_json::from_str(WORLD)?;
     for (name, rows) in world {
@@ -60,7 +63,7 @@ fn base_world(records: Records<'_>, seed: u64) -> Result<(), StoreError> {
             continue;
         };
         for row in rows {
-            seeder.add(record_type.name, row)?;
+            seeder.add(record_type.name, row, None)?;
         }
     }
     Ok(())
@@ -70,22 +73,83 @@ fn base_world(records: Records<'_>, seed: u64) -> Result<(), StoreError> {
 fn top_up(records: Records<'_>, seed: u64, path: &str, count: u64) -> Result<(), SeedError> {
     let unknown = || SeedError::NoCollection(path.to_owned());
     let collection = model().collection(path).ok_or_else(unknown)?;
-    let table = model().table(collection.record_type);
-    let record_type = model().record_type(table).ok_or_else(unknown)?;
+    let missing = count.saturating_sub(counted(records, collection)?);
+    let known = records.count(model().table(collection.record_type))?;
     let mut seeder = Seeder::new(records, seed)?;
-    for number in records.count(table)? + 1..=count {
-        let mut random = Random::new(seed, path, number);
-        let values = match path {
-            "suppliers" => suppliers::supplier(&mut seeder, &mut random, number)?,
-            "users" => people::user(&mut seeder, &mut random, number)?,
-            "purchase_orders" => orders::order(&mut seeder, &mut random, number)?,
-            "requisitions" => orders::requisition(&mut seeder, &mut random, number)?,
-            "invoices" => orders::invoice(&mut seeder, &mut random, number)?,
-            _ => generic::record(&mut seeder, &mut random, record_type, number)?,
-        };
-        seeder.add(table, values)?;
+    for number in known + 1..=known + missing {
+        add(&mut seeder, records, seed, collection, number)?;
     }
     Ok(())
+}
+
+/// How many records a collection shows; a nested one, of all parents together.
+pub fn counted(records: Records<'_>, collection: &Collection) -> Result<u64, StoreError> {
+    let scope = Scope {
+        subset: collection.subset.as_ref(),
+        ..Scope::table(model().table(collection.record_type))
+    };
+    let owner = collection.parent_path().and_then(|p| model().collection(p));
+    match (owner, &collection.subset) {
+        (None, None) => records.count(scope.table),
+        (owner, _) => {
+            let below = owner.map(|owner| model().table(owner.record_type));
+            let (sql, values) = count(&scope, below);
+            let counts = records.ids(&sql, values)?;
+            Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
+        }
+    }
+}
+
+/// Some ids that a collection shows; of a nested one, of all parents together.
+pub fn shown(
+    records: Records<'_>,
+    collection: &Collection,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<i64>, StoreError> {
+    let scope = Scope {
+        subset: collection.subset.as_ref(),
+        ..Scope::table(model().table(collection.record_type))
+    };
+    let owner = collection.parent_path().and_then(|p| model().collection(p));
+    let below = owner.map(|owner| model().table(owner.record_type));
+    let page = Page { offset, limit };
+    let (sql, values) = ids(&scope, below, &page);
+    records.ids(&sql, values)
+}
+
+/// Adds one believable record to a collection; its id. The same seed and number
+/// give the same record in the same world.
+pub fn add(
+    seeder: &mut Seeder<'_>,
+    records: Records<'_>,
+    seed: u64,
+    collection: &'static Collection,
+    number: u64,
+) -> Result<Option<i64>, SeedError> {
+    let table = model().table(collection.record_type);
+    let record_type = model()
+        .record_type(table)
+        .ok_or_else(|| SeedError::NoCollection(collection.path.to_owned()))?;
+    let mut random = Random::new(seed, collection.path, number);
+    let random = &mut random;
+    let mut values = match collection.path {
+        "suppliers" => suppliers::supplier(seeder, random, number)?,
+        "users" => people::user(seeder, random, number)?,
+        "purchase_orders" => orders::order(seeder, random, number)?,
+        "requisitions" => orders::requisition(seeder, random, number)?,
+        "invoices" => orders::invoice(seeder, random, number)?,
+        _ => generic::record(seeder, random, record_type, number)?,
+    };
+    generic::state(random, collection, record_type, number, &mut values);
+    let parent = match collection.is_nested() && collection.members.is_none() {
+        true => owners::above(records, seed, random, collection)?,
+        false => owners::of(records, seed, random, record_type)?,
+    };
+    if let ("Approval", Some(document)) = (table, &parent) {
+        owners::wait_for_approval(records, document)?;
+    }
+    Ok(seeder.add(table, values, parent.as_ref())?)
 }
 
 /// The object in a `json!` literal.

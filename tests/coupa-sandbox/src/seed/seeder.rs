@@ -9,7 +9,7 @@ use super::API_USER;
 use crate::clock;
 use crate::model::{Link, RecordType, model};
 use crate::random::Random;
-use crate::store::{Records, StoreError};
+use crate::store::{Parent, Records, StoreError};
 use crate::write;
 
 /// 2023-01-02, when the company began to use Coupa.
@@ -41,21 +41,19 @@ impl<'a> Seeder<'a> {
         })
     }
 
-    /// Adds one record with these values. References are given by a natural
-    /// key, or as they are embedded.
+    /// Adds one record with these values, below a record where one is given;
+    /// its id. References are given by a natural key, or as they are embedded.
     pub fn add(
         &mut self,
         table: &'static str,
         values: Map<String, Value>,
-    ) -> Result<(), StoreError> {
+        parent: Option<&Parent>,
+    ) -> Result<Option<i64>, StoreError> {
         let Some(record_type) = model().record_type(table) else {
-            return Ok(());
+            return Ok(None);
         };
-        let mut record = self.whole(record_type, values)?;
-        // With its id known, lines can name the record they belong to.
-        write::complete(self.records, record_type, &mut record)?;
-        write::save(self.records, record_type, &record, None)?;
-        Ok(())
+        let record = self.whole(record_type, values)?;
+        write::place(self.records, record_type, record, parent)
     }
 
     /// A record of this type that exists, in embedded form; null where none does.

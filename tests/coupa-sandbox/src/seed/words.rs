@@ -80,3 +80,40 @@ pub const GOODS: [&str; 10] = [
     "Label printer",
     "Cable drum",
 ];
+pub const INITIATIVES: [&str; 8] = [
+    "Office relocation",
+    "Laptop refresh",
+    "Fleet renewal",
+    "Packaging tender",
+    "Travel policy",
+    "Print services",
+    "Plant extension",
+    "Energy audit",
+];
+pub const DEPARTMENTS: [&str; 8] = [
+    "Purchasing",
+    "Logistics",
+    "Legal",
+    "Research",
+    "Facilities",
+    "Sales",
+    "Quality",
+    "Treasury",
+];
+pub const SITES: [&str; 4] = ["depot", "plant", "office", "warehouse"];
+pub const JOBS: [&str; 6] = [
+    "Electrician",
+    "Data analyst",
+    "Project manager",
+    "Welder",
+    "Translator",
+    "Site engineer",
+];
+pub const REMARKS: [&str; 6] = [
+    "Please deliver before noon.",
+    "Agreed by phone.",
+    "Replaces the earlier one.",
+    "Checked against the delivery note.",
+    "Price as in the last quarter.",
+    "Waiting for the supplier's answer.",
+];

@@ -21,6 +21,10 @@ use crate::write::Writer;
 /// The record type of attachments.
 const ATTACHMENT: &str = "Attachment";
 
+/// The parameter that says to what type of record an attachment belongs, such as
+/// `Contract`.
+const ATTACHABLE_TYPE: &str = "attachable_type";
+
 /// Answers a request for attachments; none where it is for something else, or
 /// for their list, which is one like any other.
 pub fn answer(work: &Work) -> Result<Option<Answer>, Refusal> {
@@ -67,12 +71,26 @@ pub fn record(
     record.insert("intent".to_owned(), Value::Null);
     for (name, value) in common.iter().chain(content) {
         let value = match *name {
-            "file" => format!("{host}/attachment/attachment_file/{id}/{value}"),
+            "file" => location(host, id, value),
             _ => (*value).to_owned(),
         };
         record.insert((*name).to_owned(), value.into());
     }
     Ok((id, record))
+}
+
+/// Makes an attachment one with a file, whatever it was.
+pub fn hold_file(record: &mut Map<String, Value>, host: &str, name: &str) {
+    let id = record.get("id").and_then(Value::as_i64).unwrap_or(0);
+    for other in ["text", "url", "file-url"] {
+        record.remove(other);
+    }
+    record.insert("type".to_owned(), "AttachmentFile".into());
+    record.insert("file".to_owned(), location(host, id, name).into());
+}
+
+fn location(host: &str, id: i64, name: &str) -> String {
+    format!("{host}/attachment/attachment_file/{id}/{name}")
 }
 
 fn create(work: &Work) -> Result<Answer, Refusal> {
@@ -123,7 +141,7 @@ fn create(work: &Work) -> Result<Answer, Refusal> {
         work.route.check_parent(records)?;
         let (id, record) = record(records, host(work), &[content], &common)?;
         let writer = Writer::new(records, API_USER)?;
-        writer.put(record_type, &record, work.route.parent.as_ref())?;
+        let record = writer.put(record_type, record, work.route.parent.as_ref())?;
         if let Some(file) = file {
             let kept = FileRecord::keep(&work.shared.files, file).map_err(StoreError::from)?;
             records.set_file(key(id), &kept)?;
@@ -158,10 +176,19 @@ fn delete(work: &Work, id: i64) -> Result<Answer, Refusal> {
     Ok(Answer::empty(StatusCode::OK))
 }
 
+/// 404 where an attachment is not below the path, or belongs to a record of
+/// another type than the one that is asked for (a guess).
 fn check(work: &Work, records: Records<'_>, id: i64) -> Result<(), Refusal> {
     work.route.check_child(records, id)?;
     records.get(ATTACHMENT, id)?.ok_or(Refusal::NotFound)?;
-    Ok(())
+    match work.request.parameters.get(ATTACHABLE_TYPE) {
+        Some(wanted) => records
+            .parent(ATTACHMENT, id)?
+            .filter(|parent| parent.record_type == wanted)
+            .map(|_| ())
+            .ok_or(Refusal::NotFound),
+        None => Ok(()),
+    }
 }
 
 /// What the instance is called in the request.

@@ -8,52 +8,42 @@ use http::{Method, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::reads::one;
-use super::route::Subject;
+use super::route::{Route, Subject};
 use super::service::Work;
 use crate::files::{self, FileRecord, UploadedFile};
 use crate::media::Answer;
 use crate::model::RecordType;
+use crate::model::actions::{self, Action};
 use crate::query::Shaping;
 use crate::refusal::Refusal;
 use crate::seed::API_USER;
 use crate::store::{FileKey, StoreError};
-use crate::write::Writer;
-
-/// The actions that answer a file.
-const DOWNLOADS: [&str; 8] = [
-    "retrieve_image_scan",
-    "retrieve_legal_invoice_pdf",
-    "retrieve_clearance_document",
-    "retrieve_legal_agreement",
-    "retrieve_avatar",
-    "avatar",
-    "image",
-    "download",
-];
-/// The actions that take one.
-const UPLOADS: [&str; 3] = ["image_scan", "legal_agreement", "avatar"];
+use crate::write::{Writer, check_state};
 
 /// Answers a request for such a file; none where it is for something else.
 pub fn answer(work: &Work) -> Result<Option<Answer>, Refusal> {
-    let Subject::RecordAction(id, action) = &work.route.subject else {
+    let Some((key, action)) = meant(&work.route) else {
         return Ok(None);
     };
-    let (key, action) = (key(work.route.record_type, *id, action), action.as_str());
-    Ok(match work.request.method {
-        Method::GET if DOWNLOADS.contains(&action) => Some(retrieve(work, key)?),
-        Method::DELETE if UPLOADS.contains(&action) => Some(remove(work, key)?),
-        Method::PUT | Method::POST if UPLOADS.contains(&action) => Some(upload(work, key)?),
-        _ => None,
-    })
+    Ok(Some(match work.request.method {
+        Method::GET => retrieve(work, key)?,
+        Method::DELETE => remove(work, key)?,
+        _ => upload(work, key, action)?,
+    }))
 }
 
-/// What a file is to its record, by the action that reads or writes it.
-pub fn key<'a>(record_type: &'a RecordType, id: i64, action: &'a str) -> FileKey<'a> {
-    FileKey {
-        table: record_type.name,
-        id,
-        role: action.strip_prefix("retrieve_").unwrap_or(action),
-    }
+/// The file that a path is about, and what the path does with it.
+pub fn meant(route: &Route) -> Option<(FileKey<'static>, &'static Action)> {
+    let Subject::RecordAction(id, name) = &route.subject else {
+        return None;
+    };
+    let action = actions::find(route.collection.path, name)?;
+    let key = FileKey {
+        table: route.record_type.name,
+        id: *id,
+        role: action.file()?,
+    };
+    Some((key, action))
 }
 
 /// The answer with a file.
@@ -98,7 +88,7 @@ fn retrieve(work: &Work, key: FileKey<'_>) -> Result<Answer, Refusal> {
     Ok(download(work, &file.ok_or(Refusal::NotFound)?))
 }
 
-fn upload(work: &Work, key: FileKey<'_>) -> Result<Answer, Refusal> {
+fn upload(work: &Work, key: FileKey<'_>, action: &Action) -> Result<Answer, Refusal> {
     let record_type = work.route.record_type;
     let shaping = Shaping::parse(record_type.name, &work.request.parameters, false)?;
     let sent = work.request.upload()?.and_then(|form| form.file("file"));
@@ -109,9 +99,10 @@ fn upload(work: &Work, key: FileKey<'_>) -> Result<Answer, Refusal> {
         let mut record = records
             .get(record_type.name, key.id)?
             .ok_or(Refusal::NotFound)?;
+        check_state(record_type, &record, action)?;
         let kept = FileRecord::keep(&work.shared.files, sent).map_err(StoreError::from)?;
         describe(record_type, &mut record, key, Some(&kept));
-        Writer::new(records, API_USER)?.put(record_type, &record, None)?;
+        let record = Writer::new(records, API_USER)?.put(record_type, record, None)?;
         let before = records.set_file(key, &kept)?;
         let answer = one(work, records, StatusCode::OK, &shaping, record)?;
         Ok::<_, Refusal>((answer, before))
@@ -130,7 +121,7 @@ fn remove(work: &Work, key: FileKey<'_>) -> Result<Answer, Refusal> {
             .get(record_type.name, key.id)?
             .ok_or(Refusal::NotFound)?;
         describe(record_type, &mut record, key, None);
-        Writer::new(records, API_USER)?.put(record_type, &record, None)?;
+        Writer::new(records, API_USER)?.put(record_type, record, None)?;
         records.remove_file(key)?.ok_or(Refusal::NotFound)
     })?;
     work.shared.files.forget(&removed);

@@ -7,6 +7,8 @@
 //! | `GET switches`, `PUT switches` | how the instance behaves; a PUT names what it changes |
 //! | `GET switches/positions` | each switch with the values it can have |
 //! | `GET faults`, `POST faults`, `DELETE faults` | what goes wrong: `{"times":1,"fault":{"kind":"empty_body"}}` |
+//! | `GET drift`, `POST drift`, `DELETE drift` | what changes while a list is read |
+//! | `GET coverage` | how much of the API is emulated, in numbers |
 //! | `POST files` | makes a file: `{"path":"invoices/1/attachments","size":262144000}` |
 //! | `GET files?path=invoices/1/attachments/7` | size and SHA-256 of a file |
 
@@ -17,10 +19,13 @@ use serde_json::{Map, Value, json};
 use super::Shared;
 use super::request::Request;
 use super::seeded_files::{self, PlacedFile, SeededFile};
+use crate::coverage::coverage;
+use crate::drift::Drift;
 use crate::fault::FaultRule;
 use crate::media::Answer;
 use crate::model::model;
 use crate::refusal::Refusal;
+use crate::seed::counted;
 use crate::switches::Switches;
 
 /// Answers a request below `/sandbox/`.
@@ -36,6 +41,13 @@ pub fn answer(shared: &Shared, request: &Request) -> Answer {
             shared.faults.clear();
             Ok(Value::Null)
         }
+        ("GET", "/sandbox/drift") => Ok(print(&shared.drifts.rounds())),
+        ("POST", "/sandbox/drift") => add_drift(shared, &request.body),
+        ("DELETE", "/sandbox/drift") => {
+            shared.drifts.clear();
+            Ok(Value::Null)
+        }
+        ("GET", "/sandbox/coverage") => Ok(print(&coverage())),
         ("GET", "/sandbox/switches/positions") => Ok(positions()),
         ("POST", "/sandbox/files") => return add_file(shared, &request.body),
         ("GET", "/sandbox/files") => {
@@ -59,18 +71,16 @@ pub fn answer(shared: &Shared, request: &Request) -> Answer {
 
 /// How many records each collection holds, by its path.
 pub fn record_counts(shared: &Shared) -> Map<String, Value> {
-    let counts = shared
-        .store
-        .read(|records| records.counts())
-        .unwrap_or_default();
-    let collections = model().collections().iter().filter(|c| !c.is_nested());
-    collections
-        .filter_map(|collection| {
-            let table = model().table(collection.record_type);
-            let (_, count) = counts.iter().find(|(name, _)| name == table)?;
-            Some((collection.path.to_owned(), (*count).into()))
-        })
-        .collect()
+    let collections = model().collections().iter();
+    let listed = collections.filter(|c| !c.is_nested() && c.is_listed);
+    shared.store.read(|records| {
+        listed
+            .filter_map(|collection| {
+                let count = counted(records, collection).ok()?;
+                (count > 0).then(|| (collection.path.to_owned(), count.into()))
+            })
+            .collect()
+    })
 }
 
 fn stats(shared: &Shared) -> Value {
@@ -91,6 +101,13 @@ fn add_fault(shared: &Shared, body: &[u8]) -> Result<Value, serde_json::Error> {
     let rule: FaultRule = serde_json::from_slice(body)?;
     let printed = print(&rule);
     shared.faults.add(rule);
+    Ok(printed)
+}
+
+fn add_drift(shared: &Shared, body: &[u8]) -> Result<Value, serde_json::Error> {
+    let drift: Drift = serde_json::from_slice(body)?;
+    let printed = print(&drift);
+    shared.drifts.add(drift).map_err(serde::de::Error::custom)?;
     Ok(printed)
 }
 

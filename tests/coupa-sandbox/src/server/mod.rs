@@ -4,6 +4,7 @@ mod actions;
 mod api_docs;
 mod attachments;
 mod binaries;
+mod bulk;
 mod connection;
 mod control;
 mod reads;

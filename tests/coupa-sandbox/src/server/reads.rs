@@ -5,53 +5,141 @@ use serde_json::{Map, Value};
 
 use super::service::Work;
 use crate::media::{Answer, Media, legacy_address, localize};
-use crate::model::RecordType;
-use crate::query::{Filter, Order, Page, Scope, Shaping, select};
+use crate::model::{Collection, RecordType};
+use crate::query::{Filter, Order, Page, Parameters, Renewed, Scope, Shaping, select};
 use crate::refusal::Refusal;
 use crate::store::{Records, StoreError};
-use crate::switches::{EmptyList, NullAssociations, TimeZone};
+use crate::switches::{EmptyList, NullAssociations, TimeZone, Unknown};
+use crate::write::add_deleted;
 
 /// `GET` on a collection.
 pub fn list(work: &Work) -> Result<Answer, Refusal> {
-    let (parameters, switches) = (&work.request.parameters, &work.switches);
-    let record_type = work.route.record_type;
-    let filter = Filter::parse(record_type, parameters, switches.unknown_filter)?;
-    let order = Order::parse(record_type, parameters, switches.unknown_filter)?;
-    let page = Page::parse(record_type.name, parameters, switches)?;
-    let shaping = Shaping::parse(record_type.name, parameters, true)?;
+    let route = &work.route;
     let scope = Scope {
-        table: record_type.name,
-        parent: work.route.parent.as_ref(),
+        table: route.record_type.name,
+        parent: route.parent.as_ref(),
+        members: route.collection.members,
+        subset: route.collection.subset.as_ref(),
     };
-    work.shared.store.read(|records| {
-        work.route.check_parent(records)?;
-        let bodies = if filter.is_unsupported() {
-            Vec::new()
-        } else {
-            let (sql, values) = select(&scope, &filter, &order, &page);
-            records.select(&sql, values)?
-        };
-        if bodies.is_empty() {
-            return empty(work);
+    let view = View::of(work);
+    let unknown = work.switches.unknown_filter;
+    let page = listed(work, &view, &scope, &work.request.parameters, unknown)?;
+    let shared = work.shared;
+    shared
+        .drifts
+        .after_page(route.collection.path, &shared.store);
+    Ok(page)
+}
+
+/// What is printed: records of a type, under the names of a collection.
+pub struct View {
+    /// The type of the records.
+    pub record_type: &'static RecordType,
+    /// The collection.
+    pub collection: &'static Collection,
+}
+
+impl View {
+    /// The records that the path is about.
+    pub fn of(work: &Work) -> Self {
+        Self {
+            record_type: work.route.record_type,
+            collection: work.route.collection,
         }
+    }
+}
+
+/// One page of the records in a scope, filtered by these parameters.
+pub fn listed(
+    work: &Work,
+    view: &View,
+    scope: &Scope,
+    parameters: &Parameters,
+    unknown: Unknown,
+) -> Result<Answer, Refusal> {
+    let record_type = view.record_type;
+    let shaping = Shaping::parse(record_type.name, parameters, true)?;
+    let shaping = trimmed(work, record_type, shaping);
+    let bodies = bodies(work, view, scope, parameters, unknown)?;
+    if bodies.is_empty() {
+        return empty(work);
+    }
+    work.shared.store.read(|records| {
         let as_stored = work.media == Media::Json
             && shaping == Shaping::Full
-            && switches.time_zone == TimeZone::Utc
+            && work.switches.time_zone == TimeZone::Utc
+            && !shows_deleted(parameters)
             && !is_legacy_address(work)
-            && !omits_nulls(record_type);
+            && !omits_nulls(record_type)
+            && !Renewed::of(records)?.concerns(record_type);
         let text = if as_stored {
             format!("[{}]", bodies.join(","))
         } else {
             let printed = bodies.iter().map(|body| {
                 let record = serde_json::from_str(body).map_err(StoreError::from)?;
-                print(work, records, &shaping, record)
+                print(work, view, records, &shaping, record)
             });
             let printed = printed.collect::<Result<_, Refusal>>()?;
-            let list = work.route.collection.xml_list_element();
-            work.media.list(record_type, &list, printed)
+            let list = view.collection.xml_list_element();
+            work.media.list(record_type, list, printed)
         };
         Ok(Answer::text(StatusCode::OK, work.media, text))
     })
+}
+
+/// The documents of one page, as they are stored.
+pub fn bodies(
+    work: &Work,
+    view: &View,
+    scope: &Scope,
+    parameters: &Parameters,
+    unknown: Unknown,
+) -> Result<Vec<String>, Refusal> {
+    let record_type = view.record_type;
+    let filter = Filter::parse(record_type, parameters, unknown)?;
+    let order = Order::parse(record_type, parameters, unknown)?;
+    let page = Page::parse(record_type.name, parameters, &work.switches)?;
+    work.shared.store.read(|records| {
+        work.route.check_parent(records)?;
+        if filter.is_unsupported() {
+            return Ok(Vec::new());
+        }
+        let (sql, values) = select(scope, &filter, &order, &page);
+        Ok(records.select(&sql, values)?)
+    })
+}
+
+/// An answer with these records.
+pub fn several(
+    work: &Work,
+    records: Records<'_>,
+    shaping: &Shaping,
+    found: Vec<Map<String, Value>>,
+) -> Result<Answer, Refusal> {
+    if *shaping == Shaping::Nothing {
+        return Ok(Answer::empty(StatusCode::OK));
+    }
+    let view = View::of(work);
+    let printed = found
+        .into_iter()
+        .map(|record| print(work, &view, records, shaping, record))
+        .collect::<Result<_, Refusal>>()?;
+    let list = view.collection.xml_list_element();
+    let text = work.media.list(view.record_type, list, printed);
+    Ok(Answer::text(StatusCode::OK, work.media, text))
+}
+
+/// What an admin's default filter leaves of what is printed.
+fn trimmed(work: &Work, record_type: &RecordType, shaping: Shaping) -> Shaping {
+    match work.switches.default_response_filter {
+        true => shaping.or_default(record_type.name),
+        false => shaping,
+    }
+}
+
+/// Whether removed lines are asked for.
+fn shows_deleted(parameters: &Parameters) -> bool {
+    parameters.get("show_deleted_lines") == Some("true")
 }
 
 /// `GET` on a record.
@@ -86,22 +174,29 @@ pub fn one(
             !value.is_null() || field.is_none_or(|field| record_type.link(field).is_none())
         });
     }
-    let printed = print(work, records, shaping, record)?;
-    let list = work.route.collection.xml_list_element();
+    let view = View::of(work);
+    let shaping = &trimmed(work, record_type, shaping.clone());
+    let printed = print(work, &view, records, shaping, record)?;
+    let list = view.collection.xml_list_element();
     Ok(Answer::text(
         status,
         work.media,
-        work.media.record(record_type, &list, printed),
+        work.media.record(record_type, list, printed),
     ))
 }
 
 fn print(
     work: &Work,
+    view: &View,
     records: Records<'_>,
     shaping: &Shaping,
-    record: Map<String, Value>,
+    mut record: Map<String, Value>,
 ) -> Result<Map<String, Value>, Refusal> {
-    let record_type = work.route.record_type;
+    let record_type = view.record_type;
+    if shows_deleted(&work.request.parameters) {
+        add_deleted(records, record_type, &mut record)?;
+    }
+    Renewed::of(records)?.bring_up_to_date(record_type, &mut record)?;
     let mut printed = shaping.apply(records, record_type, record, work.switches.fields_add_id)?;
     if work.switches.time_zone == TimeZone::Offset {
         printed.values_mut().for_each(localize);

@@ -1,9 +1,8 @@
-//! From a path to what it is about, by the catalog.
+//! From a path to what it is about, by the templates of the catalog.
 
-use coupa_catalog::Collection;
 use http::Method;
 
-use crate::model::{RecordType, model};
+use crate::model::{Collection, Kind, RecordType, model};
 use crate::refusal::Refusal;
 use crate::store::{Parent, Records};
 
@@ -17,6 +16,10 @@ pub struct Route {
     pub parent: Option<Parent>,
     /// The collection, a record of it, or an action.
     pub subject: Subject,
+    /// The ids in the path after the subject's own.
+    pub arguments: Vec<i64>,
+    /// The parent's parents, outermost first, each with its collection.
+    above: Vec<(&'static Collection, Parent)>,
 }
 
 /// The part of a path after the collection.
@@ -32,102 +35,86 @@ impl Route {
     /// Finds what a path without `/api/` is about, and whether the method is
     /// allowed there.
     pub fn find(path: &str, method: &Method) -> Result<Self, Refusal> {
-        let (collection_path, subject) = split(path).ok_or(Refusal::NotFound)?;
-        let collection = model()
-            .collection(collection_path)
-            .ok_or(Refusal::NotFound)?;
+        let (endpoint, collection, ids) = model().endpoint(path).ok_or(Refusal::NotFound)?;
+        if !endpoint.allows(method.as_str()) {
+            return Err(Refusal::MethodNotAllowed);
+        }
         let record_type = model()
             .record_type(model().table(collection.record_type))
             .ok_or(Refusal::NotFound)?;
-        if !allows(collection, path, &subject, method) {
-            return Err(Refusal::MethodNotAllowed);
-        }
+        let mut ids = ids.into_iter();
+        let above = above(collection, &mut ids);
+        let subject = match &endpoint.kind {
+            Kind::Collection => Subject::Collection,
+            Kind::CollectionAction(name) => Subject::CollectionAction(name.clone()),
+            Kind::Record => Subject::Record(ids.next().ok_or(Refusal::NotFound)?),
+            Kind::RecordAction(name) => {
+                Subject::RecordAction(ids.next().ok_or(Refusal::NotFound)?, name.clone())
+            }
+        };
         Ok(Self {
             collection,
             record_type,
-            parent: parent(collection_path),
+            parent: above.last().map(|(_, parent)| parent.clone()),
             subject,
+            arguments: ids.collect(),
+            above,
         })
     }
 
-    /// 404 where the record that a nested collection belongs to does not exist.
+    /// 404 where a record that a nested collection belongs to does not exist,
+    /// or does not belong to the one before it in the path.
     pub fn check_parent(&self, records: Records<'_>) -> Result<(), Refusal> {
-        match &self.parent {
-            Some(parent) if model().record_type(&parent.record_type).is_some() => records
-                .get(&parent.record_type, parent.id)?
-                .map(|_| ())
-                .ok_or(Refusal::NotFound),
-            _ => Ok(()),
-        }
-    }
-
-    /// 404 where a record does not belong to the path's parent.
-    pub fn check_child(&self, records: Records<'_>, id: i64) -> Result<(), Refusal> {
-        match &self.parent {
-            Some(parent) if !records.is_child(parent, self.record_type.name, id)? => {
-                Err(Refusal::NotFound)
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn split(path: &str) -> Option<(&str, Subject)> {
-    if model().collection(path).is_some() {
-        return Some((path, Subject::Collection));
-    }
-    let (before, last) = path.rsplit_once('/')?;
-    let known = |path: &str| model().collection(path).is_some();
-    if let Ok(id) = last.parse() {
-        return known(before).then_some((before, Subject::Record(id)));
-    }
-    model().verbs(path)?;
-    if known(before) {
-        return Some((before, Subject::CollectionAction(last.to_owned())));
-    }
-    let (collection, id) = before.rsplit_once('/')?;
-    let subject = Subject::RecordAction(id.parse().ok()?, last.to_owned());
-    known(collection).then_some((collection, subject))
-}
-
-fn allows(collection: &Collection, path: &str, subject: &Subject, method: &Method) -> bool {
-    let method = method.as_str();
-    match subject {
-        Subject::Collection => match method {
-            "GET" => collection.can_list(),
-            "POST" => collection.can_create(),
-            _ => false,
-        },
-        Subject::Record(_) => match method {
-            "GET" => collection.can_show(),
-            "PUT" | "PATCH" => collection.can_update(),
-            "DELETE" => collection.can_delete(),
-            _ => false,
-        },
-        Subject::RecordAction(..) | Subject::CollectionAction(_) => {
-            let letter = match method {
-                "GET" => 'G',
-                "POST" => 'P',
-                "PUT" => 'U',
-                "PATCH" => 'A',
-                "DELETE" => 'D',
-                _ => return false,
+        let mut before: Option<&Parent> = None;
+        for (collection, parent) in &self.above {
+            let table = parent.record_type.as_str();
+            let record = records.get(table, parent.id)?.ok_or(Refusal::NotFound)?;
+            let belongs = match before {
+                Some(before) => records.is_child(before, table, parent.id)?,
+                None => true,
             };
-            model()
-                .verbs(path)
-                .is_some_and(|verbs| verbs.contains(letter))
+            if !belongs || !collection.shows(&record) {
+                return Err(Refusal::NotFound);
+            }
+            before = Some(parent);
         }
+        Ok(())
+    }
+
+    /// 404 where a record does not belong to the path's parent, or is none of
+    /// those that the collection shows.
+    pub fn check_child(&self, records: Records<'_>, id: i64) -> Result<(), Refusal> {
+        self.check_parent(records)?;
+        let table = self.record_type.name;
+        let is_here = match (&self.parent, self.collection.members) {
+            (Some(parent), Some(list)) => records.is_member(parent, list, id)?,
+            (Some(parent), None) => records.is_child(parent, table, id)?,
+            (None, _) if self.collection.subset.is_some() => records
+                .get(table, id)?
+                .is_some_and(|record| self.collection.shows(&record)),
+            (None, _) => true,
+        };
+        is_here.then_some(()).ok_or(Refusal::NotFound)
     }
 }
 
-/// The record that `suppliers/83/addresses` belongs to.
-fn parent(collection_path: &str) -> Option<Parent> {
-    let (owner, _) = collection_path.rsplit_once('/')?;
-    let (owner, id) = owner.rsplit_once('/')?;
-    let id = id.parse().ok()?;
-    let record_type = match model().collection(owner) {
-        Some(collection) => model().table(collection.record_type).to_owned(),
-        None => owner.to_owned(),
-    };
-    Some(Parent { record_type, id })
+/// The records above a nested collection, outermost first.
+fn above(
+    collection: &'static Collection,
+    ids: &mut impl Iterator<Item = i64>,
+) -> Vec<(&'static Collection, Parent)> {
+    let mut collections = Vec::new();
+    let mut path = collection.parent_path();
+    while let Some(owner) = path.and_then(|path| model().collection(path)) {
+        collections.push(owner);
+        path = owner.parent_path();
+    }
+    let outermost_first = collections.into_iter().rev();
+    outermost_first
+        .zip(ids)
+        .map(|(owner, id)| {
+            let record_type = model().table(owner.record_type).to_owned();
+            (owner, Parent { record_type, id })
+        })
+        .collect()
 }

@@ -18,7 +18,8 @@ use crate::write::Writer;
 #[serde(deny_unknown_fields)]
 pub struct SeededFile {
     /// Where it belongs, below `/api/`: a list of attachments, such as
-    /// `invoices/1/attachments`, or what answers a file, such as
+    /// `invoices/1/attachments`, an attachment that there is, such as
+    /// `invoices/1/attachments/7`, or what answers a file, such as
     /// `invoices/1/retrieve_legal_invoice_pdf`.
     pub path: String,
     /// How many bytes it has.
@@ -64,7 +65,7 @@ pub fn add(shared: &Shared, seeded: &SeededFile) -> Result<PlacedFile, Refusal> 
     shared.store.write(|records| {
         route.check_parent(records)?;
         let writer = Writer::new(records, API_USER)?;
-        let (path, key, record) = match &route.subject {
+        let (path, key, record, parent) = match &route.subject {
             Subject::Collection if attachments::are_meant(&route) => {
                 let content = [("file", seeded.name.as_str())];
                 let kind = [("type", "AttachmentFile")];
@@ -73,20 +74,23 @@ pub fn add(shared: &Shared, seeded: &SeededFile) -> Result<PlacedFile, Refusal> 
                     format!("{}/{id}", seeded.path),
                     attachments::key(id),
                     record,
+                    route.parent.as_ref(),
                 )
             }
-            Subject::RecordAction(id, action) => {
-                let record_type = route.record_type;
-                let mut record = records
-                    .get(record_type.name, *id)?
-                    .ok_or(Refusal::NotFound)?;
-                let key = binaries::key(record_type, *id, action);
-                binaries::describe(record_type, &mut record, key, Some(&file));
-                (seeded.path.clone(), key, record)
+            _ => {
+                let key = key(&route).ok_or(Refusal::NotFound)?;
+                route.check_child(records, key.id)?;
+                let record = records.get(key.table, key.id)?;
+                let mut record = record.ok_or(Refusal::NotFound)?;
+                if attachments::are_meant(&route) {
+                    attachments::hold_file(&mut record, "localhost", &seeded.name);
+                } else {
+                    binaries::describe(route.record_type, &mut record, key, Some(&file));
+                }
+                (seeded.path.clone(), key, record, None)
             }
-            _ => return Err(Refusal::NotFound),
         };
-        writer.put(route.record_type, &record, route.parent.as_ref())?;
+        writer.put(route.record_type, record, parent)?;
         records.set_file(key, &file)?;
         Ok(PlacedFile { path, file })
     })
@@ -95,14 +99,21 @@ pub fn add(shared: &Shared, seeded: &SeededFile) -> Result<PlacedFile, Refusal> 
 /// The file that a path answers.
 pub fn find(shared: &Shared, path: &str) -> Result<PlacedFile, Refusal> {
     let route = Route::find(path, &Method::GET)?;
-    let key: FileKey<'_> = match &route.subject {
-        Subject::Record(id) if attachments::are_meant(&route) => attachments::key(*id),
-        Subject::RecordAction(id, action) => binaries::key(route.record_type, *id, action),
-        _ => return Err(Refusal::NotFound),
-    };
-    let file = shared.store.read(|records| records.file(key))?;
+    let key = key(&route).ok_or(Refusal::NotFound)?;
+    let file = shared.store.read(|records| {
+        route.check_child(records, key.id)?;
+        Ok::<_, Refusal>(records.file(key)?)
+    })?;
     Ok(PlacedFile {
         path: path.to_owned(),
         file: file.ok_or(Refusal::NotFound)?,
     })
+}
+
+/// The file that a path answers, if it is one that answers a file.
+fn key(route: &Route) -> Option<FileKey<'static>> {
+    match &route.subject {
+        Subject::Record(id) if attachments::are_meant(route) => Some(attachments::key(*id)),
+        _ => binaries::meant(route).map(|(key, _)| key),
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::auth::Tokens;
 use crate::configuration::Configuration;
+use crate::drift::Drifts;
 use crate::fault::FaultQueue;
 use crate::files::Folder;
 use crate::observed::Observed;
@@ -18,6 +19,7 @@ pub struct Shared {
     pub files: Folder,
     pub tokens: Tokens,
     pub faults: FaultQueue,
+    pub drifts: Drifts,
     pub observed: Observed,
     pub rate: RateLimit,
     switches: RwLock<Switches>,
@@ -29,6 +31,7 @@ impl Shared {
             switches: RwLock::new(configuration.switches.clone()),
             tokens: Tokens::default(),
             faults: FaultQueue::default(),
+            drifts: Drifts::default(),
             observed: Observed::default(),
             rate: RateLimit::default(),
             configuration,

@@ -17,7 +17,8 @@ pub struct Parent {
 }
 
 impl Parent {
-    fn key(&self) -> String {
+    /// The form in which it is stored.
+    pub fn key(&self) -> String {
         format!("{}/{}", self.record_type, self.id)
     }
 }
@@ -68,9 +69,53 @@ impl<'a> Records<'a> {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
+    /// Everything that belongs to a record, by type and id.
+    pub fn belongings(&self, parent: &Parent) -> Result<Vec<(String, i64)>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT type, id FROM record WHERE parent = ? ORDER BY type, id")?;
+        let rows = statement.query_map([parent.key()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The types of which a record changed after others may have embedded it.
+    pub fn renewed_types(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT type FROM renewed_type")?;
+        let types = statement.query_map([], |row| row.get(0))?;
+        Ok(types.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether this record did.
+    pub fn is_renewed(&self, table: &str, id: i64) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT 1 FROM renewed WHERE type = ? AND id = ?")?
+            .exists(params![table, id])?)
+    }
+
+    /// The ids that a query for one column of numbers selects.
+    pub fn ids(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<i64>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let ids = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
     /// Whether a record belongs to a parent.
     pub fn is_child(&self, parent: &Parent, table: &str, id: i64) -> Result<bool, StoreError> {
         Ok(self.parent(table, id)?.as_ref() == Some(parent))
+    }
+
+    /// Whether a list of the parent has a record with this id.
+    pub fn is_member(&self, parent: &Parent, list: &str, id: i64) -> Result<bool, StoreError> {
+        let record = self.get(&parent.record_type, parent.id)?;
+        let members = record.as_ref().and_then(|record| record.get(list));
+        Ok(members.and_then(Value::as_array).is_some_and(|members| {
+            members
+                .iter()
+                .any(|member| member.get("id").and_then(Value::as_i64) == Some(id))
+        }))
     }
 
     /// The ids of the records with this value in an indexed field, lowest first.
@@ -100,18 +145,6 @@ impl<'a> Records<'a> {
         Ok(count.unsigned_abs())
     }
 
-    /// How many records there are of every type.
-    pub fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT type, count(*) FROM record GROUP BY type")?;
-        let counts = statement.query_map([], |row| {
-            let count: i64 = row.get(1)?;
-            Ok((row.get(0)?, count.unsigned_abs()))
-        })?;
-        Ok(counts.collect::<Result<_, _>>()?)
-    }
-
     /// The documents that a query selects, as text.
     pub fn select(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<String>, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -130,6 +163,16 @@ impl<'a> Records<'a> {
             .query_row([table], |row| row.get(0))?)
     }
 
+    /// The last id that a record of this type got; 0 where there was none.
+    pub fn last_id(&self, table: &str) -> Result<i64, StoreError> {
+        let last = self
+            .connection
+            .prepare_cached("SELECT last FROM sequence WHERE type = ?")?
+            .query_row([table], |row| row.get(0))
+            .optional()?;
+        Ok(last.unwrap_or(0))
+    }
+
     /// Stores a record, new or changed, under the id in it. A changed record
     /// keeps its parent where none is given.
     pub fn save(
@@ -139,7 +182,10 @@ impl<'a> Records<'a> {
         parent: Option<&Parent>,
         record: &Map<String, Value>,
     ) -> Result<(), StoreError> {
-        self.unindex(table, id)?;
+        if let Some(stored) = self.get(table, id)? {
+            self.unindex(table, id, &stored)?;
+            self.note_renewal(table, id, &stored, record)?;
+        }
         self.connection
             .prepare_cached(
                 "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)
@@ -160,7 +206,9 @@ impl<'a> Records<'a> {
 
     /// Removes a record; whether there was one.
     pub fn delete(&self, table: &str, id: i64) -> Result<bool, StoreError> {
-        self.unindex(table, id)?;
+        if let Some(stored) = self.get(table, id)? {
+            self.unindex(table, id, &stored)?;
+        }
         let removed = self
             .connection
             .prepare_cached("DELETE FROM record WHERE type = ? AND id = ?")?
@@ -183,12 +231,33 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    /// Removes what `index` wrote for the stored version of a record.
-    fn unindex(&self, table: &str, id: i64) -> Result<(), StoreError> {
+    /// Notes that what other records embed of this one is no longer true.
+    fn note_renewal(
+        &self,
+        table: &str,
+        id: i64,
+        stored: &Map<String, Value>,
+        record: &Map<String, Value>,
+    ) -> Result<(), StoreError> {
         let Some(record_type) = model().record_type(table) else {
             return Ok(());
         };
-        let Some(stored) = self.get(table, id)? else {
+        let same = |name: &&'static str| stored.get(*name) == record.get(*name);
+        if record_type.simple.iter().all(same) {
+            return Ok(());
+        }
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO renewed VALUES (?, ?)")?
+            .execute(params![table, id])?;
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO renewed_type VALUES (?)")?
+            .execute([table])?;
+        Ok(())
+    }
+
+    /// Removes what `index` wrote for the stored version of a record.
+    fn unindex(&self, table: &str, id: i64, stored: &Map<String, Value>) -> Result<(), StoreError> {
+        let Some(record_type) = model().record_type(table) else {
             return Ok(());
         };
         for field in record_type.indexed_fields() {

@@ -8,8 +8,9 @@ use super::StoreError;
 /// filter and order on them is an index range; ties in `updated_at` come in
 /// the opposite order of the id, since no client may rely on anything else.
 /// `natural_key` finds a record by what identifies it in place of its id.
-/// `sequence` never gives an id twice, not even after a delete. `file` says
-/// which files a record has.
+/// `sequence` never gives an id twice, not even after a delete. `renewed` names
+/// the records whose embedded form changed after others may have embedded it,
+/// and `renewed_type` their types. `file` says which files a record has.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS record (
     type TEXT NOT NULL,
@@ -29,6 +30,12 @@ CREATE TABLE IF NOT EXISTS natural_key (
     id INTEGER NOT NULL,
     PRIMARY KEY (type, field, value, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS renewed (
+    type TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    PRIMARY KEY (type, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS renewed_type (type TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sequence (
     type TEXT PRIMARY KEY,
     last INTEGER NOT NULL

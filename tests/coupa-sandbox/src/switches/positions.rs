@@ -35,6 +35,8 @@ impl Switches {
             ("api_key", flag()),
             ("time_zone", all::<TimeZone>()),
             ("created_status", vec![json!(201), json!(200)]),
+            ("default_response_filter", flag()),
+            ("bulk_create", flag()),
             ("rate_limit", flag()),
             ("rate_per_second", vec![json!(25.0), json!(200.0)]),
             ("rate_burst", vec![json!(20.0), json!(1.0)]),

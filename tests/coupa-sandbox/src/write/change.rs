@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use coupa_catalog::{Field, FieldKind};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::lists::{elements, is_removal};
 use super::reference::{Unresolved, resolve};
@@ -81,8 +81,12 @@ impl Change<'_> {
                 self.custom(record_type, record, value);
                 continue;
             }
-            let Some(field) = record_type.field(&name) else {
-                continue;
+            let flattened = association(record_type, &name);
+            let is_sent = |stem: &Field| sent.keys().any(|key| kebab(key) == stem.name);
+            let (field, value) = match (flattened, record_type.field(&name)) {
+                (Some(stem), _) if !is_sent(stem) => (stem, &by_id(value)),
+                (_, Some(field)) => (field, value),
+                (_, None) => continue,
             };
             if field.read_only || KEPT.contains(&field.name) {
                 continue;
@@ -315,6 +319,21 @@ impl Change<'_> {
                 custom.insert(kebab(key), value.clone());
             }
         }
+    }
+}
+
+/// The association that a name such as `supplier-id` flattens.
+fn association(record_type: &'static RecordType, name: &str) -> Option<&'static Field> {
+    let field = record_type.field(name.strip_suffix("-id")?)?;
+    let link = record_type.link(field)?;
+    matches!(link, Link::Reference(_)).then_some(field)
+}
+
+/// A reference by an id; none where there is no id.
+fn by_id(id: &Value) -> Value {
+    match is_blank(Some(id)) {
+        true => Value::Null,
+        false => json!({ "id": id }),
     }
 }
 

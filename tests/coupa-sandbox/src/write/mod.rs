@@ -3,10 +3,18 @@
 //! There is no idempotency key and no version check in Coupa: a POST that is
 //! sent twice makes two records, unless a unique field stands against it.
 
+mod act;
+mod approval;
+mod asked;
 mod change;
 mod computed;
+mod export;
 mod lists;
+mod members;
+mod parts;
+mod receiving;
 mod reference;
+mod several;
 mod values;
 
 use serde_json::{Map, Value};
@@ -17,10 +25,17 @@ pub(crate) use lists::elements;
 pub(crate) use values::accept;
 
 use crate::clock;
-use crate::model::{Link, RecordType, model};
+use crate::model::{RecordType, Subset, model};
 use crate::refusal::Refusal;
 use crate::store::{Parent, Records, StoreError};
 use change::{Change, says};
+use receiving::Receipt;
+
+pub use act::check_state;
+pub use asked::Asked;
+pub use members::Membership;
+pub use parts::add_deleted;
+pub use several::find_by_keys;
 
 /// Writes records in the name of one user.
 pub struct Writer<'a> {
@@ -43,22 +58,35 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Creates a record.
+    /// Creates a record; in a collection that shows a part of its table, one
+    /// that it shows.
     pub fn create(
         &self,
         record_type: &'static RecordType,
         sent: &Map<String, Value>,
         parent: Option<&Parent>,
+        subset: Option<&Subset>,
     ) -> Result<Map<String, Value>, Refusal> {
         let mut change = self.change();
         let mut record = change.build(record_type, sent)?;
         change.check_unique(record_type, None, &record)?;
         refuse(record_type, change.problems)?;
+        if let Some(subset) = subset {
+            let value = record.get(subset.field).and_then(Value::as_str);
+            if !value.is_some_and(|value| subset.values.contains(&value)) {
+                let first = subset.values.first().copied();
+                record.insert(subset.field.to_owned(), first.into());
+            }
+        }
         let id = self.records.next_id(record_type.name)?;
         record.insert("id".to_owned(), id.into());
-        computed::fill(self.records, record_type, &mut record)?;
-        save(self.records, record_type, &record, parent)?;
-        refresh_parent(self.records, record_type, id)?;
+        if let Some(parent) = parent {
+            parts::name_owner(self.records, record_type, &mut record, parent)?;
+        }
+        self.check_owner(record_type, &record)?;
+        let record = self.store(record_type, record, parent)?;
+        self.receive(record_type, &record, Receipt::Made)?;
+        self.join(record_type, &record, Membership::Add)?;
         Ok(record)
     }
 
@@ -71,78 +99,110 @@ impl<'a> Writer<'a> {
         sent: &Map<String, Value>,
         exported: Option<&str>,
     ) -> Result<Map<String, Value>, Refusal> {
-        let mut record = self
-            .records
-            .get(record_type.name, id)?
-            .ok_or(Refusal::NotFound)?;
+        let record = self.existing(record_type, id)?;
         let alone = (sent.len() == 1).then(|| says(sent, "exported")).flatten();
-        if let Some(flag) = exported.and_then(values::boolean).or(alone)
-            && record.contains_key("exported")
-        {
-            self.mark(&mut record, flag);
-        } else {
-            if record_type.name == "Address" && record.get("active") == Some(&Value::Bool(false)) {
-                let message = "Inactive address can't be updated";
-                return Err(Refusal::invalid(record_type.name, message));
+        match exported.and_then(values::boolean).or(alone) {
+            Some(flag) if export::has_flag(record_type) => {
+                let marked = export::mark(record_type, record, flag, &self.now);
+                self.store(record_type, marked, None)
             }
-            let mut change = self.change();
-            change.apply(record_type, &mut record, sent)?;
-            change.check_unique(record_type, Some(id), &record)?;
-            refuse(record_type, change.problems)?;
+            _ => self.change_record(record_type, record, sent),
         }
-        save(self.records, record_type, &record, None)?;
-        refresh_parent(self.records, record_type, id)?;
-        Ok(record)
     }
 
-    /// Stores a record as it is, new or changed, and shows it in the record
-    /// that it belongs to.
+    /// Stores a record past the checks of what is sent: a new one below its
+    /// parent, or one with a change that the sandbox makes itself.
     pub fn put(
         &self,
         record_type: &'static RecordType,
-        record: &Map<String, Value>,
+        mut record: Map<String, Value>,
         parent: Option<&Parent>,
-    ) -> Result<(), StoreError> {
-        match save(self.records, record_type, record, parent)? {
-            Some(id) => refresh_parent(self.records, record_type, id),
-            None => Ok(()),
+    ) -> Result<Map<String, Value>, Refusal> {
+        if let Some(parent) = parent {
+            parts::name_owner(self.records, record_type, &mut record, parent)?;
         }
+        self.store(record_type, record, parent)
     }
 
-    /// Sets the status of a record, as an action does.
-    pub fn set_status(
+    /// Applies what was sent.
+    fn change_record(
         &self,
         record_type: &'static RecordType,
-        mut record: Map<String, Value>,
-        status: &str,
+        before: Map<String, Value>,
+        sent: &Map<String, Value>,
     ) -> Result<Map<String, Value>, Refusal> {
-        record.insert("status".to_owned(), status.into());
-        record.insert("updated-at".to_owned(), self.now.as_str().into());
-        if let Some(id) = save(self.records, record_type, &record, None)? {
-            refresh_parent(self.records, record_type, id)?;
+        if record_type.name == "Address" && before.get("active") == Some(&Value::Bool(false)) {
+            let message = "Inactive address can't be updated";
+            return Err(Refusal::invalid(record_type.name, message));
         }
-        Ok(record)
+        let mut record = before.clone();
+        let mut change = self.change();
+        change.apply(record_type, &mut record, sent)?;
+        let id = record.get("id").and_then(Value::as_i64);
+        change.check_unique(record_type, id, &record)?;
+        refuse(record_type, change.problems)?;
+        if record_type.owner.is_some() {
+            self.check_owner(record_type, &record)?;
+        }
+        export::revise(record_type, &before, &mut record);
+        self.store(record_type, record, None)
     }
 
     /// Removes a record and what belongs to it.
     pub fn delete(&self, record_type: &'static RecordType, id: i64) -> Result<(), Refusal> {
+        let record = self.existing(record_type, id)?;
         let parent = self.records.parent(record_type.name, id)?;
-        if !self.records.delete(record_type.name, id)? {
-            return Err(Refusal::NotFound);
-        }
-        let own = Parent {
-            record_type: record_type.name.to_owned(),
-            id,
-        };
-        for part in parts(record_type) {
-            for child in self.records.children(&own, part.1.name)? {
-                self.records.delete(part.1.name, child)?;
-            }
-        }
+        let kept = parts::is_kept(record_type, parent.as_ref());
+        parts::remove(self.records, record_type, id, kept)?;
+        self.join(record_type, &record, Membership::Remove)?;
         if let Some(parent) = parent {
-            refresh(self.records, record_type, &parent)?;
+            parts::refresh(self.records, record_type, &parent)?;
         }
         Ok(())
+    }
+
+    fn existing(&self, record_type: &RecordType, id: i64) -> Result<Map<String, Value>, Refusal> {
+        let record = self.records.get(record_type.name, id)?;
+        record.ok_or(Refusal::NotFound)
+    }
+
+    /// Stores a record that is new or changed, and shows it wherever it is a part.
+    fn store(
+        &self,
+        record_type: &'static RecordType,
+        mut record: Map<String, Value>,
+        parent: Option<&Parent>,
+    ) -> Result<Map<String, Value>, Refusal> {
+        computed::fill(self.records, record_type, &mut record)?;
+        let id = record.get("id").and_then(Value::as_i64).unwrap_or(0);
+        let before = self.records.parent(record_type.name, id)?;
+        parts::save(self.records, record_type, &record, parent)?;
+        let now = self.records.parent(record_type.name, id)?;
+        if let Some(before) = before.filter(|before| now.as_ref() != Some(before)) {
+            parts::refresh(self.records, record_type, &before)?;
+        }
+        if let Some(now) = now {
+            parts::refresh(self.records, record_type, &now)?;
+        }
+        Ok(record)
+    }
+
+    /// Refuses a record that names an owner who does not exist.
+    fn check_owner(
+        &self,
+        record_type: &RecordType,
+        record: &Map<String, Value>,
+    ) -> Result<(), Refusal> {
+        let Some(owner) = parts::named_owner(record_type, record) else {
+            return Ok(());
+        };
+        match self.records.get(&owner.record_type, owner.id)? {
+            Some(_) => Ok(()),
+            None => {
+                let message = format!("Couldn't find {} with ID={}", owner.record_type, owner.id);
+                Err(Refusal::invalid(record_type.name, message))
+            }
+        }
     }
 
     fn change(&self) -> Change<'_> {
@@ -152,16 +212,6 @@ impl<'a> Writer<'a> {
             now: &self.now,
             problems: Vec::new(),
         }
-    }
-
-    fn mark(&self, record: &mut Map<String, Value>, exported: bool) {
-        let at = if exported {
-            self.now.as_str().into()
-        } else {
-            Value::Null
-        };
-        record.insert("exported".to_owned(), exported.into());
-        record.insert("last-exported-at".to_owned(), at);
     }
 }
 
@@ -173,91 +223,6 @@ fn refuse(record_type: &RecordType, problems: Vec<String>) -> Result<(), Refusal
     }
 }
 
-/// The fields that hold records which are stored by themselves, too.
-fn parts(
-    record_type: &'static RecordType,
-) -> impl Iterator<Item = (&'static str, &'static RecordType)> {
-    record_type.fields().filter_map(move |field| {
-        match (
-            record_type.link(field)?,
-            model().record_type(field.kind.record_type()?)?,
-        ) {
-            (Link::Parts(_), part) if part.has_rows() && part.name != record_type.name => {
-                Some((field.name, part))
-            }
-            _ => None,
-        }
-    })
-}
-
-/// Stores a record, and its lines as records of their own.
-pub(crate) fn save(
-    records: Records<'_>,
-    record_type: &'static RecordType,
-    record: &Map<String, Value>,
-    parent: Option<&Parent>,
-) -> Result<Option<i64>, StoreError> {
-    let Some(id) = record.get("id").and_then(Value::as_i64) else {
-        return Ok(None);
-    };
-    records.save(record_type.name, id, parent, record)?;
-    let own = Parent {
-        record_type: record_type.name.to_owned(),
-        id,
-    };
-    for (name, part) in parts(record_type) {
-        let Some(Value::Array(lines)) = record.get(name) else {
-            continue;
-        };
-        let mut removed = records.children(&own, part.name)?;
-        for line in lines.iter().filter_map(Value::as_object) {
-            if let Some(line_id) = save(records, part, line, Some(&own))? {
-                removed.retain(|other| *other != line_id);
-            }
-        }
-        for line_id in removed {
-            records.delete(part.name, line_id)?;
-        }
-    }
-    Ok(Some(id))
-}
-
-/// Shows a changed part in the record it belongs to. That record's own
-/// `updated-at` does not move: a documented trap for whoever reads changes.
-fn refresh_parent(
-    records: Records<'_>,
-    record_type: &'static RecordType,
-    id: i64,
-) -> Result<(), StoreError> {
-    match records.parent(record_type.name, id)? {
-        Some(parent) => refresh(records, record_type, &parent),
-        None => Ok(()),
-    }
-}
-
-fn refresh(
-    records: Records<'_>,
-    part: &'static RecordType,
-    parent: &Parent,
-) -> Result<(), StoreError> {
-    let Some(parent_type) = model().record_type(&parent.record_type) else {
-        return Ok(());
-    };
-    let Some((name, _)) = parts(parent_type).find(|(_, other)| other.name == part.name) else {
-        return Ok(());
-    };
-    let Some(mut record) = records.get(parent_type.name, parent.id)? else {
-        return Ok(());
-    };
-    let mut lines = Vec::new();
-    for id in records.children(parent, part.name)? {
-        lines.extend(records.get(part.name, id)?.map(Value::Object));
-    }
-    record.insert(name.to_owned(), Value::Array(lines));
-    records.save(parent_type.name, parent.id, None, &record)?;
-    refresh_parent(records, parent_type, parent.id)
-}
-
 /// Fills in what follows from the other values of a record.
 pub(crate) fn complete(
     records: Records<'_>,
@@ -265,6 +230,26 @@ pub(crate) fn complete(
     record: &mut Map<String, Value>,
 ) -> Result<(), StoreError> {
     computed::fill(records, record_type, record)
+}
+
+/// Stores a new record past the checks of a write, below a record where one is
+/// given or named; its id.
+pub(crate) fn place(
+    records: Records<'_>,
+    record_type: &'static RecordType,
+    mut record: Map<String, Value>,
+    parent: Option<&Parent>,
+) -> Result<Option<i64>, StoreError> {
+    if let Some(parent) = parent {
+        parts::name_owner(records, record_type, &mut record, parent)?;
+    }
+    // With its id known, lines can name the record they belong to.
+    computed::fill(records, record_type, &mut record)?;
+    let id = parts::save(records, record_type, &record, parent)?;
+    if let (Some(id), true) = (id, parent.is_some() || record_type.owner.is_some()) {
+        parts::refresh_parent(records, record_type, id)?;
+    }
+    Ok(id)
 }
 
 /// The record that a reference means, embedded; null where there is none.

@@ -8,7 +8,7 @@ use crate::support::{Api, Reply, errors, read, start, start_on, start_with};
 const PDF: &[u8] = b"%PDF-1.4\n\xFF\x00\r\n--BOUNDARY\r\nnot the end";
 
 /// A form of texts and one file.
-fn form(texts: &[(&str, &str)], file: Option<(&str, &str, &[u8])>) -> Vec<u8> {
+pub fn form(texts: &[(&str, &str)], file: Option<(&str, &str, &[u8])>) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, text) in texts {
         let head = format!("--X7\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
@@ -29,7 +29,7 @@ fn form(texts: &[(&str, &str)], file: Option<(&str, &str, &[u8])>) -> Vec<u8> {
     body
 }
 
-async fn send_form(api: &Api, method: &str, path: &str, body: Vec<u8>) -> Reply {
+pub async fn send_form(api: &Api, method: &str, path: &str, body: Vec<u8>) -> Reply {
     let request = api
         .request(method, path)
         .header("Content-Type", "multipart/form-data; boundary=X7");
@@ -209,6 +209,17 @@ async fn records_answer_their_files() {
         assert_eq!(placed.path, path);
         assert_eq!(api.sandbox.file(path).unwrap(), placed.file);
     }
+    // Only a published contract can have its agreement replaced.
+    let update = "/api/contracts/1/update_legal_agreement_published";
+    for (status, code) in [("draft", 400), ("published", 200)] {
+        let changed = api.put("/api/contracts/1", json!({"status": status})).await;
+        assert_eq!(changed.json()["status"], status);
+        let signed = form(&[], Some(("file", "signed.pdf", b"signed")));
+        let sent = send_form(&api, "PUT", update, signed).await;
+        assert_eq!(sent.status, code, "{}", sent.text);
+        let agreement = bytes(&api, "/api/contracts/1/retrieve_legal_agreement").await;
+        assert_eq!(agreement.0 == b"signed", code == 200);
+    }
     let picture = form(&[], Some(("file", "me.png", b"png")));
     let set = send_form(&api, "PUT", "/api/users/2/avatar", picture).await;
     assert_eq!(set.status, 200, "{}", set.text);
@@ -220,6 +231,79 @@ async fn records_answer_their_files() {
         200
     );
     assert_eq!(api.get("/api/users/2/avatar").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_nobody_can_attach_to_has_files_from_elsewhere() {
+    let forms = "easy_form_responses/{easy_form_response_id}/attachments";
+    let artifacts = "expense_lines/{expense_line_id}/expense_artifacts";
+    let api = start_with(&[(forms, 2), (artifacts, 2)]);
+    let put = |path: &str| {
+        let seeded = json!({"path": path, "size": 5_000, "name": "a.jpg"});
+        let seeded: SeededFile = serde_json::from_value(seeded).unwrap();
+        api.sandbox.add_file(&seeded)
+    };
+    let attachment = "easy_form_responses/1/attachments/1";
+    let shown = api.get(&format!("/api/{attachment}")).await;
+    assert_eq!(
+        errors(&shown, "attachment"),
+        ["Attachment does not have a file attached"]
+    );
+    put(attachment).unwrap();
+    assert_eq!(
+        bytes(&api, &format!("/api/{attachment}")).await.0.len(),
+        5_000
+    );
+    let elsewhere = "easy_form_responses/2/attachments/1";
+    assert!(put(elsewhere).is_none());
+    assert!(api.sandbox.file(elsewhere).is_none());
+    let record = api.get("/api/attachments").await.json()[0].clone();
+    assert_eq!(record["type"], "AttachmentFile");
+    assert!(record.get("text").is_none(), "{record}");
+
+    let image = "expense_lines/1/expense_artifacts/1/image";
+    let styled = format!("/api/{image}/thumb");
+    assert_eq!(api.get(&styled).await.status, 404);
+    put(image).unwrap();
+    let whole = bytes(&api, &format!("/api/{image}")).await;
+    assert_eq!(bytes(&api, &styled).await, whole);
+}
+
+#[tokio::test]
+async fn attachments_are_filtered_by_what_they_belong_to() {
+    let api = start_with(&[
+        ("contracts", 1),
+        ("invoices", 1),
+        ("purchase_orders", 1),
+        ("attachments", 1),
+    ]);
+    let mut ids = Vec::new();
+    for path in ["contracts/1", "invoices/1", "purchase_orders/1"] {
+        let path = format!("/api/{path}/attachments");
+        let created = api.post(&path, json!({"text": "Note"})).await;
+        ids.push(created.json()["id"].as_i64().unwrap());
+    }
+    let by = |operator: &'static str, value: &'static str| {
+        let name = format!("attachable_type{operator}");
+        let api = &api;
+        async move { api.list("attachments", &[(&name, value)]).await.ids() }
+    };
+    assert_eq!(by("", "Contract").await, [ids[0]]);
+    assert_eq!(by("[in]", "InvoiceHeader,Contract").await, ids[..2]);
+    assert_eq!(by("[ends_with]", "Header").await, ids[1..]);
+    assert_eq!(by("", "Supplier").await, [0; 0]);
+    assert_eq!(api.get("/api/attachments").await.ids().len(), 4);
+
+    let shown = |wanted: &str| {
+        let path = format!("/api/attachments/{}?attachable_type={wanted}", ids[0]);
+        let api = &api;
+        async move { api.get(&path).await.status }
+    };
+    // It is found, and has no file; of another type there is none.
+    assert_eq!(shown("Contract").await, 400);
+    assert_eq!(shown("Invoice").await, 404);
+    let elsewhere = api.list("suppliers", &[("attachable_type", "Contract")]);
+    assert_eq!(elsewhere.await.status, 400);
 }
 
 #[tokio::test]

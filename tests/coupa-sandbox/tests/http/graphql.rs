@@ -327,3 +327,30 @@ async fn the_schema_describes_itself() {
         assert_eq!(field["type"], expected, "{name}");
     }
 }
+
+#[tokio::test]
+async fn collections_show_their_part_of_a_table() {
+    let api = start_with(&[("receiving_transactions", 3), ("inventory_transfers", 3)]);
+    let all = r#"query { inventoryTransactions { id }
+        receivingTransactions { id } inventoryTransfers { id } }"#;
+    let data = ask(&api, all).await;
+    for (name, path) in [
+        ("receivingTransactions", "receiving_transactions"),
+        ("inventoryTransfers", "inventory_transfers"),
+        ("inventoryTransactions", "inventory_transactions"),
+    ] {
+        let listed = api.get(&format!("/api/{path}")).await.ids();
+        let mut ids: Vec<i64> = data[name]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["id"].as_i64().unwrap())
+            .collect();
+        ids.sort_unstable();
+        assert!(ids.len() >= 3, "{name}");
+        assert_eq!(ids, listed, "{name}");
+    }
+    let other = data["inventoryTransfers"][0]["id"].clone();
+    let one = format!("query {{ receivingTransaction(id: {other}) {{ id }} }}");
+    assert_eq!(ask(&api, &one).await["receivingTransaction"], Value::Null);
+}

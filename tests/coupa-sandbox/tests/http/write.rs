@@ -4,7 +4,7 @@ use coupa_sandbox::switches::NullAssociations;
 use coupa_sandbox::{Fault, FaultRule};
 use serde_json::{Value, json};
 
-use crate::support::{errors, read, start, start_with};
+use crate::support::{KEY, errors, read, start, start_with};
 
 #[tokio::test]
 async fn a_create_answers_the_whole_record_with_defaults() {
@@ -429,4 +429,163 @@ async fn writes_at_the_same_time_get_their_own_ids() {
     ids.sort_unstable();
     assert_eq!(ids, (4..24).collect::<Vec<i64>>());
     assert!(api.sandbox.counters().max_concurrent >= 2);
+}
+
+#[tokio::test]
+async fn everything_that_is_exported_can_be_marked() {
+    let objects = [
+        "invoices",
+        "purchase_orders",
+        "requisitions",
+        "expense_reports",
+        "inventory_transactions",
+        "coupa_pay/payments",
+        "supplier_information_sites",
+        "supplier_information",
+        "payables/allocations",
+    ];
+    let records: Vec<(&str, u64)> = objects.iter().map(|path| (*path, 1)).collect();
+    let api = start_with(&records);
+    for path in objects {
+        let one = format!("/api/{path}/1");
+        let before = api.get(&one).await.json();
+        let mark = async |query: &str, body: Value| {
+            let reply = api.put(&format!("{one}{query}"), body).await;
+            assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+            reply.json()
+        };
+        let without_body = read(api.request("PUT", &format!("{one}?exported=true"))).await;
+        assert_eq!(without_body.status, 200);
+        let mut marked = api.get(&one).await.json();
+        assert!(marked["last-exported-at"].is_string(), "{path}");
+        assert_ne!(marked["exported"], false, "{path}");
+        for name in ["exported", "last-exported-at"] {
+            marked[name] = before[name].clone();
+        }
+        let mut before = before;
+        for name in ["exported", "last-exported-at"] {
+            before[name] = marked[name].clone();
+        }
+        assert_eq!(marked, before, "{path}: nothing else changes");
+        assert_eq!(
+            mark("?exported=false", json!({"exported": true})).await["last-exported-at"],
+            Value::Null
+        );
+        assert!(mark("", json!({"exported": "true"})).await["last-exported-at"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn a_revised_order_is_to_be_exported_again() {
+    let api = start();
+    let order = json!({"po-number": "X1", "supplier": {"id": 1}, "order-lines": [{"description": "A", "price": "1"}]});
+    let order = api.post("/api/purchase_orders", order).await.json();
+    let path = format!("/api/purchase_orders/{}", order["id"]);
+    let numbers = |order: &Value| {
+        (
+            order["version"].as_i64(),
+            order["internal-revision"].as_i64(),
+            order["exported"].as_bool(),
+        )
+    };
+    let put = async |query: &str, body| api.put(&format!("{path}{query}"), body).await.json();
+    put("/issue", json!({})).await;
+    assert_eq!(
+        numbers(&put("?exported=true", json!({})).await),
+        (Some(1), Some(1), Some(true))
+    );
+    let internal = put(
+        "",
+        json!({"custom-fields": {"cf-integration-status": "seen"}}),
+    )
+    .await;
+    assert_eq!(numbers(&internal), (Some(1), Some(2), Some(true)));
+    assert_eq!(
+        numbers(&put("", json!({"no-such": 1, "status": "closed"})).await),
+        (Some(1), Some(2), Some(true))
+    );
+    let line = json!({"order-lines": [{"id": order["order-lines"][0]["id"], "price": "2"}]});
+    assert_eq!(
+        numbers(&put("", line).await),
+        (Some(2), Some(3), Some(false))
+    );
+}
+
+#[tokio::test]
+async fn response_filters_are_found_by_name() {
+    let api = start();
+    let trimmed = api
+        .get("/api/users/2?filter=DEFAULT_USERS_FILTER")
+        .await
+        .json();
+    assert_eq!(trimmed["login"], "mlopez");
+    assert!(trimmed.get("department").is_none());
+    let listed = api
+        .list("users", &[("filter", "default_users_filter")])
+        .await
+        .json();
+    assert!(listed[0].get("department").is_none());
+    assert_eq!(
+        api.list("users", &[("filter", "nothing")]).await.status,
+        400
+    );
+    // As a default it trims what nobody asked to be trimmed.
+    api.sandbox.switches_mut().default_response_filter = true;
+    for reply in [
+        api.get("/api/users/2").await,
+        api.put("/api/users/2", json!({})).await,
+    ] {
+        assert!(reply.json().get("department").is_none(), "{}", reply.text);
+    }
+    let asked = api.list("users", &[("fields", r#"["department"]"#)]).await;
+    assert!(asked.json()[0].get("department").is_some());
+}
+
+#[tokio::test]
+async fn many_suppliers_in_one_request_are_behind_a_switch() {
+    let api = start();
+    let body = "<suppliers><supplier><name>A</name></supplier><supplier><name>Nordlicht GmbH</name></supplier>\
+                <supplier><name>B</name></supplier></suppliers>";
+    let send = async || {
+        let request = api
+            .http
+            .post(api.url("/api/suppliers?bulk=1"))
+            .header("X-COUPA-API-KEY", KEY);
+        read(
+            request
+                .header("Content-Type", "application/xml")
+                .header("Accept", "application/xml")
+                .body(body),
+        )
+        .await
+    };
+    assert_eq!(send().await.status, 400, "one record in one request");
+    assert_eq!(api.sandbox.count("suppliers"), 3);
+    api.sandbox.switches_mut().bulk_create = true;
+    let reply = send().await;
+    assert_eq!(
+        (reply.status, reply.text.as_str()),
+        (
+            200,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<results><result><status>SUCCESS</status><unique-keys><id>4</id></unique-keys></result>\
+          <result><status>FAILURE</status><errors><error>Name has already been taken</error></errors></result>\
+          <result><status>SUCCESS</status><unique-keys><id>5</id></unique-keys></result></results>"
+        )
+    );
+    assert_eq!(api.sandbox.record("suppliers", 5).unwrap()["name"], "B");
+}
+
+#[tokio::test]
+async fn an_association_can_be_sent_as_its_id() {
+    let api = start();
+    let put = async |body: Value| api.put("/api/suppliers/3", body).await;
+    let term = put(json!({"payment_term_id": "1"})).await.json();
+    assert_eq!(term["payment-term"]["code"], "Net 30");
+    let both = put(json!({"payment-term-id": 1, "payment-term": {"code": "Net 45"}})).await;
+    assert_eq!(both.json()["payment-term"]["code"], "Net 45");
+    assert_eq!(put(json!({"payment-term-id": 99})).await.status, 400);
+    assert_eq!(
+        put(json!({"payment-term-id": null})).await.json()["payment-term"],
+        Value::Null
+    );
 }
