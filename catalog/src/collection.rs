@@ -70,6 +70,11 @@ impl Collection {
         self.record_allows(Verb::Get)
     }
 
+    /// Whether that answers the record; that of an attachment answers its file.
+    pub fn shows_the_record(&self) -> bool {
+        self.can_show() && self.last_segment() != "attachments"
+    }
+
     /// `PUT` on one record.
     pub fn can_update(&self) -> bool {
         self.record_allows(Verb::Put)

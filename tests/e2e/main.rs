@@ -7,8 +7,10 @@
 )]
 
 mod contract;
+mod coverage;
 mod faults;
 mod files;
+mod hostile;
 mod limits;
 mod platform;
 mod program;
@@ -16,6 +18,7 @@ mod query;
 mod screen;
 mod sources;
 mod support;
+mod switches;
 mod targets;
 mod test_connection;
 mod write;

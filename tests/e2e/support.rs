@@ -28,6 +28,7 @@ pub const SCOPES: &str = "core.common.read core.common.write core.supplier.read 
     core.item.read core.item.write core.expense.read core.expense.write core.approval.read \
     core.approval.write core.integration.read core.integration.write \
     core.inventory.receiving.read core.inventory.receiving.write \
+    core.pay.payments.read \
     core.inventory.transaction.read core.inventory.common.read core.inventory.common.write";
 
 /// The built component.

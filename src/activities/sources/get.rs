@@ -84,7 +84,7 @@ impl Get {
                 .text("fields")
                 .map(|text| Fields::parse(text, collection.record_type, &custom))
                 .transpose()?,
-            can_show: collection.can_show(),
+            can_show: collection.shows_the_record(),
         })
     }
 

@@ -78,7 +78,7 @@ impl Action {
         Ok(Self {
             action,
             key: Key::parse(options.text("key").unwrap_or("id"), collection)?,
-            can_show: collection.can_show(),
+            can_show: collection.shows_the_record(),
         })
     }
 

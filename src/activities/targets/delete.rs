@@ -37,7 +37,7 @@ impl Delete {
     pub fn prepare(collection: &Collection, options: &Options<'_>) -> Result<Self, Error> {
         Ok(Self {
             key: Key::parse(options.text("key").unwrap_or("id"), collection)?,
-            can_show: collection.can_show(),
+            can_show: collection.shows_the_record(),
         })
     }
 

@@ -35,6 +35,7 @@ mod fault;
 mod files;
 mod graphql;
 mod media;
+pub mod minimal;
 mod model;
 mod observed;
 mod query;

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use coupa_catalog::{collections, find_collection, paths};
 use serde_json::{Value, json};
 
+use crate::file_paths;
 use crate::support::{Api, KEY, read, start_with};
-use crate::{file_paths, minimal};
+use coupa_sandbox::minimal;
 
 const VERBS: [(&str, char); 5] = [
     ("GET", 'G'),

@@ -22,7 +22,6 @@ mod graphql;
 mod hostile;
 mod list;
 mod memory;
-mod minimal;
 mod nested;
 mod program;
 mod shape;

@@ -1,0 +1,149 @@
+//! What nobody outside Coupa knows is a switch of the sandbox. What people do with
+//! a connector every day has to come out the same in every position of each.
+
+use crate::support::{Outcome, call, connector, oauth, query, run, sandbox_with, test, write};
+use coupa_sandbox::Sandbox;
+use coupa_sandbox::switches::Switches;
+use host_harness::runtime::types::{CheckOutcome, Effect};
+
+async fn changes(sandbox: &Sandbox, resume: Option<String>) -> Outcome {
+    let mut call = call("changes", "departments", &[]);
+    call.resume = resume;
+    run(oauth(sandbox), call, Vec::new()).await
+}
+
+/// One of each, with what has to come of it.
+async fn every_day(sandbox: &Sandbox) {
+    let checks = test(oauth(sandbox)).await;
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| check.outcome == CheckOutcome::Failed)
+        .collect();
+    assert!(failed.is_empty(), "{failed:?}");
+
+    let all = query(oauth(sandbox), "suppliers", &[]).await;
+    assert_eq!(all.summary().succeeded, sandbox.count("suppliers"));
+    let by_name = query(oauth(sandbox), "suppliers", &[("order-by", "name")]).await;
+    assert_eq!(by_name.items.len(), all.items.len());
+    let none = query(oauth(sandbox), "suppliers", &[("filter", "name=nobody")]).await;
+    assert_eq!(none.summary().succeeded, 0);
+    let some = query(
+        oauth(sandbox),
+        "suppliers",
+        &[
+            ("filter", "status=active"),
+            ("limit", "60"),
+            ("fields", "name"),
+        ],
+    )
+    .await;
+    assert_eq!(some.items.len(), 60);
+    let refused = query(oauth(sandbox), "suppliers", &[("filter", "stauts=active")]).await;
+    assert_eq!(refused.code(), "filter.unknown-field");
+
+    let good = r#"{"name":"Switch","number":"SW-1","payment-term":{"code":"Net 45"}}"#;
+    let bad = r#"{"name":"Bad","payment-term":{"code":"No Such Term"}}"#;
+    let created = write(oauth(sandbox), "create", "suppliers", &[], &[good, bad]).await;
+    assert_eq!(
+        (created.answers.len(), created.rejected.len()),
+        (1, 1),
+        "{created:?}"
+    );
+    assert_eq!(created.rejected[0].error.code, "coupa.refused");
+    let differences = &created.answers[0].differences;
+    assert!(differences.is_empty(), "{differences:?}");
+    let record = r#"{"number":"SW-1","website":"https://switch.example"}"#;
+    for _ in 0..2 {
+        let outcome = write(
+            oauth(sandbox),
+            "upsert",
+            "suppliers",
+            &[("key", "number")],
+            &[record],
+        )
+        .await;
+        assert_eq!(outcome.answers[0].effect, Effect::Updated, "{outcome:?}");
+    }
+    let missing = write(
+        oauth(sandbox),
+        "update",
+        "suppliers",
+        &[],
+        &[r#"{"id":99999999,"website":"x"}"#],
+    )
+    .await;
+    assert_eq!(missing.rejected[0].error.code, "record.not-found");
+    let got = run(
+        oauth(sandbox),
+        call(
+            "get",
+            "suppliers",
+            &[("key", "number"), ("value", "SW-1"), ("fields", "website")],
+        ),
+        Vec::new(),
+    )
+    .await;
+    assert_eq!(got.records()[0]["website"], "https://switch.example");
+
+    let first = changes(sandbox, None).await;
+    assert_eq!(first.summary().succeeded, sandbox.count("departments"));
+    let again = changes(sandbox, first.checkpoints.last().cloned()).await;
+    assert_eq!(again.summary().succeeded, 0, "{:?}", again.keys());
+
+    let export = call("export", "purchase_orders", &[("limit", "3")]);
+    let exported = run(oauth(sandbox), export.clone(), Vec::new()).await;
+    let mut session = connector().session(oauth(sandbox)).await.unwrap();
+    for checkpoint in &exported.checkpoints {
+        session
+            .acknowledge(export.clone(), checkpoint.clone())
+            .await
+            .unwrap();
+    }
+    for id in exported.keys() {
+        assert_eq!(
+            sandbox.record("purchase_orders", id).unwrap()["exported"],
+            true
+        );
+    }
+    let id = exported.keys()[0];
+    let payments = query(
+        oauth(sandbox),
+        "coupa_pay/payments",
+        &[("filter", "id=99999999")],
+    )
+    .await;
+    assert_eq!(payments.summary().succeeded, 0);
+    let addresses = query(oauth(sandbox), "addresses", &[]).await;
+    assert_eq!(addresses.summary().succeeded, sandbox.count("addresses"));
+    let order = format!(r#"{{"id":{id}}}"#);
+    let acted = write(
+        oauth(sandbox),
+        "action",
+        "purchase_orders",
+        &[("action", "close")],
+        &[&order],
+    )
+    .await;
+    assert_eq!(acted.answers.len() + acted.rejected.len(), 1);
+}
+
+#[tokio::test]
+async fn every_day_comes_out_the_same_in_every_position_of_every_switch() {
+    let mut positions = 0;
+    for (name, values) in Switches::positions() {
+        for value in values {
+            println!("{name} = {value}");
+            let change = [(name.to_owned(), value.clone())].into_iter().collect();
+            let sandbox = sandbox_with(
+                &[("suppliers", 90), ("purchase_orders", 9)],
+                |configuration| {
+                    // Every client of the tests signs in by OAuth.
+                    configuration.switches.merge(change).unwrap();
+                },
+            );
+            every_day(&sandbox).await;
+            positions += 1;
+        }
+    }
+    assert!(positions > 45, "{positions}");
+}
