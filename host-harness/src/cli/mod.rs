@@ -99,9 +99,9 @@ enum Command {
     Describe {
         /// The object.
         object: Option<String>,
-        /// For which activity.
-        #[arg(long, default_value = "query")]
-        activity: String,
+        /// For which activity; the first one that the object allows unless given.
+        #[arg(long)]
+        activity: Option<String>,
         #[command(flatten)]
         connected: Connected,
     },
@@ -254,7 +254,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
             object: Some(object),
             activity,
             connected,
-        } => discover::object(&agent, &connected, &object, &activity).await,
+        } => discover::object(&agent, &connected, &object, activity).await,
         Command::Describe {
             object: None,
             connected,
