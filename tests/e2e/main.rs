@@ -15,4 +15,5 @@ mod query;
 mod screen;
 mod support;
 mod test_connection;
+mod tls_front;
 mod write;

@@ -6,8 +6,11 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The format that this program reads and writes.
-const FORMAT: i64 = 1;
+/// What makes each format of the one before it; the first makes a new file. A
+/// step is never changed once it was released: files were made by it.
+const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+/// The format that this program writes; older ones are brought up to it.
+const FORMAT: i64 = STEPS.len() as i64;
 /// How long to wait while another process writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,22 +37,26 @@ impl Database {
         let found: i64 = transaction
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(failed)?;
-        match found {
-            0 => {
-                transaction
-                    .execute_batch(include_str!("schema.sql"))
-                    .and_then(|()| transaction.pragma_update(None, "user_version", FORMAT))
-                    .map_err(failed)?;
-                super::first::fill(&transaction)?;
-            }
-            FORMAT => {}
-            newer => {
-                return Err(WorkspaceError::Newer {
-                    path: path.to_owned(),
-                    found: newer,
-                    known: FORMAT,
-                });
-            }
+        let steps = usize::try_from(found)
+            .ok()
+            .and_then(|found| STEPS.get(found..));
+        let Some(steps) = steps else {
+            return Err(WorkspaceError::Newer {
+                path: path.to_owned(),
+                found,
+                known: FORMAT,
+            });
+        };
+        for step in steps {
+            transaction.execute_batch(step).map_err(failed)?;
+        }
+        if !steps.is_empty() {
+            transaction
+                .pragma_update(None, "user_version", FORMAT)
+                .map_err(failed)?;
+        }
+        if found == 0 {
+            super::first::fill(&transaction)?;
         }
         transaction.commit().map_err(failed)?;
         Ok(Self(Mutex::new(connection)))

@@ -6,6 +6,7 @@ mod command_line;
 mod connections;
 mod generic;
 mod operations;
+mod proxy;
 
 use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component};
 use coupa_sandbox::Sandbox;

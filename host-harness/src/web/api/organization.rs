@@ -77,6 +77,9 @@ struct NewAgent {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     proxy_password: Option<SecretString>,
+    /// Certificate authorities to trust beside the system's, as PEM.
+    #[serde(default)]
+    certificates: String,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -93,6 +96,7 @@ impl From<NewAgent> for AgentDraft {
             group: new.group,
             proxy: new.proxy,
             proxy_password: new.proxy_password,
+            certificates: new.certificates,
         }
     }
 }
