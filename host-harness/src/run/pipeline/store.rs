@@ -45,6 +45,16 @@ impl Output {
         })
     }
 
+    /// Everything up to this checkpoint has been written.
+    fn reached(&mut self, checkpoint: String, observer: &mut dyn Observer) -> Result<(), RunError> {
+        self.checkpoint = Some(checkpoint);
+        self.beyond = false;
+        let due = self
+            .saved_at
+            .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY);
+        if due { self.save(observer) } else { Ok(()) }
+    }
+
     fn save(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         let Some(checkpoint) = self.checkpoint.clone() else {
             return Ok(());
@@ -140,7 +150,7 @@ async fn take(
     observer: &mut dyn Observer,
 ) -> Result<(), RunError> {
     match step {
-        Step::Record { key, json } => {
+        Step::Record { key, json, place } => {
             counts.read += 1;
             output.beyond = true;
             match map(mapper, &json).await? {
@@ -162,6 +172,9 @@ async fn take(
                     })?;
                 }
             }
+            if let Some(place) = place {
+                output.reached(place, observer)?;
+            }
         }
         Step::Invalid(rejected) => {
             counts.read += 1;
@@ -169,16 +182,7 @@ async fn take(
             output.beyond = true;
             observer.rejected(*rejected)?;
         }
-        Step::Checkpoint(checkpoint) => {
-            output.checkpoint = Some(checkpoint);
-            output.beyond = false;
-            if output
-                .saved_at
-                .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY)
-            {
-                output.save(observer)?;
-            }
-        }
+        Step::Checkpoint(checkpoint) => output.reached(checkpoint, observer)?,
         Step::Notice(notice) => {
             measured.count(&notice);
             observer.notice(&notice);

@@ -36,6 +36,7 @@ export async function refresh() {
 }
 
 let current = location.hash;
+let drawn = false;
 async function route() {
   if (state.leave && location.hash !== current) {
     const go = await state.leave();
@@ -49,11 +50,23 @@ async function route() {
   replace(chosen("nav"), sections.map(([key, title]) =>
     el("a", { href: `#/${key}`, "aria-current": key === base ? "page" : null }, title)));
   const main = chosen("main");
+  const focused = held(main);
   const page = name === "connection" ? () => connectionForm(state, id, extra)
     : name === "run" ? () => runPage(state, id)
     : () => (sections.find(([key]) => key === name)?.[2] ?? operations)(state);
   const content = await attempt(page);
-  if (content) replace(main, content);
+  if (!content) return;
+  replace(main, content);
+  if (focused && drawn) (main.querySelector(focused) ?? main).focus({ preventScroll: true });
+  drawn = true;
+}
+
+/** What finds the focused thing again once its page was drawn anew. */
+function held(main) {
+  const { activeElement: at } = document;
+  if (!main.contains(at) && at !== document.body) return null;
+  const label = at.getAttribute("aria-label");
+  return at.id ? `#${CSS.escape(at.id)}` : label ? `[aria-label="${CSS.escape(label)}"]` : "#main";
 }
 
 const themes = { dark: "light", light: "dark" };
