@@ -8,6 +8,7 @@
 
 mod contract;
 mod faults;
+mod json_list;
 mod limits;
 mod platform;
 mod program;
