@@ -261,6 +261,7 @@ impl Browser {
             .then(over(&from, 8.0, 4.0))
             .then(over(&to, -5.0, -5.0))
             .then(over(&to, 0.0, 0.0))
+            .then(over(&to, 3.0, 3.0))
             .then(PointerAction::Up { button: 0 });
         self.client.perform_actions(mouse).await.unwrap();
         self.client.release_actions().await.unwrap();

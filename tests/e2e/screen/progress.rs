@@ -149,7 +149,8 @@ async fn every_number_of_a_run_is_shown_while_it_goes() {
     assert!(
         running
             .iter()
-            .any(|shown| shown.waiting.starts_with("Waiting: ") && shown.waiting.contains("slow down")),
+            .any(|shown| shown.waiting.starts_with("Waiting: ")
+                && shown.waiting.contains("slow down")),
         "that it waits for the rate limit was never shown"
     );
 

@@ -43,6 +43,7 @@ async function route() {
     if (!go) { history.replaceState(null, "", current); return; }
   }
   state.leave = null;
+  const moved = location.hash !== current;
   current = location.hash;
   const [section, id, extra] = location.hash.replace(/^#\/?/, "").split("/");
   const name = section || "operations";
@@ -50,13 +51,14 @@ async function route() {
   replace(chosen("nav"), sections.map(([key, title]) =>
     el("a", { href: `#/${key}`, "aria-current": key === base ? "page" : null }, title)));
   const main = chosen("main");
-  const focused = held(main);
+  const focused = moved ? "#main" : held(main);
   const page = name === "connection" ? () => connectionForm(state, id, extra)
     : name === "run" ? () => runPage(state, id)
     : () => (sections.find(([key]) => key === name)?.[2] ?? operations)(state);
   const content = await attempt(page);
   if (!content) return;
   replace(main, content);
+  if (moved) scrollTo(0, 0);
   if (focused && drawn) (main.querySelector(focused) ?? main).focus({ preventScroll: true });
   drawn = true;
 }

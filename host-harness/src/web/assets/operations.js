@@ -136,10 +136,12 @@ function slot(world, operation, role, save) {
     ready(null);
     await place(world, operation, role, what, save);
   };
+  const over = (event) => { if (world.picked && fits(world.picked, role)) { event.preventDefault(); node.classList.add("over"); } };
   const node = el("div", {
     class: `slot ${end ? "filled" : ""}`, "data-role": role, role: "group",
     "aria-label": `${role} of ${operation.name}`,
-    ondragover: (event) => { if (world.picked && fits(world.picked, role)) { event.preventDefault(); node.classList.add("over"); } },
+    ondragenter: over,
+    ondragover: over,
     ondragleave: () => node.classList.remove("over"),
     ondrop: accept,
     onclick: (event) => { if (event.target === node || !event.target.closest("button, a, summary")) accept(); },
