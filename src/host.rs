@@ -8,6 +8,8 @@ pub enum Method {
     Get,
     Post,
     Put,
+    Patch,
+    Delete,
 }
 
 impl Method {
@@ -16,6 +18,8 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -32,20 +36,52 @@ pub struct Request {
     /// Starts with `/`, percent-encoded.
     pub path_and_query: String,
     pub headers: Vec<(&'static str, String)>,
-    pub body: Vec<u8>,
+    pub body: Body,
     /// For connecting, for the first byte, and between bytes, each.
     pub timeout: Duration,
-    /// A larger answer is broken off with [`SendError::TooLarge`].
-    pub max_answer_bytes: usize,
+    pub keep: Keep,
 }
 
-/// An answer, whole.
+/// What a request carries.
+#[derive(Clone)]
+pub enum Body {
+    Bytes(Vec<u8>),
+    /// A file of the run, streamed, between what comes before and after it.
+    File {
+        before: Vec<u8>,
+        name: String,
+        after: Vec<u8>,
+    },
+}
+
+/// What becomes of the body of an answer.
+#[derive(Clone, Copy)]
+pub enum Keep {
+    /// It is read, up to so many bytes; a larger one is broken off with
+    /// [`SendError::TooLarge`].
+    Whole(usize),
+    /// Where the status is a good one it is streamed into a file of the run, whose
+    /// name is made of the answer.
+    File(fn(&Response) -> String),
+}
+
+/// A file of the run that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub name: String,
+    pub size: u64,
+    pub sha256: String,
+}
+
+/// An answer.
 #[derive(Debug, Clone, Default)]
 pub struct Response {
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
+    /// Empty where it was kept as a file.
     pub body: Vec<u8>,
+    pub kept: Option<Kept>,
 }
 
 impl Response {
@@ -82,6 +118,12 @@ pub enum SendError {
     TooLarge(usize),
     #[error("HTTP failed: {0}")]
     Protocol(String),
+    /// A file of the run cannot be read; nothing was sent.
+    #[error("the file cannot be read: {0}")]
+    NoFile(String),
+    /// An answer could not be kept as a file.
+    #[error("the file cannot be kept: {0}")]
+    NotKept(String),
 }
 
 impl SendError {
@@ -95,6 +137,7 @@ impl SendError {
                 | Self::ConnectTimeout
                 | Self::Tls(_)
                 | Self::Denied
+                | Self::NoFile(_)
         )
     }
 }
@@ -121,6 +164,8 @@ pub trait Host: 'static {
     async fn sleep(&self, how_long: Duration);
     /// Since some fixed moment; never goes back.
     fn now(&self) -> Duration;
+    /// Seconds since 1970 by the host's clock, which may be wrong.
+    fn unix_time(&self) -> i64;
     async fn reveal(&self, secret: &str) -> Result<String, SecretError>;
     /// The value and how long it is still good for.
     async fn cache_get(&self, key: &str) -> Option<(String, Duration)>;

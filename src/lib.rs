@@ -24,6 +24,7 @@ pub mod host;
 pub mod query;
 pub mod settings;
 pub mod test_connection;
+mod time;
 
 #[cfg(target_family = "wasm")]
 mod component;

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, TokenStore, milliseconds, mint, reveal};
 use crate::contract::{Check, Connection, Error, ErrorKind, Outcome};
-use crate::host::{Host, Method, Request};
+use crate::host::{Body, Host, Keep, Method, Request};
 use crate::settings::{Authentication, Settings, name};
 use std::rc::Rc;
 use std::time::Duration;
@@ -172,9 +172,9 @@ async fn reach<H: Host>(host: &H, settings: &Settings) -> Result<String, Error> 
         authority: settings.origin.authority.clone(),
         path_and_query: "/api/currencies?limit=1".to_owned(),
         headers: vec![("accept", "application/json".to_owned())],
-        body: Vec::new(),
+        body: Body::Bytes(Vec::new()),
         timeout: settings.timeout,
-        max_answer_bytes: 1024 * 1024,
+        keep: Keep::Whole(1024 * 1024),
     };
     match host.send(request).await {
         Ok(response) if (300..400).contains(&response.status) => {

@@ -1,6 +1,6 @@
 //! Paths: which collections there are and what they allow.
 
-use crate::{FACTS, RELEASE};
+use crate::text;
 
 /// An HTTP verb that a path may allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Verb {
 
 impl Verb {
     /// The letter that stands for it in the catalog's text.
-    const fn letter(self) -> char {
+    pub(crate) const fn letter(self) -> char {
         match self {
             Self::Get => 'G',
             Self::Post => 'P',
@@ -106,7 +106,7 @@ impl Collection {
     }
 
     fn posts_by_fact(&self) -> bool {
-        FACTS
+        text::facts()
             .lines()
             .any(|line| line.strip_prefix("post /") == Some(self.path))
     }
@@ -140,7 +140,11 @@ pub fn find_collection(path: &str) -> Option<Collection> {
 }
 
 fn path_lines() -> impl Iterator<Item = &'static str> {
-    RELEASE.lines().filter_map(|line| line.strip_prefix('/'))
+    // Types come after the paths, and are many more.
+    text::release()
+        .lines()
+        .take_while(|line| !line.starts_with(':'))
+        .filter_map(|line| line.strip_prefix('/'))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Record types and their fields.
 
-use crate::RELEASE;
+use crate::text;
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,16 +91,18 @@ impl Field {
 
 /// The names of all record types.
 pub fn record_types() -> impl Iterator<Item = &'static str> {
-    RELEASE.lines().filter_map(|line| line.strip_prefix(':'))
+    text::release()
+        .lines()
+        .filter_map(|line| line.strip_prefix(':'))
 }
 
 /// The fields of a record type in alphabetical order; none where there is no
 /// such type.
 pub fn fields(record_type: &str) -> impl Iterator<Item = Field> + use<> {
     let header = format!("\n:{record_type}\n");
-    let body = RELEASE
+    let body = text::release()
         .find(&header)
-        .and_then(|at| RELEASE.get(at + header.len()..))
+        .and_then(|at| text::release().get(at + header.len()..))
         .unwrap_or_default();
     body.lines()
         .take_while(|line| !line.starts_with(':'))

@@ -6,8 +6,9 @@
 //! by hand and holds what that description leaves out or has wrong, such as
 //! natural keys.
 //!
-//! Nothing is parsed up front: a look-up scans the text for the lines that it
-//! needs, so a component pays for the catalog in bytes and not in start-up time.
+//! They lie packed in a component, and are unpacked when one is first asked for,
+//! which takes about a millisecond. Nothing is parsed up front: a look-up scans the
+//! text for the lines that it needs.
 //!
 //! # The form of `r39.txt`
 //!
@@ -30,20 +31,18 @@
 //! decimal, `f` float, `s255` string, `x` long text, `>T` one record, `+T` a
 //! list of records, `l` a list of unknown form, `?` unknown.
 
+mod action;
 mod collection;
 mod field;
+mod text;
 
+pub use action::{Action, Subject};
 pub use collection::{Collection, Verb, collections, find_collection, paths};
 pub use field::{Field, FieldKind, field, fields, record_types};
 
-/// The text made from a release.
-const RELEASE: &str = include_str!("../r39.txt");
-/// The text kept by hand.
-const FACTS: &str = include_str!("../facts.txt");
-
 /// The release that the catalog was made from, such as `R39`.
 pub fn release() -> &'static str {
-    RELEASE
+    text::release()
         .lines()
         .find_map(|line| line.strip_prefix("release "))
         .unwrap_or("unknown")
@@ -60,13 +59,64 @@ pub fn needed_to_create(record_type: &str) -> Vec<&'static str> {
     fact("needs", record_type)
 }
 
-/// The fields of which no two records may share a value.
-pub fn unique_fields(record_type: &str) -> Vec<&'static str> {
+/// The keys of which no two records may share a value: a field, or several with
+/// commas between, where an association stands for the record that it means. Best
+/// first.
+pub fn unique_keys(record_type: &str) -> Vec<&'static str> {
     fact("unique", record_type)
 }
 
+/// The fields of which no two records may share a value, each by itself.
+pub fn unique_fields(record_type: &str) -> Vec<&'static str> {
+    let mut keys = unique_keys(record_type);
+    keys.retain(|key| !key.contains(','));
+    keys
+}
+
+/// The stem of the scopes that open a path, such as `core.supplier` for
+/// `suppliers/83/addresses`: with `.read` for reading it, with `.write` for all
+/// else. None where it is not known.
+pub fn scope(path: &str) -> Option<&'static str> {
+    let plain = |path: &str| {
+        path.split('/')
+            .filter(|segment| !segment.starts_with('{') && segment.parse::<i64>().is_err())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let wanted = plain(path);
+    text::facts()
+        .lines()
+        .filter_map(|line| line.strip_prefix("scope ")?.split_once(' '))
+        .filter(|(of, _)| wanted.starts_with(&plain(of)))
+        .max_by_key(|(of, _)| of.len())
+        .map(|(_, stem)| stem)
+}
+
+/// Associations whose changes are not seen in `updated-at` of a record of this
+/// type, and which can be asked for by their own.
+pub fn changes_apart(record_type: &str) -> Vec<&'static str> {
+    fact("apart", record_type)
+}
+
+/// Whether `updated-at` is known not to tell all changes of this type.
+pub fn updated_at_is_unreliable(record_type: &str) -> bool {
+    text::facts()
+        .lines()
+        .any(|line| line.strip_prefix("unreliable ") == Some(record_type))
+}
+
+/// A word that a line of the facts gives to a path.
+fn fact_of_path(word: &str, path: &str, which: &str) -> Option<&'static str> {
+    text::facts().lines().find_map(|line| {
+        let mut words = line.split(' ');
+        let found =
+            words.next() == Some(word) && words.next() == Some(path) && words.next() == Some(which);
+        if found { words.next() } else { None }
+    })
+}
+
 fn fact(word: &str, subject: &str) -> Vec<&'static str> {
-    FACTS
+    text::facts()
         .lines()
         .find_map(|line| {
             let mut words = line.split(' ');
@@ -91,7 +141,7 @@ mod tests {
                 .sum::<usize>(),
             5516
         );
-        assert!(RELEASE.len() + FACTS.len() < 150 * 1024);
+        assert!(text::release().len() + text::facts().len() < 160 * 1024);
     }
 
     #[test]
@@ -119,18 +169,42 @@ mod tests {
 
     #[test]
     fn facts_speak_of_what_exists() {
-        for line in FACTS
-            .lines()
-            .filter(|l| !l.is_empty() && !l.starts_with('#'))
-        {
+        for line in text::facts().lines().filter(|line| !line.is_empty()) {
             let words: Vec<_> = line.split(' ').collect();
-            if words[0] == "post" {
-                assert!(find_collection(&words[1][1..]).is_some(), "{line}");
-                continue;
+            match words[0] {
+                "post" => {
+                    assert!(find_collection(&words[1][1..]).is_some(), "{line}");
+                    continue;
+                }
+                "action" | "parameters" => {
+                    assert!(paths().any(|(path, _)| path == words[1]), "{line}");
+                    continue;
+                }
+                "scope" => {
+                    assert!(
+                        paths().any(|(path, _)| path.starts_with(words[1])),
+                        "{line}"
+                    );
+                    continue;
+                }
+                _ => {}
             }
-            for name in &words[2..] {
+            assert!(fields(words[1]).next().is_some(), "{line}: no such type");
+            for name in words[2..].iter().flat_map(|name| name.split(',')) {
                 assert!(field(words[1], name).is_some(), "{line}: no field {name}");
             }
         }
+    }
+
+    #[test]
+    fn every_collection_has_a_scope() {
+        for collection in collections() {
+            assert!(scope(collection.path).is_some(), "{}", collection.path);
+        }
+        assert_eq!(scope("suppliers/83/addresses"), Some("core.supplier"));
+        assert_eq!(
+            scope("purchase_order_lines/{x}/attachments"),
+            Some("core.purchase_order")
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Builders: what is said of a thing, and nothing of the rest.
 
 use crate::{
-    Activity, Check, CheckOutcome, Connection, Error, ErrorKind, Property, PropertyKind, Role,
+    Activity, Check, CheckOutcome, Connection, Error, ErrorKind, Object, PlannedRequest, Property,
+    PropertyKind, Role,
 };
 
 impl Error {
@@ -66,7 +67,8 @@ impl Property {
 }
 
 impl Activity {
-    /// An activity without options.
+    /// An activity without options that neither goes on from run to run, nor is
+    /// acknowledged, nor can say what it would do.
     pub fn new(name: &str, title: &str, description: &str, role: Role) -> Self {
         Self {
             name: name.to_owned(),
@@ -74,6 +76,36 @@ impl Activity {
             description: description.to_owned(),
             role,
             options: Vec::new(),
+            continues: false,
+            acknowledged: false,
+            dry_run: false,
+        }
+    }
+}
+
+impl Object {
+    /// An object that stands on its own; `keys` are the fields of which any one
+    /// identifies a record, best first.
+    pub fn new(name: &str, title: &str, activities: &[&str], keys: &[&str]) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        Self {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            activities: owned(activities),
+            parent: None,
+            keys: owned(keys),
+        }
+    }
+}
+
+impl PlannedRequest {
+    /// A request without a body; `note` says when it is sent, and how often.
+    pub fn new(method: &str, path: impl Into<String>, note: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            path: path.into(),
+            body: None,
+            note: note.to_owned(),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::bindings::exports::integration::connector::{connector, design};
 use crate::bindings::wit_future;
 use crate::{
     Activity, Call, Check, Connection, Descriptor, Ended, Error, ErrorKind, Event, Events, Input,
-    Item, Object, Shape, Summary,
+    Item, Object, PlannedCall, Shape, Summary,
 };
 use std::future::Future;
 use std::marker::PhantomData;
@@ -31,12 +31,41 @@ pub trait Connector: 'static {
         search: Option<String>,
     ) -> impl Future<Output = Result<Vec<Object>, Error>>;
 
-    /// The shapes of one object for one activity.
+    /// The shapes of one object for one activity; with `refresh` what was kept of
+    /// the remote system's answers is asked anew.
     fn shape(
         connection: Connection,
         activity: String,
         object: String,
+        refresh: bool,
     ) -> impl Future<Output = Result<Shape, Error>>;
+
+    /// What a call would send. Only where `look` is true may it read from the
+    /// remote system. Unless it is given, the plan says that nothing is known.
+    fn plan(
+        connection: Connection,
+        call: Call,
+        look: bool,
+    ) -> impl Future<Output = Result<PlannedCall, Error>> {
+        let _ = (connection, call, look);
+        std::future::ready(Ok(PlannedCall {
+            requests: Vec::new(),
+            permissions: None,
+            extent: None,
+            notes: vec!["This connector does not say what it would send.".to_owned()],
+        }))
+    }
+
+    /// Tells the remote system that everything before a checkpoint has been taken
+    /// for good. Needed only where an activity is `acknowledged`.
+    fn acknowledge(
+        connection: Connection,
+        call: Call,
+        checkpoint: String,
+    ) -> impl Future<Output = Result<(), Error>> {
+        let _ = (connection, call, checkpoint);
+        std::future::ready(Ok(()))
+    }
 
     /// Checks a call. Nothing moves before this has answered, and nothing is
     /// asked of the remote system here.
@@ -87,6 +116,14 @@ impl<C: Connector> connector::Guest for Exported<C> {
         });
         Ok((stream, end))
     }
+
+    async fn acknowledge(
+        connection: Connection,
+        call: Call,
+        checkpoint: String,
+    ) -> Result<(), Error> {
+        C::acknowledge(connection, call, checkpoint).await
+    }
 }
 
 impl<C: Connector> design::Guest for Exported<C> {
@@ -105,7 +142,12 @@ impl<C: Connector> design::Guest for Exported<C> {
         connection: Connection,
         activity: String,
         object: String,
+        refresh: bool,
     ) -> Result<Shape, Error> {
-        C::shape(connection, activity, object).await
+        C::shape(connection, activity, object, refresh).await
+    }
+
+    async fn plan(connection: Connection, call: Call, look: bool) -> Result<PlannedCall, Error> {
+        C::plan(connection, call, look).await
     }
 }

@@ -1,7 +1,7 @@
 //! What goes into a call and what comes out of it.
 
 use crate::bindings::wit_stream;
-use crate::{Error, Event, Item, Rejection, Summary};
+use crate::{Answer, Difference, Effect, Error, Event, Item, Rejection, Summary};
 use wit_bindgen::{StreamReader, StreamWriter};
 
 /// The records that a target is given.
@@ -36,6 +36,38 @@ impl From<Stopped> for Ended {
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// What a target did with a record, or in a dry run would do.
+#[derive(Debug)]
+pub struct Taken {
+    /// What was done.
+    pub effect: Effect,
+    /// What identifies the record in the remote system, where that is known.
+    pub id: Option<String>,
+    /// The record as the remote system answered it, a JSON object; may be empty.
+    pub data: String,
+    /// Fields that are not the same on both sides.
+    pub differences: Vec<Difference>,
+}
+
+impl Taken {
+    /// What was done, and how the remote system answered the record.
+    pub fn new(effect: Effect, data: String) -> Self {
+        Self {
+            effect,
+            id: None,
+            data,
+            differences: Vec::new(),
+        }
+    }
+
+    /// Says what identifies the record in the remote system.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
     }
 }
 
@@ -87,7 +119,7 @@ impl Events {
     pub async fn emit(&mut self, events: Vec<Event>) -> Result<(), Stopped> {
         for event in &events {
             match event {
-                Event::Item(_) => self.summary.succeeded += 1,
+                Event::Item(_) | Event::Answered(_) => self.summary.succeeded += 1,
                 Event::Rejected(_) => self.summary.rejected += 1,
                 Event::Checkpoint(_) | Event::Notice(_) => {}
             }
@@ -95,7 +127,7 @@ impl Events {
         let left = self.writer.write_all(events).await;
         for event in &left {
             match event {
-                Event::Item(_) => self.summary.succeeded -= 1,
+                Event::Item(_) | Event::Answered(_) => self.summary.succeeded -= 1,
                 Event::Rejected(_) => self.summary.rejected -= 1,
                 Event::Checkpoint(_) | Event::Notice(_) => {}
             }
@@ -117,20 +149,23 @@ impl Events {
         self.emit(events).await
     }
 
-    /// Answers a record that a target was given: with the record as the remote
-    /// system has it now, or why it was not taken.
+    /// Answers a record that a target was given: with what was done, or why it was
+    /// not taken.
     ///
     /// # Errors
     /// If nobody takes the answer.
     pub async fn answer(
         &mut self,
         given: Item,
-        outcome: Result<String, Error>,
+        outcome: Result<Taken, Error>,
     ) -> Result<(), Stopped> {
         let event = match outcome {
-            Ok(data) => Event::Item(Item {
+            Ok(taken) => Event::Answered(Answer {
                 key: given.key,
-                data,
+                id: taken.id,
+                effect: taken.effect,
+                data: taken.data,
+                differences: taken.differences,
             }),
             Err(error) => Event::Rejected(Rejection {
                 key: given.key,

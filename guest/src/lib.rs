@@ -24,15 +24,16 @@ pub mod http;
 mod secret;
 
 pub use bindings::exports::integration::connector::design::{
-    Descriptor, Object, Rate, Reauthentication, Shape,
+    Descriptor, Extent, Object, Permissions, PlannedCall, PlannedRequest, Rate, Reauthentication,
+    Shape,
 };
 pub use bindings::integration::connector::types::{
-    Activity, Call, Check, CheckOutcome, Choice, Condition, Connection, Error, ErrorKind, Event,
-    FieldError, Item, Notice, NoticeKind, Property, PropertyKind, Rejection, Role, Setting,
-    Summary,
+    Activity, Answer, Call, Check, CheckOutcome, Choice, Condition, Connection, Difference, Effect,
+    Error, ErrorKind, Event, FieldError, Item, Notice, NoticeKind, Property, PropertyKind,
+    Rejection, Role, Setting, Summary,
 };
 pub use connector::{Connector, Exported};
-pub use events::{Ended, Events, Input, Stopped};
+pub use events::{Ended, Events, Input, Stopped, Taken};
 pub use secret::secret;
 
 /// Exports a [`Connector`] as the component's own. Stands once, at the top of the

@@ -223,6 +223,7 @@ impl Agent {
                     .display(),
                 file.name
             )),
+            files: None,
             environment: file.environment,
             limits: Limits {
                 memory: file

@@ -1,16 +1,19 @@
 //! The activities: what can be done to Coupa's objects.
 
 mod options;
-mod order;
-mod query;
-mod write;
+pub mod sources;
+pub mod targets;
 
 pub use options::Options;
 
 use crate::client::{Client, Ledger};
-use crate::contract::{Activity, Call, Error, ErrorKind, Event, Item, Notice, NoticeKind, Summary};
+use crate::contract::{
+    Activity, Call, Error, ErrorKind, Event, Item, Notice, NoticeKind, Property, Role, Summary,
+};
 use crate::host::Host;
 use coupa_catalog::Collection;
+use sources::{Changes, Download, Export, Get, Query};
+use targets::Target;
 
 /// Takes a call's events. Nobody takes them any more: [`Gone`].
 #[expect(async_fn_in_trait, reason = "an instance runs on one thread")]
@@ -30,14 +33,20 @@ pub trait Input {
 
 /// The activities, in the order to show them.
 pub fn all() -> Vec<Activity> {
-    vec![query::activity(), write::create(), write::update()]
+    let mut all = sources::activities();
+    all.extend(targets::activities());
+    all
 }
 
 /// A call that was checked and can run.
 #[derive(Debug)]
 pub enum Prepared {
-    Query(query::Query),
-    Write(write::Write),
+    Query(Query),
+    Get(Get),
+    Changes(Changes),
+    Export(Export),
+    Download(Download),
+    Target(Target),
 }
 
 /// Checks a call before anything moves.
@@ -45,38 +54,66 @@ pub enum Prepared {
 /// # Errors
 /// Names the place and what would be right.
 pub fn prepare(call: &Call) -> Result<Prepared, Error> {
-    let activities = all();
-    let Some(activity) = activities
-        .iter()
-        .find(|activity| activity.name == call.activity)
-    else {
-        let names: Vec<_> = activities.iter().map(|activity| activity.name).collect();
-        return Err(Error::setting(
-            "call.unknown-activity",
-            format!("there is no activity “{}”", call.activity),
-        )
-        .remedy(format!("Activities: {}.", names.join(", "))));
+    let activity = activity(&call.activity)?;
+    let collection = match activity.role {
+        Role::Source => collection(&call.object)?,
+        Role::Target => any_collection(&call.object)?,
     };
-    let collection = collection(&call.object)?;
-    if !allows(&collection, activity.name) {
-        let allowed: Vec<_> = allowed(&collection);
-        return Err(Error::setting(
-            "call.not-allowed",
-            format!("Coupa does not offer {} for {}", activity.name, call.object),
-        )
-        .remedy(format!("It offers: {}.", allowed.join(", "))));
-    }
-    if call.resume.is_some() && activity.name != query::NAME {
+    offered(&activity, &collection, &call.object)?;
+    let can_resume = activity.role == Role::Source && activity.name != sources::GET;
+    if call.resume.is_some() && !can_resume {
         return Err(Error::setting(
             "resume.not-a-source",
             format!("{} cannot resume from a checkpoint", activity.name),
         ));
     }
+    if call.dry_run && !activity.dry_run {
+        return Err(Error::setting(
+            "call.no-dry-run",
+            format!("{} only reads, and has no dry run", activity.name),
+        ));
+    }
     let options = Options::check(&call.options, &activity.options)?;
     Ok(match activity.name {
-        query::NAME => Prepared::Query(query::Query::prepare(call, &collection, &options)?),
-        _ => Prepared::Write(write::Write::prepare(call, collection, &options)?),
+        sources::QUERY => Prepared::Query(Query::prepare(call, &collection, &options)?),
+        sources::GET => Prepared::Get(Get::prepare(call, &collection, &options)?),
+        sources::CHANGES => Prepared::Changes(Changes::prepare(call, &collection, &options)?),
+        sources::EXPORT => Prepared::Export(Export::prepare(call, &collection, &options)?),
+        sources::DOWNLOAD => Prepared::Download(Download::prepare(call, &collection, &options)?),
+        _ => Prepared::Target(Target::prepare(call, collection, &options)?),
     })
+}
+
+/// The activity of a name.
+///
+/// # Errors
+/// Names those that there are.
+pub fn activity(name: &str) -> Result<Activity, Error> {
+    let mut activities = all();
+    if let Some(at) = activities.iter().position(|activity| activity.name == name) {
+        return Ok(activities.swap_remove(at));
+    }
+    let names: Vec<_> = activities.iter().map(|activity| activity.name).collect();
+    Err(Error::setting(
+        "call.unknown-activity",
+        format!("there is no activity “{name}”"),
+    )
+    .remedy(format!("Activities: {}.", names.join(", "))))
+}
+
+/// That an activity can be done to a collection.
+///
+/// # Errors
+/// Names those that can.
+pub fn offered(activity: &Activity, collection: &Collection, object: &str) -> Result<(), Error> {
+    if allows(collection, activity.name) {
+        return Ok(());
+    }
+    Err(Error::setting(
+        "call.not-allowed",
+        format!("Coupa does not offer {} for {object}", activity.name),
+    )
+    .remedy(format!("It offers: {}.", allowed(collection).join(", "))))
 }
 
 impl Prepared {
@@ -92,7 +129,30 @@ impl Prepared {
     ) -> Result<Summary, Error> {
         match self {
             Self::Query(query) => query.run(client, events).await,
-            Self::Write(write) => write.run(client, input, events).await,
+            Self::Get(get) => get.run(client, events).await,
+            Self::Changes(changes) => changes.run(client, events).await,
+            Self::Export(export) => export.run(client, events).await,
+            Self::Download(download) => download.run(client, events).await,
+            Self::Target(target) => target.run(client, input, events).await,
+        }
+    }
+
+    /// Tells Coupa that everything before a checkpoint has been taken.
+    ///
+    /// # Errors
+    /// If the activity is none that is acknowledged, the checkpoint is none of
+    /// it, or Coupa does not take it.
+    pub async fn acknowledge<H: Host>(
+        &self,
+        client: &Client<H>,
+        checkpoint: &str,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Export(export) => export.acknowledge(client, checkpoint).await,
+            _ => Err(Error::setting(
+                "call.not-acknowledged",
+                "only Export has checkpoints to be acknowledged",
+            )),
         }
     }
 }
@@ -102,7 +162,23 @@ impl Prepared {
 /// # Errors
 /// Names the closest object there is, or the parent's id that is missing.
 pub fn collection(object: &str) -> Result<Collection, Error> {
-    let unknown = || {
+    let collection = any_collection(object)?;
+    if object.contains('{') {
+        return Err(Error::setting(
+            "call.parent-missing",
+            format!("“{object}” needs the id of the record that it belongs to"),
+        )
+        .remedy("Put the id in place of the braces, such as suppliers/83/addresses."));
+    }
+    Ok(collection)
+}
+
+/// The same, where a record may say itself what it belongs to.
+///
+/// # Errors
+/// Names the closest object there is.
+pub fn any_collection(object: &str) -> Result<Collection, Error> {
+    coupa_catalog::find_collection(object).ok_or_else(|| {
         let names = coupa_catalog::collections().map(|collection| collection.path);
         let remedy = match crate::query::closest(object, names) {
             Some(name) => format!("Did you mean “{name}”?"),
@@ -113,16 +189,7 @@ pub fn collection(object: &str) -> Result<Collection, Error> {
             format!("Coupa has no object “{object}”"),
         )
         .remedy(remedy)
-    };
-    let collection = coupa_catalog::find_collection(object).ok_or_else(unknown)?;
-    if object.contains('{') {
-        return Err(Error::setting(
-            "call.parent-missing",
-            format!("“{object}” needs the id of the record that it belongs to"),
-        )
-        .remedy("Put the id in place of the braces, such as suppliers/83/addresses."));
-    }
-    Ok(collection)
+    })
 }
 
 /// The names of the activities that a collection allows.
@@ -135,11 +202,14 @@ pub fn allowed(collection: &Collection) -> Vec<&'static str> {
 }
 
 fn allows(collection: &Collection, activity: &str) -> bool {
-    match activity {
-        query::NAME => collection.can_list(),
-        write::CREATE => collection.can_create(),
-        write::UPDATE => collection.can_update(),
-        _ => false,
+    sources::allows(collection, activity) || targets::allows(collection, activity)
+}
+
+/// The options of an activity for one collection: with the choices that it has.
+pub fn options_for(activity: &Activity, collection: &Collection) -> Vec<Property> {
+    match activity.role {
+        Role::Source => sources::options_for(activity, collection),
+        Role::Target => targets::options_for(activity, collection),
     }
 }
 

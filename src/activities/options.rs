@@ -47,6 +47,11 @@ impl<'a> Options<'a> {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether an option that is a flag is set.
+    pub fn flag(&self, name: &str) -> bool {
+        self.text(name) == Some("true")
+    }
+
     /// The value of an option that is a whole number.
     pub fn number(&self, name: &str) -> Option<u64> {
         self.text(name)?.parse().ok()
@@ -58,7 +63,11 @@ fn check_value(property: &Property, value: &str) -> Result<(), Error> {
     if value.is_empty() {
         return Ok(());
     }
-    let should = match property.kind {
+    let should = match &property.kind {
+        PropertyKind::Flag if !matches!(value, "true" | "false") => "true or false".to_owned(),
+        PropertyKind::OneOf(values) if !values.contains(&value) => {
+            format!("one of: {}", values.join(", "))
+        }
         PropertyKind::Choice(choices) if !choices.iter().any(|choice| choice.value == value) => {
             let values: Vec<_> = choices.iter().map(|choice| choice.value).collect();
             format!("one of: {}", values.join(", "))
@@ -66,7 +75,7 @@ fn check_value(property: &Property, value: &str) -> Result<(), Error> {
         PropertyKind::WholeNumber(least, most)
             if !value
                 .parse::<u64>()
-                .is_ok_and(|number| (least..=most).contains(&number)) =>
+                .is_ok_and(|number| (least..=most).contains(&&number)) =>
         {
             format!("a whole number from {least} to {most}")
         }

@@ -30,7 +30,7 @@ pub fn refusal(response: &Response, method: Method) -> Error {
         )
         .remedy(match method {
             Method::Get => "Add the object's read scope (such as core.supplier.read) to the client in Coupa, and to Scope if it is filled in.",
-            Method::Post | Method::Put => "Add the object's write scope (such as core.supplier.write) to the client in Coupa, and to Scope if it is filled in.",
+            Method::Post | Method::Put | Method::Patch | Method::Delete => "Add the object's write scope (such as core.supplier.write) to the client in Coupa, and to Scope if it is filled in.",
         }),
         404 => Error::new(
             ErrorKind::NotFound,
@@ -157,6 +157,16 @@ pub fn not_sent(error: &SendError, settings: &Settings) -> Error {
             ErrorKind::UnexpectedAnswer,
             "coupa.answer-too-large",
             "Choose fewer fields.",
+        ),
+        SendError::NoFile(_) => (
+            ErrorKind::InvalidInput,
+            "file.unreadable",
+            "Name a file that lies where the run's files are.",
+        ),
+        SendError::NotKept(_) => (
+            ErrorKind::InvalidSettings,
+            "file.not-kept",
+            "Give the run a place for files, with enough room.",
         ),
         SendError::Protocol(_) => (
             ErrorKind::UnexpectedAnswer,
@@ -374,8 +384,8 @@ mod tests {
     fn response(status: u16, body: &str) -> Response {
         Response {
             status,
-            headers: Vec::new(),
             body: body.as_bytes().to_vec(),
+            ..Response::default()
         }
     }
 

@@ -3,14 +3,16 @@
 
 mod answer;
 mod backoff;
+mod multipart;
 mod token;
 
 pub use answer::{messages_per_field, not_json, not_sent as unreachable, refusal};
 pub use backoff::Backoff;
+pub use multipart::Multipart;
 pub use token::{Token, TokenStore, mint};
 
 use crate::contract::{Error, ErrorKind, Notice, NoticeKind};
-use crate::host::{Host, Method, Request, Response, SendError};
+use crate::host::{Body, Host, Keep, Method, Request, Response, SendError};
 use crate::settings::{Authentication, Settings, name};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -48,6 +50,14 @@ pub struct Exchange {
     /// JSON, or empty.
     pub body: String,
     pub repeat: Repeat,
+}
+
+/// What goes along with an exchange that is not JSON both ways.
+#[derive(Clone, Copy)]
+enum Transfer<'a> {
+    Json,
+    Upload(&'a Multipart),
+    Download(fn(&Response) -> String),
 }
 
 /// Where a try failed.
@@ -151,6 +161,63 @@ impl<H: Host> Client<H> {
         self.exchange(exchange, judge).await
     }
 
+    /// Sends a form with a file. What is not to be repeated freely is sent again
+    /// as any other write.
+    ///
+    /// # Errors
+    /// As [`Client::exchange`].
+    pub async fn upload<T>(
+        &self,
+        exchange: Exchange,
+        form: &Multipart,
+        judge: impl Fn(Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.judged(exchange, Transfer::Upload(form), judge).await
+    }
+
+    /// Reads a path into a file of the run, whose name is made of the answer.
+    ///
+    /// # Errors
+    /// As [`Client::exchange`].
+    pub async fn download(
+        &self,
+        path_and_query: String,
+        name: fn(&Response) -> String,
+    ) -> Result<Response, Error> {
+        let exchange = Exchange {
+            method: Method::Get,
+            path_and_query,
+            body: String::new(),
+            repeat: Repeat::Freely,
+        };
+        self.judged(exchange, Transfer::Download(name), Ok).await
+    }
+
+    /// Waits, and says why.
+    pub async fn settle(&self, why: &str, wait: Duration) {
+        self.ledger
+            .notice(NoticeKind::Retrying, why.to_owned(), Some(wait));
+        self.host.sleep(wait).await;
+    }
+
+    /// What the connection may use, where it said so or Coupa does; none for an
+    /// API key.
+    ///
+    /// # Errors
+    /// If no token is granted.
+    pub async fn scopes(&self) -> Result<Option<Vec<String>>, Error> {
+        if self.settings.authentication == Authentication::ApiKey {
+            return Ok(None);
+        }
+        let (_, token) = self.credentials().await?;
+        let said = token.and_then(|token| token.scope);
+        Ok(said.map(|said| said.split_whitespace().map(str::to_owned).collect()))
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Sends a request until it succeeds or it makes no sense to try again.
     ///
     /// # Errors
@@ -162,6 +229,37 @@ impl<H: Host> Client<H> {
         exchange: Exchange,
         judge: impl Fn(Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.judged(exchange, Transfer::Json, judge).await
+    }
+
+    async fn judged<T>(
+        &self,
+        exchange: Exchange,
+        transfer: Transfer<'_>,
+        judge: impl Fn(Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut answer = None;
+        let mut keep = |response| {
+            answer = Some(judge(response)?);
+            Ok(())
+        };
+        self.transfer(exchange, transfer, &mut keep).await?;
+        answer.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "internal.no-answer",
+                "a request succeeded without an answer",
+            )
+        })
+    }
+
+    /// One body for all kinds of answers: it is large, and there are many.
+    async fn transfer(
+        &self,
+        exchange: Exchange,
+        transfer: Transfer<'_>,
+        judge: &mut dyn FnMut(Response) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let is_write = exchange.method != Method::Get;
         let mut backoff = Backoff::new(self.host.now());
         let mut renewed = false;
@@ -170,7 +268,7 @@ impl<H: Host> Client<H> {
         loop {
             let failure = match self.credentials().await {
                 Err(error) => Failure::BeforeSending(error),
-                Ok((header, token)) => match self.send_once(&exchange, header).await {
+                Ok((header, token)) => match self.send_once(&exchange, transfer, header).await {
                     Ok(response) if response.status == 401 => {
                         if self.has_fresh_start(token.as_ref(), &mut renewed).await {
                             continue;
@@ -179,7 +277,7 @@ impl<H: Host> Client<H> {
                     }
                     Ok(response) if (200..300).contains(&response.status) => {
                         match judge(response) {
-                            Ok(answer) => return Ok(answer),
+                            Ok(()) => return Ok(()),
                             Err(error) => Failure::Taken(error),
                         }
                     }
@@ -302,12 +400,27 @@ impl<H: Host> Client<H> {
     async fn send_once(
         &self,
         exchange: &Exchange,
+        transfer: Transfer<'_>,
         credentials: (&'static str, String),
     ) -> Result<Response, SendError> {
-        let mut headers = vec![("accept", "application/json".to_owned()), credentials];
-        if !exchange.body.is_empty() {
-            headers.push(("content-type", "application/json".to_owned()));
-        }
+        let accept = match transfer {
+            // Coupa answers a file as what it is; what it refuses, as JSON.
+            Transfer::Download(_) => "application/json, */*;q=0.8",
+            Transfer::Json | Transfer::Upload(_) => "application/json",
+        };
+        let mut headers = vec![("accept", accept.to_owned()), credentials];
+        let body = match transfer {
+            Transfer::Upload(form) => {
+                headers.push(("content-type", form.content_type()));
+                form.body()
+            }
+            Transfer::Json | Transfer::Download(_) => {
+                if !exchange.body.is_empty() {
+                    headers.push(("content-type", "application/json".to_owned()));
+                }
+                Body::Bytes(exchange.body.clone().into_bytes())
+            }
+        };
         self.ledger.count_request();
         self.host
             .send(Request {
@@ -316,9 +429,12 @@ impl<H: Host> Client<H> {
                 authority: self.settings.origin.authority.clone(),
                 path_and_query: exchange.path_and_query.clone(),
                 headers,
-                body: exchange.body.clone().into_bytes(),
+                body,
                 timeout: self.settings.timeout,
-                max_answer_bytes: MAX_ANSWER_BYTES,
+                keep: match transfer {
+                    Transfer::Download(name) => Keep::File(name),
+                    Transfer::Json | Transfer::Upload(_) => Keep::Whole(MAX_ANSWER_BYTES),
+                },
             })
             .await
     }

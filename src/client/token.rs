@@ -4,7 +4,7 @@
 use super::{milliseconds, reveal};
 use crate::contract::{Error, ErrorKind};
 use crate::fingerprint::fingerprint;
-use crate::host::{Host, LogLevel, Method, Request, Response};
+use crate::host::{Body, Host, Keep, LogLevel, Method, Request, Response};
 use crate::settings::{Authentication, Settings, name};
 use futures::lock::Mutex;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -178,9 +178,9 @@ pub async fn mint<H: Host>(
                     "application/x-www-form-urlencoded".to_owned(),
                 ),
             ],
-            body: body.into_bytes(),
+            body: Body::Bytes(body.into_bytes()),
             timeout: settings.timeout,
-            max_answer_bytes: MAX_ANSWER_BYTES,
+            keep: Keep::Whole(MAX_ANSWER_BYTES),
         })
         .await;
     let response = sent.map_err(|error| super::answer::not_sent(&error, settings))?;

@@ -1,5 +1,6 @@
 //! The contract's types, from WIT to plain Rust and back.
 
+use super::bindings::exports::integration::connector::design as wit_design;
 use super::bindings::integration::connector::types as wit;
 use crate::contract as own;
 
@@ -28,6 +29,7 @@ impl From<wit::Call> for own::Call {
             object: call.object,
             options: call.options.into_iter().map(Into::into).collect(),
             resume: call.resume,
+            dry_run: call.dry_run,
         }
     }
 }
@@ -81,10 +83,66 @@ impl From<own::Item> for wit::Item {
     }
 }
 
+impl From<own::Answer> for wit::Answer {
+    fn from(answer: own::Answer) -> Self {
+        Self {
+            key: answer.key,
+            id: answer.id,
+            effect: match answer.effect {
+                own::Effect::Created => wit::Effect::Created,
+                own::Effect::Updated => wit::Effect::Updated,
+                own::Effect::Unchanged => wit::Effect::Unchanged,
+                own::Effect::Deleted => wit::Effect::Deleted,
+                own::Effect::Done => wit::Effect::Done,
+            },
+            data: answer.data,
+            differences: answer
+                .differences
+                .into_iter()
+                .map(|difference| wit::Difference {
+                    field: difference.field,
+                    remote: difference.remote,
+                    given: difference.given,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<own::Plan> for wit_design::PlannedCall {
+    fn from(plan: own::Plan) -> Self {
+        Self {
+            requests: plan
+                .requests
+                .into_iter()
+                .map(|request| wit_design::PlannedRequest {
+                    method: request.method.to_owned(),
+                    path: request.path,
+                    body: request.body,
+                    note: request.note,
+                })
+                .collect(),
+            permissions: plan.permissions.map(|permissions| wit_design::Permissions {
+                needed: permissions.needed,
+                held: permissions.held,
+                missing: permissions.missing,
+                unneeded: permissions.unneeded,
+            }),
+            extent: plan.extent.map(|extent| wit_design::Extent {
+                records: extent.records,
+                requests: extent.requests,
+                time: extent.time_ms,
+            }),
+            notes: plan.notes,
+        }
+    }
+}
+
 impl From<own::Event> for wit::Event {
     fn from(event: own::Event) -> Self {
         match event {
             own::Event::Item(item) => Self::Item(item.into()),
+            own::Event::Answered(answer) => Self::Answered(answer.into()),
             own::Event::Rejected(rejection) => Self::Rejected(wit::Rejection {
                 key: rejection.key,
                 data: rejection.data,
@@ -152,6 +210,16 @@ impl From<own::Property> for wit::Property {
                         })
                         .collect(),
                 ),
+                own::PropertyKind::OneOf(values) => wit::PropertyKind::Choice(
+                    values
+                        .into_iter()
+                        .map(|value| wit::Choice {
+                            value: value.to_owned(),
+                            title: value.replace('_', " "),
+                        })
+                        .collect(),
+                ),
+                own::PropertyKind::Flag => wit::PropertyKind::Flag,
                 own::PropertyKind::WholeNumber(least, most) => {
                     wit::PropertyKind::WholeNumber((least, most))
                 }
@@ -184,6 +252,9 @@ impl From<own::Activity> for wit::Activity {
                 own::Role::Target => wit::Role::Target,
             },
             options: activity.options.into_iter().map(Into::into).collect(),
+            continues: activity.continues,
+            acknowledged: activity.acknowledged,
+            dry_run: activity.dry_run,
         }
     }
 }

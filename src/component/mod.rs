@@ -3,6 +3,8 @@
 
 mod bindings;
 mod convert;
+mod files;
+mod http;
 mod outside;
 
 use crate::activities::{self, Events, Gone, Input};
@@ -38,6 +40,13 @@ fn tokens_of(settings: &Settings) -> Rc<TokenStore> {
     })
 }
 
+/// A client for a call.
+fn client_for(connection: wit::Connection) -> Result<Client<Outside>, own::Error> {
+    let settings = Settings::check(&connection.into())?;
+    let tokens = tokens_of(&settings);
+    Ok(Client::new(Rc::new(Outside), settings, tokens))
+}
+
 impl Connector for Component {
     async fn test_connection(connection: wit::Connection) -> Vec<wit::Check> {
         test_connection::test_connection(Rc::new(Outside), &connection.into())
@@ -64,10 +73,8 @@ impl Connector for Component {
         ),
         wit::Error,
     > {
-        let settings = Settings::check(&connection.into())?;
+        let client = client_for(connection)?;
         let prepared = activities::prepare(&call.into())?;
-        let tokens = tokens_of(&settings);
-        let client = Client::new(Rc::new(Outside), settings, tokens);
         let (writer, events) = wit_stream::new();
         // A dying instance must never read as success.
         let (ended, end) = wit_future::new(|| {
@@ -88,6 +95,19 @@ impl Connector for Component {
                 .await;
         });
         Ok((events, end))
+    }
+
+    async fn acknowledge(
+        connection: wit::Connection,
+        call: wit::Call,
+        checkpoint: String,
+    ) -> Result<(), wit::Error> {
+        let client = client_for(connection)?;
+        let mut call: own::Call = call.into();
+        // Where the call went on from says nothing about what is acknowledged.
+        call.resume = None;
+        let prepared = activities::prepare(&call)?;
+        Ok(prepared.acknowledge(&client, &checkpoint).await?)
     }
 }
 
@@ -127,20 +147,35 @@ impl wit_design::Guest for Component {
                 name: object.name.to_owned(),
                 title: object.title,
                 activities: object.activities.into_iter().map(str::to_owned).collect(),
+                parent: object.parent.map(str::to_owned),
+                keys: object.keys.into_iter().map(str::to_owned).collect(),
             })
             .collect())
     }
 
     async fn describe_object(
-        _connection: wit::Connection,
+        connection: wit::Connection,
         activity: String,
         object: String,
+        refresh: bool,
     ) -> Result<wit_design::Shape, wit::Error> {
-        let shape = design::shape(&activity, &object)?;
+        // A form that is not filled in yet does not keep the catalog from answering.
+        let client = client_for(connection).ok();
+        let shape = design::shape(client.as_ref(), &activity, &object, refresh).await?;
         Ok(wit_design::Shape {
             request: shape.request,
             response: shape.response,
+            options: shape.options.into_iter().map(Into::into).collect(),
         })
+    }
+
+    async fn plan(
+        connection: wit::Connection,
+        call: wit::Call,
+        look: bool,
+    ) -> Result<wit_design::PlannedCall, wit::Error> {
+        let client = client_for(connection)?;
+        Ok(design::plan(&client, &call.into(), look).await?.into())
     }
 }
 

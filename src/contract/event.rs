@@ -6,8 +6,37 @@ use super::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub key: String,
+    /// A JSON object.
+    pub data: String,
+}
+
+/// What a target did with a record; in a dry run, what it would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Created,
+    Updated,
+    Unchanged,
+    Deleted,
+    Done,
+}
+
+/// A field that is not the same on both sides, with both values as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub field: String,
+    pub remote: Option<String>,
+    pub given: Option<String>,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub key: String,
+    pub id: Option<String>,
+    pub effect: Effect,
     /// A JSON object, or empty where Coupa was asked to answer nothing.
     pub data: String,
+    pub differences: Vec<Difference>,
 }
 
 /// A record that was not taken.
@@ -36,6 +65,7 @@ pub struct Notice {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     Item(Item),
+    Answered(Answer),
     Rejected(Rejection),
     /// Everything before it has been emitted.
     Checkpoint(String),

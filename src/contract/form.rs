@@ -18,6 +18,9 @@ pub enum PropertyKind {
     Text,
     Secret,
     Choice(&'static [Choice]),
+    /// A choice whose values speak for themselves.
+    OneOf(Vec<&'static str>),
+    Flag,
     WholeNumber(u64, u64),
     Fixed,
 }
@@ -108,4 +111,49 @@ pub struct Activity {
     pub description: &'static str,
     pub role: Role,
     pub options: Vec<Property>,
+    /// The next call goes on from the last checkpoint of one that ended well.
+    pub continues: bool,
+    /// Checkpoints are to be acknowledged.
+    pub acknowledged: bool,
+    pub dry_run: bool,
+}
+
+impl Activity {
+    /// A source that starts anew each time.
+    pub const fn source(
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+        options: Vec<Property>,
+    ) -> Self {
+        Self {
+            name,
+            title,
+            description,
+            role: Role::Source,
+            options,
+            continues: false,
+            acknowledged: false,
+            dry_run: false,
+        }
+    }
+
+    /// A target that can say what it would do.
+    pub const fn target(
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+        options: Vec<Property>,
+    ) -> Self {
+        Self {
+            name,
+            title,
+            description,
+            role: Role::Target,
+            options,
+            continues: false,
+            acknowledged: false,
+            dry_run: true,
+        }
+    }
 }

@@ -4,10 +4,12 @@
 mod error;
 mod event;
 mod form;
+mod plan;
 
 pub use error::{Error, ErrorKind, FieldError};
-pub use event::{Event, Item, Notice, NoticeKind, Rejection, Summary};
+pub use event::{Answer, Difference, Effect, Event, Item, Notice, NoticeKind, Rejection, Summary};
 pub use form::{Activity, Choice, Condition, Property, PropertyKind, Role};
+pub use plan::{Extent, Permissions, Plan, PlannedRequest};
 
 /// One named value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,7 @@ pub struct Call {
     pub object: String,
     pub options: Vec<Setting>,
     pub resume: Option<String>,
+    pub dry_run: bool,
 }
 
 /// How one step of a test ended.

@@ -1,9 +1,12 @@
 //! What a form or a canvas needs before anything runs.
 
+mod custom_fields;
 mod objects;
+mod plan;
 mod schema;
 
 pub use objects::{Object, objects};
+pub use plan::plan;
 pub use schema::{Shape, shape};
 
 use crate::contract::Property;
@@ -30,6 +33,9 @@ pub struct Descriptor {
     pub burst: u32,
 }
 
+/// How many requests a second Coupa takes, for an instance as a whole.
+pub const REQUESTS_PER_SECOND: u32 = 25;
+
 /// Describes this connector.
 pub fn describe() -> Descriptor {
     Descriptor {
@@ -43,8 +49,7 @@ pub fn describe() -> Descriptor {
             clear: vec![settings::name::API_KEY, settings::name::CLIENT_SECRET],
         }],
         reaches: vec![settings::name::HOST],
-        // Documented by Coupa for an instance as a whole.
-        requests_per_second: 25,
+        requests_per_second: REQUESTS_PER_SECOND,
         burst: 20,
     }
 }

@@ -9,6 +9,10 @@ pub struct Object {
     pub name: &'static str,
     pub title: String,
     pub activities: Vec<&'static str>,
+    /// The object that its records belong to.
+    pub parent: Option<&'static str>,
+    /// Fields of which any one identifies a record, best first.
+    pub keys: Vec<&'static str>,
 }
 
 /// The objects whose name or title contains `search`, ignoring case, blanks
@@ -26,6 +30,12 @@ pub fn objects(search: Option<&str>) -> Vec<Object> {
             name: collection.path,
             title,
             activities: activities::allowed(&collection),
+            parent: activities::targets::parent_of(&collection),
+            keys: coupa_catalog::field(collection.record_type, "id")
+                .map(|field| field.name)
+                .into_iter()
+                .chain(coupa_catalog::natural_keys(collection.record_type))
+                .collect(),
         })
         .collect()
 }
@@ -63,8 +73,21 @@ mod tests {
             .find(|object| object.name == "purchase_orders")
             .unwrap();
         assert_eq!(orders.title, "Purchase orders");
-        assert_eq!(orders.activities, ["query", "create", "update"]);
-        assert_eq!(objects(Some("currencies"))[0].activities, ["query"]);
+        assert_eq!(
+            orders.activities,
+            [
+                "query", "get", "changes", "export", "create", "update", "upsert", "action"
+            ]
+        );
+        assert_eq!(orders.keys, ["id", "po-number"]);
+        let currencies = &objects(Some("currencies"))[0];
+        assert_eq!(currencies.activities, ["query", "get", "changes"]);
+        let attachments = objects(Some("invoices attachments"));
+        assert_eq!(attachments[0].parent, Some("invoices"));
+        assert_eq!(
+            attachments[0].activities,
+            ["query", "get", "changes", "download", "delete", "upload"]
+        );
         assert!(objects(Some("nothing like it")).is_empty());
     }
 }

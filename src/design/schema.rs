@@ -5,47 +5,145 @@
 //! the id. Nothing is closed (`additionalProperties`), because every Coupa has
 //! custom fields of its own.
 
-use crate::activities;
-use crate::contract::Error;
-use coupa_catalog::{Field, FieldKind};
+use super::custom_fields::{self, CustomField};
+use crate::activities::{self, targets};
+use crate::client::Client;
+use crate::contract::{Error, Property, Role};
+use crate::host::Host;
+use coupa_catalog::{Collection, Field, FieldKind};
 use serde_json::{Map, Value, json};
 
-/// The shapes of what goes in and what comes out, as JSON.
+/// Says of a field where it was learned.
+const LEARNED_FROM: &str = "x-learned-from";
+
+/// The shapes of what goes in and what comes out, as JSON, and the options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
     pub request: Option<String>,
     pub response: Option<String>,
+    pub options: Vec<Property>,
 }
 
-/// The shape of one object for one activity.
+/// The shape of one object for one activity, with the custom fields of this Coupa:
+/// those known from the last time, or with `refresh` those that it has now.
 ///
 /// # Errors
 /// If there is no such activity or object, or Coupa does not offer the one for
-/// the other.
-pub fn shape(activity: &str, object: &str) -> Result<Shape, Error> {
+/// the other; or, with `refresh`, Coupa cannot be asked.
+pub async fn shape<H: Host>(
+    client: Option<&Client<H>>,
+    activity: &str,
+    object: &str,
+    refresh: bool,
+) -> Result<Shape, Error> {
     // A nested collection has the same shape under every parent.
-    let collection = match coupa_catalog::find_collection(object) {
-        Some(collection) => collection,
-        None => activities::collection(object)?,
+    let collection = activities::any_collection(object)?;
+    let custom = match client {
+        Some(client) => custom_fields::discover(client, object, &collection, refresh).await?,
+        None => Vec::new(),
     };
-    let allowed = activities::allowed(&collection);
-    if !allowed.contains(&activity) {
-        return Err(Error::setting(
-            "call.not-allowed",
-            format!("Coupa does not offer “{activity}” for {object}"),
-        )
-        .remedy(format!("It offers: {}.", allowed.join(", "))));
-    }
+    by_catalog(activity, object, &collection, &custom)
+}
+
+fn by_catalog(
+    activity: &str,
+    object: &str,
+    collection: &Collection,
+    custom: &[CustomField],
+) -> Result<Shape, Error> {
+    let activity = activities::activity(activity)?;
+    activities::offered(&activity, collection, object)?;
     let record_type = collection.record_type;
-    let needed = match activity {
-        "create" => coupa_catalog::needed_to_create(record_type),
-        _ => Vec::new(),
+    let document = |mut schema: Value| {
+        add_custom_fields(&mut schema, custom);
+        document(schema, collection)
     };
+    let request = match (activity.role, activity.name) {
+        (Role::Source, _) => None,
+        (_, targets::CREATE) => {
+            let needed = coupa_catalog::needed_to_create(record_type);
+            Some(request(record_type, &needed, Depth::Record))
+        }
+        (_, targets::UPDATE | targets::UPSERT) => Some(request(record_type, &[], Depth::Record)),
+        (_, targets::DELETE) => Some(reference(record_type)),
+        (_, targets::UPLOAD) => Some(upload(collection)),
+        // What an action takes beside the record's key is not documented for all.
+        _ => Some(reference(record_type)),
+    };
+    let request = request.map(|mut schema| {
+        for parent in targets::parents(object) {
+            need(&mut schema, &parent.replace('_', "-"));
+        }
+        schema
+    });
     Ok(Shape {
-        request: (activity != "query")
-            .then(|| document(request(record_type, &needed, Depth::Record), record_type)),
-        response: Some(document(response(record_type, Depth::Record), record_type)),
+        request: request.map(document),
+        response: Some(document(response(record_type, Depth::Record))),
+        options: activities::options_for(&activity, collection),
     })
+}
+
+/// A whole number that says what a record belongs to.
+fn need(schema: &mut Value, name: &str) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert(
+            name.to_owned(),
+            json!({ "type": "integer", "description": "the id of what the record belongs to" }),
+        );
+    }
+    if let Some(schema) = schema.as_object_mut() {
+        let required = schema.entry("required").or_insert_with(|| json!([]));
+        if let Some(required) = required.as_array_mut() {
+            required.push(json!(name));
+        }
+    }
+}
+
+fn upload(collection: &Collection) -> Value {
+    let text = || json!({ "type": "string" });
+    let file = json!({ "type": "string", "description": "the name of a file of the run" });
+    if targets::is_attachments(collection) {
+        return json!({ "type": "object", "properties": {
+            "type": { "type": "string", "enum": ["file", "url", "text"] },
+            "file": file, "url": text(), "text": text(), "intent": text(), "linked-to": text(),
+        }});
+    }
+    let mut schema = reference(collection.record_type);
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("file".to_owned(), file);
+    }
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("required".to_owned(), json!(["file"]));
+    }
+    schema
+}
+
+fn add_custom_fields(schema: &mut Value, custom: &[CustomField]) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if !properties.contains_key("custom-fields") {
+        return;
+    }
+    for field in custom {
+        let mut of = field.schema.clone();
+        if let Some(of) = of.as_object_mut() {
+            of.insert(LEARNED_FROM.to_owned(), json!(field.learned_from));
+        }
+        if !field.namespaced {
+            properties.insert(field.name.clone(), of);
+            continue;
+        }
+        if let Some(inner) = properties
+            .get_mut("custom-fields")
+            .and_then(Value::as_object_mut)
+        {
+            let inner = inner.entry("properties").or_insert_with(|| json!({}));
+            if let Some(inner) = inner.as_object_mut() {
+                inner.insert(field.name.clone(), of);
+            }
+        }
+    }
 }
 
 /// How far a schema has gone down.
@@ -57,13 +155,26 @@ enum Depth {
     Inner,
 }
 
-fn document(mut schema: Value, record_type: &str) -> String {
+fn document(mut schema: Value, collection: &Collection) -> String {
     if let Some(schema) = schema.as_object_mut() {
         schema.insert(
             "$schema".to_owned(),
             json!("https://json-schema.org/draft/2020-12/schema"),
         );
-        schema.insert("title".to_owned(), json!(record_type));
+        schema.insert("title".to_owned(), json!(collection.record_type));
+        // What the list of records is called in XML, where that is not its name.
+        let xml = collection.xml_list_element();
+        if xml != collection.last_segment().replace('_', "-") {
+            schema.insert("x-xml-list-element".to_owned(), json!(xml));
+        }
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            let release = coupa_catalog::release();
+            for field in properties.values_mut().filter_map(Value::as_object_mut) {
+                field
+                    .entry(LEARNED_FROM)
+                    .or_insert_with(|| json!(format!("release {release}")));
+            }
+        }
     }
     schema.to_string()
 }
@@ -212,6 +323,11 @@ fn allow_null(schema: &mut Value) {
 mod tests {
     use super::*;
 
+    fn shape(activity: &str, object: &str) -> Result<Shape, Error> {
+        let collection = activities::any_collection(object)?;
+        by_catalog(activity, object, &collection, &[])
+    }
+
     fn parse(text: Option<String>) -> Value {
         serde_json::from_str(&text.unwrap()).unwrap()
     }
@@ -223,7 +339,7 @@ mod tests {
         assert_eq!(request["required"], json!(["name"]));
         assert_eq!(
             request["properties"]["name"],
-            json!({ "type": "string", "maxLength": 100 })
+            json!({ "type": "string", "maxLength": 100, "x-learned-from": "release R39" })
         );
         assert!(request["properties"]["payment-term"]["properties"]["code"].is_object());
         assert!(request["properties"].get("created-at").is_none());
@@ -243,13 +359,11 @@ mod tests {
         for object in crate::design::objects(None) {
             for activity in object.activities {
                 let shape = shape(activity, object.name).unwrap();
-                assert_eq!(
-                    shape.request.is_some(),
-                    activity != "query",
-                    "{} {activity}",
-                    object.name
-                );
-                parse(shape.response);
+                let is_source = activities::activity(activity).unwrap().role == Role::Source;
+                assert_eq!(shape.request.is_none(), is_source, "{}", object.name);
+                let response = parse(shape.response);
+                let fields = response["properties"].as_object().unwrap();
+                assert!(fields.values().all(|field| field[LEARNED_FROM].is_string()));
             }
         }
     }

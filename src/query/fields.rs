@@ -47,6 +47,16 @@ impl Fields {
         Ok(Self(nodes))
     }
 
+    /// Reads a plain field as well, by its name in snake case.
+    pub fn ensure(&mut self, name: &str) {
+        if !self.0.iter().any(|node| node.name == name) {
+            self.0.push(Node {
+                name: name.to_owned(),
+                inner: None,
+            });
+        }
+    }
+
     /// As a part of a URL's query.
     pub fn to_query(&self) -> String {
         format!("fields={}", encode(&to_json(&self.0).to_string()))

@@ -130,7 +130,13 @@ impl Filter {
 
     /// Whether it is a condition on the record's own id.
     pub fn is_on_id(&self) -> bool {
-        self.path.len() == 1 && self.path.first().is_some_and(|name| name == "id")
+        self.is_on("id")
+    }
+
+    /// Whether it is a condition on a field of the record itself, by its name in
+    /// snake case.
+    pub fn is_on(&self, field: &str) -> bool {
+        self.path.len() == 1 && self.path.first().is_some_and(|name| name == field)
     }
 }
 

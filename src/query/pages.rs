@@ -9,7 +9,7 @@
 
 use super::{Fields, Filter, Operator, encode};
 use crate::client::{Client, not_json};
-use crate::contract::{Error, ErrorKind, Item};
+use crate::contract::{Error, ErrorKind, Item, PlannedRequest};
 use crate::fingerprint::fingerprint;
 use crate::host::{Host, Response};
 use futures::SinkExt;
@@ -79,6 +79,31 @@ impl Cursor {
         Ok(cursor)
     }
 
+    /// Right after a record, in keyset reading.
+    pub fn after(id: i64, plan: &Plan) -> Self {
+        Self {
+            after: Some(id),
+            ..plan.start()
+        }
+    }
+
+    /// With records that were delivered before.
+    #[must_use]
+    pub fn with_taken(mut self, taken: u64) -> Self {
+        self.taken = taken;
+        self
+    }
+
+    /// The last id delivered; none where nothing was, or there is no keyset.
+    pub fn last_id(&self) -> Option<i64> {
+        self.after
+    }
+
+    /// Records delivered so far.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// As it travels.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -114,6 +139,32 @@ impl Plan {
             taken: 0,
             of: self.fingerprint(),
         }
+    }
+
+    /// The first page, and how the others follow.
+    pub fn requests(&self, start: &Cursor) -> Vec<PlannedRequest> {
+        let size = PAGE.min(self.left(start));
+        let note = if self.is_keyset() {
+            "for the first page; each further page begins after the last id, until one is empty"
+        } else {
+            "for the first page; each further page begins at the next offset, until one is empty"
+        };
+        vec![PlannedRequest {
+            method: "GET",
+            path: self.url(start, start.taken, size),
+            body: None,
+            note: note.to_owned(),
+        }]
+    }
+
+    /// The URL of what stands at an offset, and no more of it than that it is there.
+    pub fn probe(&self, offset: u64) -> String {
+        let mut parts: Vec<_> = self.filters.iter().map(Filter::to_query).collect();
+        if self.has_id {
+            parts.push("fields=%5B%22id%22%5D&order_by=id&dir=asc".to_owned());
+        }
+        parts.push(format!("offset={offset}&limit=1"));
+        format!("{}?{}", self.path, parts.join("&"))
     }
 
     /// Whether a filter only says where a keyset starts.

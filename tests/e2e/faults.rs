@@ -203,18 +203,22 @@ async fn bodies_of_refusals_make_no_difference() {
 
 /// What came of creating one record under a fault: its kind where it was
 /// rejected, how often it was sent, and how often it is there now.
-async fn create_under(sandbox: &Sandbox, fault: Fault) -> (Option<ErrorKind>, usize, u64) {
-    let before = sandbox.count("departments");
+async fn create_under(
+    sandbox: &Sandbox,
+    object: &str,
+    fault: Fault,
+) -> (Option<ErrorKind>, usize, u64) {
+    let before = sandbox.count(object);
     sandbox.reset_log();
     sandbox.add_fault(FaultRule::next(1, fault).on_method("POST"));
     let name = format!(
-        r#"{{"name":"Department {before} {}"}}"#,
+        r#"{{"name":"Record {before} {}"}}"#,
         sandbox.counters().connections
     );
     let connection = oauth(sandbox).setting("timeout", "1");
-    let outcome: Outcome = write(connection, "create", "departments", &[], &[&name]).await;
+    let outcome: Outcome = write(connection, "create", object, &[], &[&name]).await;
     sandbox.clear_faults();
-    assert_eq!(outcome.items.len() + outcome.rejected.len(), 1);
+    assert_eq!(outcome.answers.len() + outcome.rejected.len(), 1);
     let posts = sandbox
         .log()
         .iter()
@@ -224,13 +228,12 @@ async fn create_under(sandbox: &Sandbox, fault: Fault) -> (Option<ErrorKind>, us
         .rejected
         .first()
         .map(|rejection| rejection.error.kind);
-    (kind, posts, sandbox.count("departments") - before)
+    (kind, posts, sandbox.count(object) - before)
 }
 
-#[tokio::test]
-async fn a_create_is_never_sent_twice_when_it_may_have_arrived() {
-    let sandbox = sandbox(&[]);
-    for (name, fault, there) in [
+/// Faults after which a create may have arrived, and whether it has.
+fn faults_of_unknown_fate() -> [(&'static str, Fault, u64); 10] {
+    [
         ("reset after", Fault::ResetAfter, 1),
         ("reset before", Fault::ResetBefore, 0),
         ("truncated", Fault::Truncated, 1),
@@ -249,14 +252,50 @@ async fn a_create_is_never_sent_twice_when_it_may_have_arrived() {
             1,
         ),
         ("slow", Fault::Slow { milliseconds: 1500 }, 1),
-    ] {
-        let (kind, posts, count) = create_under(&sandbox, fault).await;
+    ]
+}
+
+/// No two commodities are kept apart by a key, so that nobody can look.
+#[tokio::test]
+async fn a_create_is_never_sent_twice_when_it_may_have_arrived() {
+    let sandbox = sandbox(&[]);
+    for (name, fault, there) in faults_of_unknown_fate() {
+        let (kind, posts, count) = create_under(&sandbox, "commodities", fault).await;
         assert_eq!(kind, Some(ErrorKind::Uncertain), "{name}");
         assert!(posts <= 1, "{name}: sent {posts} times");
         if name != "slow" {
             assert_eq!(count, there, "{name}");
         }
     }
+}
+
+/// No two departments have the same name, so that it can be looked up.
+#[tokio::test]
+async fn a_create_that_may_have_arrived_is_looked_up_by_its_key() {
+    let sandbox = sandbox(&[]);
+    for (name, fault, there) in faults_of_unknown_fate() {
+        let (kind, posts, count) = create_under(&sandbox, "departments", fault).await;
+        assert_eq!((kind, count), (None, 1), "{name}");
+        if there == 1 {
+            assert_eq!(posts, 1, "{name}: it had arrived");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_was_there_before_is_not_taken_for_the_one_sent() {
+    let sandbox = sandbox(&[]);
+    let before = r#"{"name":"Twin","number":"T-1","website":"https://old.example"}"#;
+    write(oauth(&sandbox), "create", "suppliers", &[], &[before]).await;
+    sandbox.add_fault(FaultRule::next(1, Fault::ResetBefore).on_method("POST"));
+    let sent = r#"{"name":"Twin","number":"T-1","website":"https://new.example"}"#;
+    let outcome = write(oauth(&sandbox), "create", "suppliers", &[], &[sent]).await;
+    let error = &outcome.rejected[0].error;
+    assert_eq!(
+        (error.kind, error.code.as_str()),
+        (ErrorKind::Uncertain, "write.uncertain-differs")
+    );
+    assert!(error.message.contains("website"), "{}", error.message);
 }
 
 #[tokio::test]
@@ -267,7 +306,7 @@ async fn a_create_is_sent_again_when_it_was_certainly_not_processed() {
         ("429 with Retry-After", status(429, Some(1))),
         ("expired token", Fault::ExpireTokens),
     ] {
-        let (kind, posts, count) = create_under(&sandbox, fault).await;
+        let (kind, posts, count) = create_under(&sandbox, "commodities", fault).await;
         assert_eq!((kind, posts, count), (None, 2, 1), "{name}");
     }
 }
@@ -316,12 +355,12 @@ async fn other_records_go_on_when_one_is_uncertain() {
     let outcome = write(
         oauth(&sandbox),
         "create",
-        "suppliers",
+        "commodities",
         &[("concurrency", "1")],
         &records,
     )
     .await;
-    assert_eq!((outcome.items.len(), outcome.rejected.len()), (9, 1));
+    assert_eq!((outcome.answers.len(), outcome.rejected.len()), (9, 1));
     assert_eq!(outcome.rejected[0].key, "3");
 }
 

@@ -189,7 +189,11 @@ async fn a_record_whose_answer_breaks_off_is_uncertain_and_sent_once() {
         .map(|name| json!({ "name": name }).to_string());
     let records: Vec<&str> = records.iter().map(String::as_str).collect();
     let outcome = run(&server.url, call("add", "people", &[]), &records).await;
-    let keys: Vec<&str> = outcome.items.iter().map(|item| item.key.as_str()).collect();
+    let keys: Vec<&str> = outcome
+        .answers
+        .iter()
+        .map(|answer| answer.key.as_str())
+        .collect();
     assert_eq!(keys, ["0", "6"]);
     let rejected: Vec<_> = outcome
         .rejected

@@ -8,13 +8,16 @@
 
 mod contract;
 mod faults;
+mod files;
 mod json_list;
 mod limits;
 mod platform;
 mod program;
 mod query;
 mod screen;
+mod sources;
 mod support;
+mod targets;
 mod test_connection;
 mod tls_front;
 mod write;

@@ -241,7 +241,7 @@ fn exit_codes_and_messages_tell_what_happened() {
     let sandbox = sandbox(&[("suppliers", 10)]);
     let folder = Folder::new(&sandbox);
     for (arguments, says) in [
-        (vec!["run", "querry", "suppliers"], "query, create, update"),
+        (vec!["run", "querry", "suppliers"], "query, get, changes"),
         (vec!["run", "query", "supliers"], "suppliers"),
         (
             vec!["run", "query", "suppliers", "-o", "filter=stauts=x"],

@@ -278,7 +278,7 @@ async fn wrong_questions_are_refused_before_anything_is_sent() {
             "suppliers",
             vec![],
             "call.unknown-activity",
-            "query, create, update",
+            "query, get, changes",
         ),
         (
             "query",

@@ -7,7 +7,9 @@ use host_harness::agent::Agent;
 use host_harness::cache::{Cache, Namespace};
 use host_harness::connection::Environment;
 use host_harness::registry::{ConnectorName, Requirement};
-use host_harness::runtime::types::{Call, Check, Event, Item, Notice, Rejection, Setting, Summary};
+use host_harness::runtime::types::{
+    Answer, Call, Check, Event, Item, Notice, Rejection, Setting, Summary,
+};
 use host_harness::runtime::{
     Connection, Connector, Execution, Limits, RunLog, RuntimeError, SecretError, SecretSource,
     Usage,
@@ -148,6 +150,7 @@ pub fn with_secret(mut connection: Connection, name: &'static str, value: &str) 
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub items: Vec<Item>,
+    pub answers: Vec<Answer>,
     pub rejected: Vec<Rejection>,
     pub checkpoints: Vec<String>,
     pub notices: Vec<Notice>,
@@ -168,6 +171,7 @@ impl Outcome {
             for event in events {
                 match event {
                     Event::Item(item) => outcome.items.push(item),
+                    Event::Answered(answer) => outcome.answers.push(answer),
                     Event::Rejected(rejection) => outcome.rejected.push(rejection),
                     Event::Checkpoint(checkpoint) => outcome.checkpoints.push(checkpoint),
                     Event::Notice(notice) => outcome.notices.push(notice),
@@ -227,6 +231,7 @@ pub fn call(activity: &str, object: &str, options: &[(&str, &str)]) -> Call {
             })
             .collect(),
         resume: None,
+        dry_run: false,
     }
 }
 

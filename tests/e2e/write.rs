@@ -18,9 +18,9 @@ fn rejected(outcome: &Outcome) -> Vec<(&str, &str)> {
 
 fn answered_once(outcome: &Outcome, inputs: usize) {
     let keys: BTreeSet<&str> = outcome
-        .items
+        .answers
         .iter()
-        .map(|item| item.key.as_str())
+        .map(|answer| answer.key.as_str())
         .chain(
             outcome
                 .rejected
@@ -29,12 +29,16 @@ fn answered_once(outcome: &Outcome, inputs: usize) {
         )
         .collect();
     assert_eq!(keys.len(), inputs);
-    assert_eq!(outcome.items.len() + outcome.rejected.len(), inputs);
+    assert_eq!(outcome.answers.len() + outcome.rejected.len(), inputs);
 }
 
 fn id(outcome: &Outcome, key: &str) -> i64 {
-    let item = outcome.items.iter().find(|item| item.key == key).unwrap();
-    let record: serde_json::Value = serde_json::from_str(&item.data).unwrap();
+    let answer = outcome
+        .answers
+        .iter()
+        .find(|answer| answer.key == key)
+        .unwrap();
+    let record: serde_json::Value = serde_json::from_str(&answer.data).unwrap();
     record["id"].as_i64().unwrap()
 }
 
@@ -224,7 +228,7 @@ async fn what_coupa_answers_can_be_chosen() {
         )
         .await;
         assert_eq!(outcome.summary().succeeded, 1, "{outcome:?}");
-        let data = &outcome.items[0].data;
+        let data = &outcome.answers[0].data;
         let fields = serde_json::from_str::<serde_json::Value>(data)
             .map_or(0, |record| record.as_object().unwrap().len());
         assert_eq!(fields, expected, "{data}");

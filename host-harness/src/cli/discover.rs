@@ -179,7 +179,15 @@ pub async fn objects(
     if connected.json {
         let objects: Value = objects
             .iter()
-            .map(|object| json!({ "name": object.name, "title": object.title, "activities": object.activities }))
+            .map(|object| {
+                json!({
+                    "name": object.name,
+                    "title": object.title,
+                    "activities": object.activities,
+                    "parent": object.parent,
+                    "keys": object.keys,
+                })
+            })
             .collect();
         print(&objects.to_string())?;
         return Ok(ExitCode::SUCCESS);
@@ -203,19 +211,25 @@ pub async fn object(
     connected: &Connected,
     object: &str,
     activity: Option<String>,
+    refresh: bool,
 ) -> Result<ExitCode, Failed> {
     let mut session = connected.session(agent).await?;
     let activity = match activity {
         Some(activity) => activity,
         None => first_activity(&mut session, object).await?,
     };
-    let shape = session.describe_object(&activity, object).await?;
+    let shape = session.describe_object(&activity, object, refresh).await?;
     let parse = |schema: Option<String>| {
         schema
             .map(|schema| serde_json::from_str::<Value>(&schema))
             .transpose()
     };
-    let shapes = json!({ "request": parse(shape.request)?, "response": parse(shape.response)? });
+    let options: Value = shape.options.iter().map(property_json).collect();
+    let shapes = json!({
+        "request": parse(shape.request)?,
+        "response": parse(shape.response)?,
+        "options": options,
+    });
     print(&if connected.json {
         shapes.to_string()
     } else {

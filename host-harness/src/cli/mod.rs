@@ -1,6 +1,7 @@
 //! The command line: what a person types, and what it answers.
 
 mod discover;
+mod plan;
 mod progress;
 mod registry;
 mod run;
@@ -102,9 +103,15 @@ enum Command {
         /// For which activity; the first one that the object allows unless given.
         #[arg(long)]
         activity: Option<String>,
+        /// Ask the remote system anew for what is its own, such as custom fields.
+        #[arg(long)]
+        refresh: bool,
         #[command(flatten)]
         connected: Connected,
     },
+    /// Show what an activity would send, what it needs to be allowed, and how much
+    /// there is, without doing it.
+    Plan(plan::PlanArguments),
     /// Run an activity: a source into a file, or a file into a target.
     ///
     /// Exit codes: 0 everything was done, 1 it failed, 3 some records were
@@ -253,13 +260,15 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
         Command::Describe {
             object: Some(object),
             activity,
+            refresh,
             connected,
-        } => discover::object(&agent, &connected, &object, activity).await,
+        } => discover::object(&agent, &connected, &object, activity, refresh).await,
         Command::Describe {
             object: None,
             connected,
             ..
         } => discover::form(&agent, &connected).await,
+        Command::Plan(arguments) => plan::plan(&agent, arguments).await,
         Command::Run(runs) if runs.command.is_none() => run::run(&agent, runs.execution()?).await,
         other => {
             let workspace = Workspace::with_agent(&home, agent)?;

@@ -7,9 +7,9 @@ use clap::Args;
 use futures::{Stream, StreamExt, stream};
 use host_harness::agent::Agent;
 use host_harness::records::Format;
-use host_harness::run::{self, Destination, Origin, Outcome, Report};
-use host_harness::runtime::types::{Call, Role, Setting};
-use host_harness::runtime::{Connection, Connector};
+use host_harness::run::{self, Destination, Origin, Outcome, Reading, Report, Results, StateFile};
+use host_harness::runtime::types::{Activity, Call, Role, Setting};
+use host_harness::runtime::{Connection, Connector, RunFiles};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,19 @@ pub struct RunArguments {
     /// Go on after this checkpoint, as an interrupted run printed it.
     #[arg(long, value_name = "CHECKPOINT")]
     resume_from: Option<String>,
+    /// Of a source that goes on from run to run: where it stands, kept in this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume_from")]
+    state: Option<PathBuf>,
+    /// Of a target: say what would be done, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Where the run's files lie: attachments and scans to upload, or downloaded.
+    #[arg(long, value_name = "FOLDER")]
+    files: Option<PathBuf>,
+    /// Of a target: where is written how records differ from what was given, or in
+    /// a dry run what would be done, as NDJSON; else beside the input.
+    #[arg(long, value_name = "FILE")]
+    differing: Option<PathBuf>,
     /// Keep the report of the run in this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -85,7 +98,7 @@ impl Runs {
     }
 }
 
-fn option(text: &str) -> Result<(String, String), String> {
+pub fn option(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or("an option is written NAME=VALUE, such as limit=10")?;
@@ -94,7 +107,8 @@ fn option(text: &str) -> Result<(String, String), String> {
 
 pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Failed> {
     // Loaded once, so that what is listed and what runs are the same version.
-    let (connector, connection) = arguments.connected.connect(agent).await?;
+    let (connector, mut connection) = arguments.connected.connect(agent).await?;
+    connection.files = arguments.files.clone().map(RunFiles::in_folder);
     let mut session = connector.session(connection.clone()).await?;
     let activities = session.activities().await?;
     drop(session);
@@ -114,7 +128,7 @@ pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Fai
         .into());
     };
     let report = match activity.role {
-        Role::Source => read(&connector, connection, &arguments).await?,
+        Role::Source => read(&connector, connection, activity, &arguments).await?,
         Role::Target => write(&connector, connection, &arguments).await?,
     };
     if arguments.connected.json {
@@ -147,14 +161,26 @@ fn call(arguments: &RunArguments) -> Call {
             })
             .collect(),
         resume: arguments.resume_from.clone(),
+        dry_run: arguments.dry_run,
     }
 }
 
 async fn read(
     connector: &Connector,
     connection: Connection,
+    activity: &Activity,
     arguments: &RunArguments,
 ) -> Result<Report, Failed> {
+    if arguments.dry_run {
+        return Err(format!("{} only reads, and has no --dry-run", arguments.activity).into());
+    }
+    if arguments.state.is_some() && !activity.continues {
+        return Err(format!(
+            "{} starts anew each time, and has no --state",
+            arguments.activity
+        )
+        .into());
+    }
     if arguments.input.is_some() {
         return Err(format!("{} is a source and takes no --input", arguments.activity).into());
     }
@@ -178,20 +204,40 @@ async fn read(
             resume: arguments.resume,
         }
     };
+    let acknowledging = if activity.acknowledged {
+        Some(connector.session(connection.clone()).await?)
+    } else {
+        None
+    };
+    let mut call = call(arguments);
+    let state = arguments.state.as_deref().map(StateFile::at);
+    if let Some(state) = &state {
+        call.resume = state.read()?;
+    }
     let session = connector.session(connection).await?;
     // A line of progress would be mixed up with records on the same terminal.
     let mixed_up = to_stream && io::stdout().is_terminal();
     let progress = Progress::new(!arguments.no_progress && !mixed_up);
-    let report = run::read(
+    let reading = Reading {
         session,
-        call(arguments),
-        destination,
-        interrupted(),
-        |told| progress.tell(&told),
-    )
+        call,
+        acknowledging,
+    };
+    let report = run::read(reading, destination, interrupted(), |told| {
+        progress.tell(&told)
+    })
     .await;
     progress.finish();
-    Ok(report?)
+    let mut report = report?;
+    if !activity.continues {
+        report.continues_at = None;
+    }
+    if let (Some(state), Some(checkpoint), Outcome::Success) =
+        (&state, &report.continues_at, report.outcome)
+    {
+        state.write(checkpoint)?;
+    }
+    Ok(report)
 }
 
 async fn write(
@@ -206,6 +252,9 @@ async fn write(
         )
         .into());
     };
+    if arguments.state.is_some() {
+        return Err(format!("{} is a target and has no --state", arguments.activity).into());
+    }
     if arguments.resume || arguments.resume_from.is_some() {
         return Err(format!(
             "{} is a target and has no place to resume at; give it the rest of the input",
@@ -219,18 +268,31 @@ async fn write(
     } else {
         Box::new(File::open(input).map_err(|error| format!("{}: {error}", input.display()))?)
     };
-    let rejected = arguments.rejected.clone().unwrap_or_else(|| {
+    let beside = |what: &str| -> PathBuf {
         let mut name = if input.as_os_str() == "-" {
             "input".into()
         } else {
             input.clone().into_os_string()
         };
-        name.push(".rejected.ndjson");
+        name.push(format!(".{what}.ndjson"));
         name.into()
-    });
+    };
     let answers = match &arguments.output {
         Some(path) => Some((path.clone(), format(arguments.output_format, path)?)),
         None => None,
+    };
+    let rejected = arguments.rejected.clone();
+    let differing = arguments.differing.clone();
+    let results = Results {
+        answers,
+        rejected: rejected.unwrap_or_else(|| beside("rejected")),
+        differing: differing.unwrap_or_else(|| {
+            beside(if arguments.dry_run {
+                "would"
+            } else {
+                "differing"
+            })
+        }),
     };
     let session = connector.session(connection).await?;
     let progress = Progress::new(!arguments.no_progress);
@@ -242,8 +304,7 @@ async fn write(
         session,
         call(arguments),
         origin,
-        answers,
-        rejected,
+        results,
         interrupts(),
         |told| {
             progress.tell(&told);
@@ -325,6 +386,31 @@ fn tell(report: &Report, arguments: &RunArguments) {
             counts.uncertain
         ));
     }
+    let effects = [
+        (counts.created, "created"),
+        (counts.updated, "updated"),
+        (counts.unchanged, "unchanged"),
+        (counts.deleted, "deleted"),
+    ];
+    let effects: Vec<String> = effects
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, effect)| format!("{count} {effect}"))
+        .collect();
+    if !effects.is_empty() {
+        let would = if arguments.dry_run {
+            "nothing was written; would be: "
+        } else {
+            ""
+        };
+        lines.push(format!("{would}{}", effects.join(", ")));
+    }
+    if counts.differing > 0 && !arguments.dry_run {
+        lines.push(format!(
+            "{} of the written are not as they were given: fields were ignored or altered",
+            counts.differing
+        ));
+    }
     if let Some(error) = &report.error {
         lines.push(format!("error: {error}"));
     }
@@ -333,6 +419,16 @@ fn tell(report: &Report, arguments: &RunArguments) {
     }
     if let Some(path) = &report.rejected {
         lines.push(format!("rejected: {}", path.display()));
+    }
+    if let Some(path) = &report.differing {
+        lines.push(format!("differences: {}", path.display()));
+    }
+    if let (Some(checkpoint), None) = (&report.continues_at, &arguments.state) {
+        let quoted = checkpoint.replace('\'', r"'\''");
+        lines.push(format!(
+            "the next time: the same command with --resume-from '{quoted}', or --state FILE to \
+             have it kept"
+        ));
     }
     if let Some(key) = &report.not_tried_from {
         lines.push(format!("not tried: everything from {key} on"));

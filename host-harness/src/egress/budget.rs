@@ -1,24 +1,70 @@
-//! Requests per second, for all calls of a session together.
+//! Requests per second, for everything that one process sends to one remote
+//! system at one rate: whichever connection, session or run it is of.
 
-use std::sync::{Mutex, PoisonError};
+use super::Origin;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+/// How much slower it can become where the remote system asks to slow down.
+const SLOWEST: u32 = 16;
+/// Answers that go well after which half of a slow-down is taken back.
+const TRUST: u32 = 25;
+
 /// A leaky bucket (the generic cell rate algorithm): `burst` requests may go at
-/// once after a pause, and `per_second` keep going.
+/// once after a pause, and `per_second` keep going. Where the remote system asks to
+/// slow down all the same, the rate is halved, and comes back as answers go well.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub struct Budget {
     interval: Duration,
     burst: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
     /// When the bucket is empty again.
-    empty_at: Mutex<Instant>,
+    empty_at: Instant,
+    /// How many times slower than it could be.
+    slower: u32,
+    /// Answers that went well since that changed.
+    well: u32,
+}
+
+/// What a budget is for: the origins, requests per second, and how many at once.
+type Key = (Vec<Origin>, u32, u32);
+
+/// The budgets of a process.
+#[derive(Debug, Clone, Default)]
+pub struct Budgets(Arc<Mutex<HashMap<Key, Weak<Budget>>>>);
+
+impl Budgets {
+    /// The budget for these origins at this rate: one for all who ask, as long as
+    /// one of them holds it.
+    pub fn of(&self, mut origins: Vec<Origin>, per_second: u32, burst: u32) -> Arc<Budget> {
+        origins.sort();
+        let mut budgets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.retain(|_, budget| budget.strong_count() > 0);
+        let key = (origins, per_second, burst);
+        if let Some(budget) = budgets.get(&key).and_then(Weak::upgrade) {
+            return budget;
+        }
+        let budget = Arc::new(Budget::new(per_second, burst));
+        budgets.insert(key, Arc::downgrade(&budget));
+        budget
+    }
 }
 
 impl Budget {
-    pub(super) fn new(per_second: u32, burst: u32) -> Self {
+    fn new(per_second: u32, burst: u32) -> Self {
         Self {
             interval: Duration::from_secs(1) / per_second.max(1),
             burst: burst.max(1),
-            empty_at: Mutex::new(Instant::now()),
+            state: Mutex::new(State {
+                empty_at: Instant::now(),
+                slower: 1,
+                well: 0,
+            }),
         }
     }
 
@@ -31,12 +77,40 @@ impl Budget {
         wait
     }
 
+    /// Hears that the remote system asked to slow down.
+    pub(super) fn slow_down(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Answers to what was sent at once before come in together.
+        if state.well > 0 || state.slower == 1 {
+            state.slower = (state.slower * 2).min(SLOWEST);
+        }
+        state.well = 0;
+    }
+
+    /// Hears of an answer that went well.
+    pub(super) fn went_well(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.well += 1;
+        if state.well >= TRUST && state.slower > 1 {
+            state.slower /= 2;
+            state.well = 0;
+        }
+    }
+
     /// Reserves the next request that is free, and answers how long after `now` it is.
     fn reserve(&self, now: Instant) -> Duration {
-        let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-        *empty_at = (*empty_at).max(now) + self.interval;
-        let full = self.interval * self.burst;
-        empty_at.saturating_duration_since(now).saturating_sub(full)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody who was asked to slow down sends nothing at once.
+        let (interval, burst) = match state.slower {
+            1 => (self.interval, self.burst),
+            slower => (self.interval * slower, 1),
+        };
+        state.empty_at = state.empty_at.max(now) + interval;
+        let full = interval * burst;
+        state
+            .empty_at
+            .saturating_duration_since(now)
+            .saturating_sub(full)
     }
 }
 
@@ -56,5 +130,35 @@ mod tests {
         // After a pause the burst is there again.
         let later = start + Duration::from_secs(10);
         assert_eq!(budget.reserve(later), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_gives_way_and_comes_back() {
+        let budget = Budget::new(10, 1);
+        let start = Instant::now();
+        let each = |budget: &Budget| {
+            let far = start + Duration::from_secs(100);
+            let first = budget.reserve(far);
+            budget.reserve(far).saturating_sub(first).as_millis()
+        };
+        assert_eq!(each(&budget), 100);
+        budget.slow_down();
+        // Of several that were refused together, one counts.
+        budget.slow_down();
+        assert_eq!(each(&budget), 200);
+        for _ in 0..TRUST {
+            budget.went_well();
+        }
+        assert_eq!(each(&budget), 100);
+    }
+
+    #[test]
+    fn one_tenant_has_one_budget() {
+        let budgets = Budgets::default();
+        let origin = |url: &str| vec![Origin::of(&url.parse().unwrap()).unwrap()];
+        let one = budgets.of(origin("https://a.example"), 25, 20);
+        let same = budgets.of(origin("https://a.example:443/x"), 25, 20);
+        let other = budgets.of(origin("https://b.example"), 25, 20);
+        assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
     }
 }

@@ -17,6 +17,7 @@ mod proxy_trouble;
 mod resolver;
 mod traffic;
 
+pub use budget::{Budget, Budgets};
 pub use certificates::{Certificates, CertificatesError};
 pub use policy::{Denied, EgressPolicy, Origin};
 pub use proxy::{Proxy, ProxyError};
@@ -24,7 +25,6 @@ pub use proxy_trouble::ProxyTrouble;
 pub use traffic::Traffic;
 
 use crate::runtime::{Level, Redactor, RunLog};
-use budget::Budget;
 use bytes::Bytes;
 use client::BetweenBytes;
 use http_body_util::{BodyDataStream, BodyExt};
@@ -54,7 +54,7 @@ struct Door {
     /// Made at the first request: reading the TLS roots takes milliseconds, and
     /// many a session sends nothing.
     client: OnceCell<Client>,
-    budget: Option<Budget>,
+    budget: Option<Arc<Budget>>,
     places: Arc<Semaphore>,
     log: RunLog,
     redactor: Redactor,
@@ -62,18 +62,16 @@ struct Door {
 }
 
 impl Egress {
-    /// A door that opens only to what `policy` allows. `rate` is requests per
-    /// second and how many may go at once after a pause.
+    /// A door that opens only to what `policy` allows, as fast as `budget` does.
     pub fn new(
         policy: EgressPolicy,
         proxy: Option<Proxy>,
         certificates: Certificates,
-        rate: Option<(u32, u32)>,
+        budget: Option<Arc<Budget>>,
         log: RunLog,
         redactor: Redactor,
         traffic: Traffic,
     ) -> Self {
-        let budget = rate.map(|(per_second, burst)| Budget::new(per_second, burst));
         let policy = match &proxy {
             Some(proxy) => policy.with_proxy(proxy.host()),
             None => policy,
@@ -198,6 +196,13 @@ impl Door {
         };
         match answered {
             Ok(answer) => {
+                if let Some(budget) = &self.budget {
+                    if answer.status() == http::StatusCode::TOO_MANY_REQUESTS {
+                        budget.slow_down();
+                    } else {
+                        budget.went_well();
+                    }
+                }
                 self.log.host(
                     Level::Debug,
                     "request",

@@ -6,7 +6,7 @@ use http::Uri;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Scheme, host and port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     secure: bool,
     /// Lower case; an IPv6 address without its brackets.
@@ -74,6 +74,11 @@ impl EgressPolicy {
             environment,
             proxy: None,
         }
+    }
+
+    /// The origins that may be reached.
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
     }
 
     /// The same, by way of a proxy at `host`: an administrator chose that, so

@@ -176,7 +176,8 @@ impl Write for OutputFile {
     }
 }
 
-fn part_of(path: &Path) -> PathBuf {
+/// Where a file lies that is not whole yet.
+pub(crate) fn part_of(path: &Path) -> PathBuf {
     let mut part = OsString::from(path);
     part.push(".part");
     part.into()

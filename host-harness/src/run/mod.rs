@@ -2,22 +2,26 @@
 //!
 //! A [`Pipeline`] takes the records of a connector or a file, makes others of
 //! them where a mapping says so, and gives them to a connector or a file. The
-//! two simple cases have doors of their own: [`read`] takes the records of a source into a file, [`write()`] gives those of
-//! a file to a target. Both end with a [`Report`], whatever happened: what was
+//! two simple cases have doors of their own: [`read`] takes the records of a source
+//! into a file, [`write()`] gives those of a file to a target. Both end with a [`Report`], whatever happened: what was
 //! delivered stands, and the report says where to go on.
 
+mod acknowledge;
+mod aside;
 mod checkpoint_file;
 mod pipeline;
 mod read;
 mod report;
+mod state_file;
 mod write;
 
 pub use pipeline::{Observer, Pipeline, Place, Progress, Rejected, Source, Stop, Target};
-pub use read::{Destination, read};
+pub use read::{Destination, Reading, read};
 pub use report::{Counts, Outcome, Report, Told};
-pub use write::{Origin, write};
+pub use state_file::StateFile;
+pub use write::{Origin, Results, write};
 
-use crate::records::{OpenError, OutputError, ReadError, WriteError};
+use crate::records::{Format, OpenError, OutputError, ReadError, WriteError};
 use crate::runtime::types::{Error, ErrorKind};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -46,6 +50,14 @@ pub enum RunError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// Records that the source has been told are taken would be lost.
+    #[error("{path} {why}")]
+    Taken {
+        /// The output.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: &'static str,
+    },
     /// The mapping cannot run any longer.
     #[error(transparent)]
     Mapping(#[from] crate::mapping::MappingError),
@@ -63,6 +75,38 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+/// That an output can take records that the source is told of: they do not come
+/// again, so that nothing must be written over them.
+///
+/// # Errors
+/// What stands in the way.
+fn fit_for_acknowledged(path: &std::path::Path, format: Format) -> Result<(), RunError> {
+    let refuse = |why| {
+        Err(RunError::Taken {
+            path: path.to_owned(),
+            why,
+        })
+    };
+    if format == Format::Json {
+        return refuse(
+            "cannot be gone on with as a JSON array, and what it has would be lost where the run \
+             is broken off: write ndjson or csv",
+        );
+    }
+    if path.exists() {
+        return refuse(
+            "holds records that may be marked as taken: move it away, or name another file",
+        );
+    }
+    if crate::records::part_of(path).exists() {
+        return refuse(
+            "was broken off, and what it has is marked as taken: resume that run, or move its \
+             .part file away",
+        );
+    }
+    Ok(())
 }
 
 /// The host's own reason for not taking a record.

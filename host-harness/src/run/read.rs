@@ -1,8 +1,9 @@
 //! A source into a file or a stream.
 
-use super::RunError;
+use super::acknowledge::Acknowledger;
 use super::checkpoint_file::CheckpointFile;
 use super::report::{Counts, Measured, Report, Told};
+use super::{RunError, fit_for_acknowledged};
 use crate::records::{Format, OutputFile, RecordWriter};
 use crate::runtime::Session;
 use crate::runtime::types::{Call, Event, Summary};
@@ -35,18 +36,34 @@ pub enum Destination {
     },
 }
 
+/// A source, ready to be read.
+pub struct Reading {
+    /// An instance of its connector.
+    pub session: Session,
+    /// What to read.
+    pub call: Call,
+    /// Another instance, where the source's checkpoints are to be acknowledged.
+    pub acknowledging: Option<Session>,
+}
+
 /// Runs a source to its end, or until `stop` is ready. `told` hears how it goes.
 ///
 /// # Errors
 /// Only where the files cannot be used. That the connector failed is in the report.
 pub async fn read(
-    session: Session,
-    mut call: Call,
+    reading: Reading,
     destination: Destination,
     stop: impl Future<Output = ()>,
     mut told: impl FnMut(Told<'_>),
 ) -> Result<Report, RunError> {
-    let mut output = Output::open(destination, &mut call)?;
+    let Reading {
+        session,
+        mut call,
+        acknowledging,
+    } = reading;
+    let mut output = Output::open(destination, &mut call, acknowledging.is_some())?;
+    let acknowledger = acknowledging
+        .map(|session| Acknowledger::start(session, call.clone(), call.resume.clone()));
     let started = Instant::now();
     let mut execution = session.execute(call, futures::stream::empty().boxed());
     let mut measured = Measured::of(&execution);
@@ -74,23 +91,37 @@ pub async fn read(
                 ended = execution.finish() => ended.map(Some),
             };
         };
-        let taken = events.into_iter().try_for_each(|event| {
-            match event {
+        let mut taken = Ok(());
+        for event in events {
+            taken = match event {
                 Event::Item(item) => {
                     counts.read += 1;
-                    output.write(&item.data)?;
-                    counts.written += 1;
+                    let written = output.write(&item.data);
+                    counts.written += u64::from(written.is_ok());
+                    written
                 }
-                Event::Checkpoint(checkpoint) => output.reached(checkpoint)?,
+                Event::Checkpoint(checkpoint) => match &acknowledger {
+                    None => output.reached(checkpoint, false),
+                    Some(acknowledger) => {
+                        let saved = output.reached(checkpoint.clone(), true);
+                        if saved.is_ok() {
+                            acknowledger.tell(checkpoint).await;
+                        }
+                        saved
+                    }
+                },
                 Event::Notice(notice) => {
                     measured.count(&notice);
                     told(Told::Notice(&notice));
+                    Ok(())
                 }
-                // A source takes nothing in, so it has nothing to reject.
-                Event::Rejected(_) => {}
+                // A source takes nothing in, so it has nothing to answer.
+                Event::Answered(_) | Event::Rejected(_) => Ok(()),
+            };
+            if taken.is_err() {
+                break;
             }
-            Ok::<(), RunError>(())
-        });
+        }
         told(Told::Counts(counts));
         if let Err(error) = taken {
             failed = Some(error);
@@ -115,11 +146,19 @@ pub async fn read(
     let whole = said.is_some() && miscounted.is_none();
     let closed = output.close(whole)?;
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
-    report.checkpoint = closed.checkpoint;
+    match whole {
+        true => report.continues_at = closed.checkpoint,
+        false => report.checkpoint = closed.checkpoint,
+    }
     report.output = closed.path;
     report.dropped_columns = closed.dropped_columns;
     if let Some(error) = failed {
         report.fail(error.to_string());
+    }
+    if let Some(acknowledger) = acknowledger
+        && let Some(why) = acknowledger.finish().await
+    {
+        report.fail(why);
     }
     if let Some(said) = miscounted {
         report.fail(format!(
@@ -157,7 +196,11 @@ struct Closed {
 }
 
 impl Output {
-    fn open(destination: Destination, call: &mut Call) -> Result<Self, RunError> {
+    fn open(
+        destination: Destination,
+        call: &mut Call,
+        acknowledged: bool,
+    ) -> Result<Self, RunError> {
         let mut records = 0;
         let writer = match destination {
             Destination::Stream { sink, format } => Writer::Stream(RecordWriter::new(sink, format)),
@@ -180,6 +223,9 @@ impl Output {
                 format,
                 resume: false,
             } => {
+                if acknowledged {
+                    fit_for_acknowledged(&path, format)?;
+                }
                 let file = OutputFile::create(&path, format)?;
                 CheckpointFile::remove(&path);
                 Writer::File {
@@ -206,13 +252,14 @@ impl Output {
         Ok(())
     }
 
-    fn reached(&mut self, checkpoint: String) -> Result<(), RunError> {
+    fn reached(&mut self, checkpoint: String, at_once: bool) -> Result<(), RunError> {
         self.checkpoint = Some(checkpoint);
         self.records += self.after_checkpoint;
         self.after_checkpoint = 0;
-        if self
-            .saved_at
-            .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY)
+        if at_once
+            || self
+                .saved_at
+                .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY)
         {
             self.save()?;
         }
@@ -243,7 +290,7 @@ impl Output {
         if !whole && self.after_checkpoint == 0 {
             self.save()?;
         }
-        let checkpoint = if whole { None } else { self.checkpoint };
+        let checkpoint = self.checkpoint;
         match self.writer {
             Writer::File { path, writer } => {
                 let (file, report) = writer.finish()?;

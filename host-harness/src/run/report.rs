@@ -1,6 +1,6 @@
 //! How an operation went.
 
-use crate::runtime::types::{Notice, NoticeKind, Summary};
+use crate::runtime::types::{Answer, Effect, Notice, NoticeKind, Summary};
 use crate::runtime::{Execution, Line, RuntimeError};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -33,6 +33,32 @@ pub struct Counts {
     pub uncertain: u64,
     /// Records that a mapping made nothing of.
     pub skipped: u64,
+    /// Of those written: created in the remote system.
+    pub created: u64,
+    /// Updated there.
+    pub updated: u64,
+    /// There already as they should be.
+    pub unchanged: u64,
+    /// Deleted there.
+    pub deleted: u64,
+    /// Of those written: not as they were given.
+    pub differing: u64,
+}
+
+impl Counts {
+    /// Counts what became of a record.
+    pub(super) fn count(&mut self, answer: &Answer) {
+        self.written += 1;
+        self.differing += u64::from(!answer.differences.is_empty());
+        let effect = match answer.effect {
+            Effect::Created => &mut self.created,
+            Effect::Updated => &mut self.updated,
+            Effect::Unchanged => &mut self.unchanged,
+            Effect::Deleted => &mut self.deleted,
+            Effect::Done => return,
+        };
+        *effect += 1;
+    }
 }
 
 /// What an operation tells while it runs.
@@ -55,12 +81,17 @@ pub struct Report {
     pub error: Option<String>,
     /// Where a source can be resumed, where it did not come to its end.
     pub checkpoint: Option<String>,
+    /// Where the next run goes on, of a source that does so from run to run and
+    /// came to its end.
+    pub continues_at: Option<String>,
     /// Target: the first record that was not tried.
     pub not_tried_from: Option<String>,
     /// The file with the records, or what there is of them.
     pub output: Option<PathBuf>,
     /// The file with the rejected records, where there are any.
     pub rejected: Option<PathBuf>,
+    /// The file that says how records differ, where some do.
+    pub differing: Option<PathBuf>,
     /// CSV: fields that had no column.
     pub dropped_columns: Vec<String>,
     /// HTTP requests.
@@ -110,9 +141,11 @@ impl Report {
             counts,
             error,
             checkpoint: None,
+            continues_at: None,
             not_tried_from: None,
             output: None,
             rejected: None,
+            differing: None,
             dropped_columns: Vec::new(),
             requests: execution.traffic.requests(),
             retries: retries.max(execution.retries),

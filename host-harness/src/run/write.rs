@@ -1,16 +1,15 @@
 //! A file or a stream into a target.
 
+use super::aside::Aside;
 use super::report::{Counts, Measured, Outcome, Report, Told};
 use super::{RunError, malformed, unanswered};
 use crate::records::{Entry, Format, OutputFile, RecordReader, RecordWriter};
-use crate::runtime::types::{Call, ErrorKind, Event, Item, Rejection, Summary};
+use crate::runtime::types::{Answer, Call, ErrorKind, Event, Item, Rejection, Summary};
 use crate::runtime::{Execution, RuntimeError, Session};
 use futures::{Stream, StreamExt};
-use serde::Serialize;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
@@ -30,13 +29,20 @@ pub struct Origin {
     pub format: Format,
 }
 
+/// Where goes what comes of the records.
+pub struct Results {
+    /// What the remote system answers.
+    pub answers: Option<(PathBuf, Format)>,
+    /// What was not taken, and why, one line of NDJSON each.
+    pub rejected: PathBuf,
+    /// What the remote system took otherwise than it was given, or in a dry run
+    /// what would be done, one line of NDJSON each.
+    pub differing: PathBuf,
+}
+
 /// Gives the records of `origin` to a target until they end, or until `stop` says
 /// so: then nothing new is started, and what is under way is waited for, a minute
 /// at the most and until `stop` says so again.
-///
-/// What the remote system answers goes to `answers`, where that is given, and
-/// what was not taken goes to `rejected`, one line of NDJSON each with the
-/// record, its place in the input and the reason.
 ///
 /// # Errors
 /// Only where the files cannot be used. That the connector failed is in the report.
@@ -44,8 +50,7 @@ pub async fn write(
     session: Session,
     call: Call,
     origin: Origin,
-    answers: Option<(PathBuf, Format)>,
-    rejected: PathBuf,
+    results: Results,
     stop: impl Stream<Item = ()>,
     mut told: impl FnMut(Told<'_>),
 ) -> Result<Report, RunError> {
@@ -54,7 +59,7 @@ pub async fn write(
     let reader = tokio::task::spawn_blocking(opening)
         .await
         .map_err(|error| RunError::Thread(error.to_string()))??;
-    let mut outputs = Outputs::create(answers, rejected)?;
+    let mut outputs = Outputs::create(results, call.dry_run)?;
     let started = Instant::now();
     let mut input = Input::start(reader)?;
     let mut execution = session.execute(call, input.take_items());
@@ -95,19 +100,19 @@ pub async fn write(
         };
         for event in events {
             match event {
-                Event::Item(item) if input.answered(&item.key) => outputs.answer(&item),
+                Event::Answered(answer) if input.answered(&answer.key) => outputs.answer(&answer),
                 Event::Rejected(rejection) if input.answered(&rejection.key) => {
                     outputs.reject(&rejection);
                 }
-                Event::Item(Item { key, .. }) | Event::Rejected(Rejection { key, .. }) => {
+                Event::Answered(Answer { key, .. }) | Event::Rejected(Rejection { key, .. }) => {
                     outputs.miscounted.get_or_insert(key);
                 }
                 Event::Notice(notice) => {
                     measured.count(&notice);
                     told(Told::Notice(&notice));
                 }
-                // A target has no place to resume at.
-                Event::Checkpoint(_) => {}
+                // A target reads nothing, and has no place to resume at.
+                Event::Item(_) | Event::Checkpoint(_) => {}
             }
         }
         outputs.flush();
@@ -163,7 +168,9 @@ async fn step(execution: &mut Execution, ending: bool) -> Step {
 /// keep the run from waiting for what is under way.
 struct Outputs {
     answers: Option<RecordWriter<OutputFile>>,
-    rejections: Rejections,
+    rejected: Aside,
+    differing: Aside,
+    dry_run: bool,
     counts: Counts,
     failed: Option<RunError>,
     /// A key that the connector answered though it was not asked, or twice.
@@ -171,8 +178,8 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn create(answers: Option<(PathBuf, Format)>, rejected: PathBuf) -> Result<Self, RunError> {
-        let answers = match answers {
+    fn create(results: Results, dry_run: bool) -> Result<Self, RunError> {
+        let answers = match results.answers {
             Some((path, format)) => {
                 Some(RecordWriter::new(OutputFile::create(path, format)?, format))
             }
@@ -180,10 +187,9 @@ impl Outputs {
         };
         Ok(Self {
             answers,
-            rejections: Rejections {
-                path: rejected,
-                writer: None,
-            },
+            rejected: Aside::new(results.rejected),
+            differing: Aside::new(results.differing),
+            dry_run,
             counts: Counts::default(),
             failed: None,
             miscounted: None,
@@ -199,11 +205,16 @@ impl Outputs {
         }
     }
 
-    fn answer(&mut self, item: &Item) {
-        self.counts.written += 1;
+    fn answer(&mut self, answer: &Answer) {
+        self.counts.count(answer);
+        if (self.dry_run || !answer.differences.is_empty())
+            && let Err(error) = self.differing.differ(answer)
+        {
+            self.failed.get_or_insert(error);
+        }
         if let Some(writer) = &mut self.answers
-            && !item.data.is_empty()
-            && let Err(error) = writer.write(&item.data)
+            && !answer.data.is_empty()
+            && let Err(error) = writer.write(&answer.data)
         {
             self.failed.get_or_insert(error.into());
         }
@@ -213,7 +224,7 @@ impl Outputs {
         let uncertain = rejection.error.kind == ErrorKind::Uncertain;
         self.counts.rejected += 1;
         self.counts.uncertain += u64::from(uncertain);
-        if let Err(error) = self.rejections.write(rejection, uncertain) {
+        if let Err(error) = self.rejected.reject(rejection, uncertain) {
             self.failed.get_or_insert(error);
         }
     }
@@ -232,10 +243,15 @@ impl Outputs {
                 }
             }
         }
-        match self.rejections.finish() {
-            Ok(path) => report.rejected = path,
-            Err(error) => {
-                self.failed.get_or_insert(error);
+        for (file, named) in [
+            (self.rejected, &mut report.rejected),
+            (self.differing, &mut report.differing),
+        ] {
+            match file.finish() {
+                Ok(path) => *named = path,
+                Err(error) => {
+                    self.failed.get_or_insert(error);
+                }
             }
         }
         if let Some(error) = self.failed {
@@ -394,105 +410,4 @@ impl Input {
 
 fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The file of rejected records, made when there is a first one.
-struct Rejections {
-    path: PathBuf,
-    writer: Option<RecordWriter<OutputFile>>,
-}
-
-/// A path that no earlier run has used: what it rejected may not have been
-/// looked at. `x.ndjson`, then `x.2.ndjson`, and so on.
-fn unused(path: &Path) -> PathBuf {
-    let taken = |path: &Path| {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        path.exists() || Path::new(&part).exists()
-    };
-    if !taken(path) {
-        return path.to_owned();
-    }
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = path.extension().unwrap_or_default().to_string_lossy();
-    let numbered = (2_u32..).map(|n| path.with_file_name(format!("{stem}.{n}.{extension}")));
-    numbered
-        .into_iter()
-        .find(|path| !taken(path))
-        .unwrap_or_else(|| path.to_owned())
-}
-
-/// One line of it.
-#[derive(Serialize)]
-struct RejectedLine<'a> {
-    key: &'a str,
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    fields: Vec<RejectedField<'a>>,
-    uncertain: bool,
-    /// As it came in, where it is JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    record: Option<&'a RawValue>,
-    /// As it came in, where it is not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    raw: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct RejectedField<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    message: &'a str,
-}
-
-impl Rejections {
-    fn write(&mut self, rejection: &Rejection, uncertain: bool) -> Result<(), RunError> {
-        let record: Option<&RawValue> = serde_json::from_str(&rejection.data).ok();
-        let line = RejectedLine {
-            key: &rejection.key,
-            code: &rejection.error.code,
-            message: &rejection.error.message,
-            remedy: rejection.error.remedy.as_deref(),
-            status: rejection.error.status,
-            fields: rejection
-                .error
-                .fields
-                .iter()
-                .map(|field| RejectedField {
-                    field: field.field.as_deref(),
-                    message: &field.message,
-                })
-                .collect(),
-            uncertain,
-            record,
-            raw: record.is_none().then_some(rejection.data.as_str()),
-        };
-        let json = serde_json::to_string(&line).map_err(|error| RunError::Io {
-            path: self.path.clone(),
-            source: error.into(),
-        })?;
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            None => {
-                let file = OutputFile::create(unused(&self.path), Format::Ndjson)?;
-                self.writer.insert(RecordWriter::new(file, Format::Ndjson))
-            }
-        };
-        writer.write(&json)?;
-        // A run that dies must not take the reasons with it.
-        writer.flush()?;
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Option<PathBuf>, RunError> {
-        match self.writer {
-            Some(writer) => Ok(Some(writer.finish()?.0.commit()?)),
-            None => Ok(None),
-        }
-    }
 }

@@ -3,13 +3,13 @@
 
 use wasmparser::{ComponentTypeRef, Parser, Payload};
 
-/// The version of the contract that this host serves: every `0.1.x`.
+/// The version of the contract that this host serves: every `0.2.x`.
 pub const CONTRACT: &str = "integration:connector";
-const CONTRACT_MINOR: (u64, u64) = (0, 1);
+const CONTRACT_MINOR: (u64, u64) = (0, 2);
 const WASI_MINOR: (u64, u64) = (0, 3);
 
 /// Interfaces of the contract that a connector may import.
-const HOST_INTERFACES: [&str; 4] = ["types", "secrets", "cache", "log"];
+const HOST_INTERFACES: [&str; 5] = ["types", "secrets", "cache", "files", "log"];
 /// Interfaces that a connector has to export.
 const CONNECTOR_INTERFACES: [&str; 2] = ["connector", "design"];
 /// What else it may import.
@@ -148,9 +148,9 @@ mod tests {
 
     #[test]
     fn versions_are_served_within_a_minor() {
-        assert!(check_version("x", "0.1.7", CONTRACT_MINOR).is_ok());
-        assert!(check_version("x", "0.2.0", CONTRACT_MINOR).is_err());
-        assert!(check_version("x", "0.1.0-rc.1", CONTRACT_MINOR).is_err());
+        assert!(check_version("x", "0.2.7", CONTRACT_MINOR).is_ok());
+        assert!(check_version("x", "0.1.0", CONTRACT_MINOR).is_err());
+        assert!(check_version("x", "0.2.0-rc.1", CONTRACT_MINOR).is_err());
         assert!(check_version("x", "", CONTRACT_MINOR).is_err());
     }
 }

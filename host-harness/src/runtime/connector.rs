@@ -8,6 +8,7 @@ use super::error::RuntimeError;
 use super::guest::Guest;
 use super::limits::Limits;
 use super::session::{Connection, Session};
+use crate::egress::Budgets;
 use crate::registry::Digest;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub struct Runtime {
     linker: Arc<Linker<Guest>>,
     places: Arc<Semaphore>,
     compiled: CompiledCode,
+    budgets: Budgets,
     /// Compiling takes all processors, and the same version is often asked for
     /// several times at once: one after the other, the first fills the cache.
     compiling: Arc<Mutex<()>>,
@@ -43,6 +45,7 @@ impl Runtime {
             // The pool refuses more than it holds; better to wait before it.
             places: Arc::new(Semaphore::new(MOST_INSTANCES as usize)),
             compiled,
+            budgets: Budgets::default(),
             compiling: Arc::default(),
         })
     }
@@ -81,6 +84,11 @@ impl Runtime {
             .instantiate_pre(&component)
             .and_then(ConnectorComponentPre::new)
             .map_err(|error| refused(format!("it does not fit the contract: {error:#}")))
+    }
+
+    /// The rate budgets of the process.
+    pub(super) fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     pub(super) fn engine(&self) -> &Engine {

@@ -42,7 +42,7 @@ impl Execution {
         for event in &mut events {
             match event {
                 // Data is the user's own and passes as it is.
-                Event::Item(_) | Event::Checkpoint(_) => {}
+                Event::Item(_) | Event::Answered(_) | Event::Checkpoint(_) => {}
                 Event::Rejected(rejection) => {
                     clean(&mut rejection.error, &self.redactor, &self.traffic)
                 }

@@ -2,6 +2,7 @@
 //! contract that the host implements.
 
 use super::bindings::integration::connector::{cache, log, secrets, types};
+use super::files::RunFiles;
 use super::limits::{CpuMeter, LimitReached, Limits, MemoryLimiter, Usage};
 use super::redaction::Redactor;
 use super::run_log::{Level, RunLog};
@@ -41,6 +42,7 @@ pub(super) struct Services {
     pub(super) secret_names: Arc<[String]>,
     pub(super) secrets: Arc<dyn SecretSource>,
     pub(super) cache: Namespace,
+    pub(super) files: Option<RunFiles>,
     pub(super) redactor: Redactor,
     pub(super) log: RunLog,
 }

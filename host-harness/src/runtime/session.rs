@@ -4,6 +4,7 @@ use super::bindings::{ConnectorComponent, ConnectorComponentPre, design, types};
 use super::connector::Runtime;
 use super::error::{ConnectorError, RuntimeError};
 use super::execution::{self, Execution};
+use super::files::RunFiles;
 use super::guest::{Guest, Services};
 use super::limits::{CpuMeter, LimitReached, Limits, Usage};
 use super::redaction::Redactor;
@@ -31,6 +32,8 @@ pub struct Connection {
     pub secrets: Arc<dyn SecretSource>,
     /// What the connector may keep between runs.
     pub cache: Namespace,
+    /// Where the files of a run lie; none: it has no files.
+    pub files: Option<RunFiles>,
     /// What kind of place it is used in.
     pub environment: Environment,
     /// What a run may use.
@@ -49,6 +52,7 @@ impl Connection {
             settings: Vec::new(),
             secrets: Arc::new(NoSecrets),
             cache: Cache::in_memory().namespace("none"),
+            files: None,
             environment: Environment::default(),
             limits: Limits::default(),
             proxy: None,
@@ -112,6 +116,10 @@ impl Session {
             }
             (None, rate) => rate,
         };
+        let budget = rate.map(|(per_second, burst)| {
+            let origins = policy.origins().to_vec();
+            runtime.budgets().of(origins, per_second, burst)
+        });
         let secret_names = descriptor
             .properties
             .iter()
@@ -129,7 +137,7 @@ impl Session {
             policy,
             proxy,
             connection.certificates.clone(),
-            rate,
+            budget,
             log.clone(),
             redactor.clone(),
             traffic.clone(),
@@ -138,6 +146,7 @@ impl Session {
             secret_names,
             secrets: Arc::clone(&connection.secrets),
             cache: connection.cache.clone(),
+            files: connection.files.clone(),
             redactor: redactor.clone(),
             log: log.clone(),
         };
@@ -262,7 +271,8 @@ impl Session {
         answer.map_err(|error| self.said(error))
     }
 
-    /// The shapes of an object for an activity, as JSON Schema.
+    /// The shapes of an object for an activity, as JSON Schema; `refresh` asks the
+    /// remote system anew for what is its own.
     ///
     /// # Errors
     /// What the connector says, or how it broke down.
@@ -270,6 +280,7 @@ impl Session {
         &mut self,
         activity: &str,
         object: &str,
+        refresh: bool,
     ) -> Result<design::Shape, RuntimeError> {
         let connection = self.connection.clone();
         let (activity, object) = (activity.to_owned(), object.to_owned());
@@ -277,7 +288,52 @@ impl Session {
             .call(async |accessor, instance| {
                 instance
                     .integration_connector_design()
-                    .call_describe_object(accessor, connection, activity, object)
+                    .call_describe_object(accessor, connection, activity, object, refresh)
+                    .await
+            })
+            .await?;
+        answer.map_err(|error| self.said(error))
+    }
+
+    /// What a call would send, without sending it; with `look` the remote system
+    /// may be read to say how much there is and what the credentials allow.
+    ///
+    /// # Errors
+    /// What the connector says of the call, or how it broke down.
+    pub async fn plan(
+        &mut self,
+        call: types::Call,
+        look: bool,
+    ) -> Result<design::PlannedCall, RuntimeError> {
+        let connection = self.connection.clone();
+        let answer = self
+            .call(async |accessor, instance| {
+                instance
+                    .integration_connector_design()
+                    .call_plan(accessor, connection, call, look)
+                    .await
+            })
+            .await?;
+        answer.map_err(|error| self.said(error))
+    }
+
+    /// Tells the remote system that everything before a checkpoint of a source
+    /// has been taken for good. To be repeated where it failed: a second time has
+    /// no effect.
+    ///
+    /// # Errors
+    /// What the connector says, or how it broke down.
+    pub async fn acknowledge(
+        &mut self,
+        call: types::Call,
+        checkpoint: String,
+    ) -> Result<(), RuntimeError> {
+        let connection = self.connection.clone();
+        let answer = self
+            .call(async |accessor, instance| {
+                instance
+                    .integration_connector_connector()
+                    .call_acknowledge(accessor, connection, call, checkpoint)
                     .await
             })
             .await?;

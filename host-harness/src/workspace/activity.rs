@@ -348,7 +348,7 @@ pub(super) async fn shape_of(
     activity: &str,
     object: &str,
 ) -> Result<Shape, WorkspaceError> {
-    let shape = session.describe_object(activity, object).await?;
+    let shape = session.describe_object(activity, object, false).await?;
     let parse = |schema: Option<String>| {
         schema
             .map(|schema| serde_json::from_str(&schema))

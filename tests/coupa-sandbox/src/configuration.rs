@@ -33,7 +33,8 @@ impl fmt::Debug for Client {
 pub struct Configuration {
     /// The port to listen on; 0 for any that is free.
     pub port: u16,
-    /// The database file; in memory where there is none.
+    /// The database file; in memory where there is none. Uploaded files lie
+    /// beside it, in a folder with `.files` after its name.
     pub database: Option<PathBuf>,
     /// What the believable records are drawn from: the same seed, the same records.
     pub seed: u64,

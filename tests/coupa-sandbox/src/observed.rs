@@ -32,6 +32,9 @@ pub struct Counters {
     pub max_concurrent: u64,
     /// TCP connections accepted.
     pub connections: u64,
+    /// Requests that carried a cookie; a client has no business sending any.
+    #[serde(default)]
+    pub cookies: u64,
 }
 
 /// The log and the counters of one sandbox.
@@ -79,6 +82,11 @@ impl Observed {
             query: redacted(query),
             status,
         });
+    }
+
+    /// Notes a request with a cookie.
+    pub fn cookie(&self) {
+        self.lock().1.cookies += 1;
     }
 
     /// The requests so far, oldest first.

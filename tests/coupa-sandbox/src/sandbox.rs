@@ -10,10 +10,13 @@ use tokio::sync::oneshot;
 
 use crate::configuration::Configuration;
 use crate::fault::{Fault, FaultRule};
+use crate::files::{FileRecord, Folder};
 use crate::model::model;
 use crate::observed::{Counters, RequestRecord};
 use crate::seed::{self, SeedError};
-use crate::server::{CountingListener, ResetHandle, Shared, router};
+use crate::server::{
+    ConnectionHandle, CountingListener, PlacedFile, SeededFile, Shared, add_file, find_file, router,
+};
 use crate::store::{Store, StoreError};
 use crate::switches::Switches;
 
@@ -48,10 +51,11 @@ impl Sandbox {
     pub fn start(configuration: Configuration) -> Result<Self, StartError> {
         let store = Store::open(configuration.database.as_deref())?;
         seed::fill(&store, &configuration)?;
+        let files = Folder::open(configuration.database.as_deref())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, configuration.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(configuration, store));
+        let shared = Arc::new(Shared::new(configuration, store, files));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("coupa-sandbox")
@@ -138,6 +142,18 @@ impl Sandbox {
         record.map(Value::Object)
     }
 
+    /// Makes a file of any size; none where its path cannot have one. Hashes
+    /// the file, which takes some seconds for each gigabyte.
+    pub fn add_file(&self, file: &SeededFile) -> Option<PlacedFile> {
+        add_file(&self.shared, file).ok()
+    }
+
+    /// The file that a path below `/api/` answers, such as
+    /// `invoices/1/attachments/7` or `invoices/1/retrieve_image_scan`.
+    pub fn file(&self, path: &str) -> Option<FileRecord> {
+        Some(find_file(&self.shared, path).ok()?.file)
+    }
+
     /// Ends it and waits until its port is free.
     pub fn shutdown(mut self) {
         self.end();
@@ -171,7 +187,8 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: oneshot::Rec
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
-    let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<ResetHandle>();
+    let service =
+        router(Arc::clone(&shared)).into_make_service_with_connect_info::<ConnectionHandle>();
     let serving = axum::serve(CountingListener::new(listener, shared), service);
     tokio::select! {
         _ = serving.into_future() => {}

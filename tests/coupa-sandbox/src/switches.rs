@@ -3,10 +3,13 @@
 //!
 //! A client has to survive every position of every switch.
 
+mod positions;
+
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 /// The body of an answer that refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalBody {
     /// The error envelope in the requested media type.
@@ -18,7 +21,7 @@ pub enum RefusalBody {
 }
 
 /// What to do with something that is not understood or not allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum Unknown {
     /// Answer 400 and say why.
@@ -28,7 +31,7 @@ pub enum Unknown {
 }
 
 /// What a `limit` over the greatest page size does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum OversizedLimit {
     /// The page is as large as it can be.
@@ -38,7 +41,7 @@ pub enum OversizedLimit {
 }
 
 /// What a request without an acceptable `Accept` gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingAccept {
     /// XML, the default of the API.
@@ -48,7 +51,7 @@ pub enum MissingAccept {
 }
 
 /// How an association without a record is printed in the answer to a POST.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum NullAssociations {
     /// Not at all, as in Coupa's documentation.
@@ -58,7 +61,7 @@ pub enum NullAssociations {
 }
 
 /// What a JSON list without records answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyList {
     /// Status 200 and `[]`, as documented.
@@ -68,7 +71,7 @@ pub enum EmptyList {
 }
 
 /// How timestamps are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeZone {
     /// `2024-03-04T17:12:40Z`
@@ -101,6 +104,12 @@ pub struct Switches {
     pub fields_add_id: bool,
     /// A JSON list without records.
     pub json_empty_list: EmptyList,
+    /// The same below `coupa_pay`, where Coupa's own NetSuite bundle reads a 404
+    /// as "nothing to export".
+    pub coupa_pay_empty_list: EmptyList,
+    /// Whether addresses are printed in JSON as they were until about 2018:
+    /// names with underscores, the country as text, associations by their id.
+    pub legacy_addresses: bool,
     /// The greatest page size, documented as 50. More lets a client ask for more.
     pub page_size: u64,
     /// Milliseconds for which a new token is refused.
@@ -136,6 +145,8 @@ impl Default for Switches {
             retry_after: false,
             fields_add_id: false,
             json_empty_list: EmptyList::Ok,
+            coupa_pay_empty_list: EmptyList::Ok,
+            legacy_addresses: false,
             page_size: 50,
             token_delay_ms: 0,
             token_lifetime_s: 86_399,

@@ -88,7 +88,7 @@ async fn a_source_is_mapped_into_a_file_and_into_another_system() {
     assert_eq!(place.lines("out.ndjson").len(), 115);
     assert_eq!(run.connectors[0].version, "0.1.0");
     assert_eq!(run.agent, "Agent 1");
-    assert!(run.requests > 5 && !run.log.is_empty());
+    assert!(run.requests > 5, "{run:?}");
 
     let run = place
         .run(&operation(

@@ -118,8 +118,16 @@ impl Browser {
     }
 
     pub async fn click(&self, place: &str) {
+        self.click_on(place, Locator::Css(place)).await;
+    }
+
+    async fn click_on(&self, place: &str, locator: Locator<'_>) {
         self.until(&format!("a click on {place}"), async || {
-            let found = self.client.find(Locator::Css(place)).await.ok()?;
+            let found = self.client.find(locator).await.ok()?;
+            // The driver takes what lies beneath the bar at the top for visible.
+            let script = "arguments[0].scrollIntoView({ block: 'center' })";
+            let arguments = vec![serde_json::to_value(&found).ok()?];
+            self.client.execute(script, arguments).await.ok()?;
             found.click().await.ok()
         })
         .await;
@@ -196,11 +204,7 @@ impl Browser {
     }
 
     pub async fn click_xpath(&self, place: &str) {
-        self.until(&format!("a click on {place}"), async || {
-            let found = self.client.find(Locator::XPath(place)).await.ok()?;
-            found.click().await.ok()
-        })
-        .await;
+        self.click_on(place, Locator::XPath(place)).await;
     }
 
     /// What has the focus is named so.

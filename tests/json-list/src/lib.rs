@@ -6,8 +6,9 @@
 
 use connector_guest::http::{Request, Server};
 use connector_guest::{
-    Activity, Call, Check, Connection, Connector, Descriptor, Ended, Error, ErrorKind, Events,
-    Input, Item, Object, Property, PropertyKind, Reauthentication, Role, Shape, secret,
+    Activity, Call, Check, Connection, Connector, Descriptor, Effect, Ended, Error, ErrorKind,
+    Events, Input, Item, Object, PlannedCall, PlannedRequest, Property, PropertyKind,
+    Reauthentication, Role, Shape, Taken, secret,
 };
 use serde_json::{Value, json};
 
@@ -96,19 +97,32 @@ impl Connector for JsonList {
         let names = names.iter().filter_map(Value::as_str);
         Ok(names
             .filter(|name| name.to_lowercase().contains(&wanted))
-            .map(|name| Object {
-                name: name.to_owned(),
-                title: name.to_owned(),
-                activities: vec!["list".to_owned(), "add".to_owned()],
-            })
+            .map(|name| Object::new(name, name, &["list", "add"], &["id"]))
             .collect())
     }
 
-    async fn shape(_: Connection, activity: String, _: String) -> Result<Shape, Error> {
+    async fn shape(_: Connection, activity: String, _: String, _: bool) -> Result<Shape, Error> {
         let any = json!({ "type": "object" }).to_string();
         Ok(Shape {
             request: (activity == "add").then(|| any.clone()),
             response: Some(any),
+            options: Vec::new(),
+        })
+    }
+
+    async fn plan(_: Connection, call: Call, _: bool) -> Result<PlannedCall, Error> {
+        let list = call.object;
+        let request = if call.activity == "add" {
+            PlannedRequest::new("POST", format!("/{list}"), "once for each record")
+        } else {
+            let path = format!("/{list}?offset=0&limit={PAGE}");
+            PlannedRequest::new("GET", path, "with a greater offset, until none come")
+        };
+        Ok(PlannedCall {
+            requests: vec![request],
+            permissions: None,
+            extent: None,
+            notes: Vec::new(),
         })
     }
 
@@ -131,7 +145,8 @@ impl Connector for JsonList {
                 while let Some(item) = input.next().await {
                     events.count_request();
                     let answer = lists.send(lists.server.post(&list, &item.data), true).await;
-                    events.answer(item, answer).await?;
+                    let taken = answer.map(|record| Taken::new(Effect::Created, record));
+                    events.answer(item, taken).await?;
                 }
                 return Ok(());
             }

@@ -1,6 +1,6 @@
 //! `harness operation`, `export` and `import`.
 
-use super::super::Failed;
+use super::super::{Failed, plan};
 use super::{Where, activity, find, runs};
 use clap::Subcommand;
 use host_harness::records::Format;
@@ -36,6 +36,20 @@ pub enum OperationCommand {
         /// So many records.
         #[arg(long, default_value_t = 5)]
         count: usize,
+    },
+    /// Show what its ends would send, what they need to be allowed, and how much
+    /// there is, without running it.
+    Plan {
+        /// Its name.
+        name: String,
+        /// Read from the remote systems how much there is. Nothing is written.
+        #[arg(long)]
+        look: bool,
+    },
+    /// Forget where its source goes on: the next run starts anew.
+    StartOver {
+        /// Its name.
+        name: String,
     },
     /// Run one, and wait until it has ended. Exit codes: 0 done, 1 failed,
     /// 3 some records were rejected or left out, 130 interrupted.
@@ -118,6 +132,27 @@ impl OperationCommand {
             })
         };
         match self {
+            Self::Plan { name, look } => {
+                let id = named(&name)?.id;
+                let environment = at.environment(workspace)?.id;
+                let plans = workspace.plan_operation(id, environment, look).await?;
+                if at.json {
+                    let plans: serde_json::Map<_, _> = plans
+                        .iter()
+                        .map(|(end, plan)| ((*end).to_owned(), plan::as_json(plan)))
+                        .collect();
+                    super::super::print(&serde_json::Value::Object(plans).to_string())?;
+                } else {
+                    for (end, plan) in &plans {
+                        super::super::print(&format!("{end}:\n{}", plan::text(plan)))?;
+                    }
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::StartOver { name } => {
+                workspace.start_over(named(&name)?.id)?;
+                Ok(ExitCode::SUCCESS)
+            }
             Self::List => at.list(&list, &["OPERATION", "COMPLETE"], |operation| {
                 let complete = operation.source.is_some() && operation.target.is_some();
                 vec![operation.name.clone(), complete.to_string()]

@@ -3,6 +3,7 @@
 use super::source::{Running, Step};
 use super::{Observer, Place, Progress, Rejected, Stop, map};
 use crate::mapping::Mapper;
+use crate::run::acknowledge::Acknowledger;
 use crate::run::report::{Counts, Measured, Report};
 use crate::run::{RunError, unanswered};
 use crate::runtime::types::{Call, Error, ErrorKind, Event, Item, Summary};
@@ -35,8 +36,10 @@ struct Ledger {
     next: u64,
     open: BTreeSet<u64>,
     waiting: VecDeque<(u64, String)>,
-    reached: Option<String>,
-    untold: bool,
+    /// Checkpoints up to which everything has been dealt with, and which were not
+    /// yet told.
+    reached: VecDeque<String>,
+    last: Option<String>,
     told_at: Option<Instant>,
 }
 
@@ -62,25 +65,31 @@ impl Ledger {
         while let Some((last, _)) = self.waiting.front()
             && *last < first
         {
-            self.reached = self.waiting.pop_front().map(|(_, checkpoint)| checkpoint);
-            self.untold = true;
+            self.last = self.waiting.pop_front().map(|(_, checkpoint)| checkpoint);
+            self.reached.extend(self.last.clone());
         }
     }
 
-    fn tell(&mut self, at_once: bool, observer: &mut dyn Observer) -> Result<(), RunError> {
+    /// Tells the last place that was reached, and answers the checkpoints up to
+    /// there.
+    fn tell(
+        &mut self,
+        at_once: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<String>, RunError> {
         let due = at_once
             || self
                 .told_at
                 .is_none_or(|told_at| told_at.elapsed() >= TOLD_EVERY);
-        if let (true, true, Some(checkpoint)) = (self.untold, due, &self.reached) {
-            observer.reached(Place {
-                checkpoint: checkpoint.clone(),
-                bytes: None,
-            })?;
-            self.untold = false;
-            self.told_at = Some(Instant::now());
-        }
-        Ok(())
+        let Some(checkpoint) = self.reached.back().filter(|_| due) else {
+            return Ok(Vec::new());
+        };
+        observer.reached(Place {
+            checkpoint: checkpoint.clone(),
+            bytes: None,
+        })?;
+        self.told_at = Some(Instant::now());
+        Ok(self.reached.drain(..).collect())
     }
 }
 
@@ -162,9 +171,15 @@ pub(super) async fn run(
         if let Err(error) = done {
             failed.get_or_insert(error);
         }
-        delivery.tell();
+        delivery.tell(source.acknowledger.as_ref()).await;
     };
     drop(execution);
+    let undealt = delivery.close(&mut failed);
+    if let Some(acknowledger) = &source.acknowledger {
+        for checkpoint in undealt {
+            acknowledger.tell(checkpoint).await;
+        }
+    }
     let broken = source.failed().await;
     Ok(delivery.report(started, ended, interrupted, failed, broken))
 }
@@ -276,9 +291,12 @@ impl Delivery<'_> {
     fn answers(&mut self, events: Vec<Event>) -> Result<(), RunError> {
         for event in events {
             match event {
-                Event::Item(item) => {
-                    let (number, _) = self.answered(&item.key)?;
-                    self.counts.written += 1;
+                Event::Answered(answer) => {
+                    let (number, _) = self.answered(&answer.key)?;
+                    self.counts.count(&answer);
+                    if !answer.differences.is_empty() {
+                        self.observer.differs(&answer);
+                    }
                     self.ledger.done(number);
                 }
                 Event::Rejected(rejection) => {
@@ -290,8 +308,8 @@ impl Delivery<'_> {
                     self.measured.count(&notice);
                     self.observer.notice(&notice);
                 }
-                // A target has no place to resume at.
-                Event::Checkpoint(_) => {}
+                // A target reads nothing, and has no place to resume at.
+                Event::Item(_) | Event::Checkpoint(_) => {}
             }
         }
         Ok(())
@@ -321,7 +339,7 @@ impl Delivery<'_> {
         })
     }
 
-    fn tell(&mut self) {
+    async fn tell(&mut self, acknowledger: Option<&Acknowledger>) {
         let (requests, waited) = self.measured.traffic();
         let (source_requests, source_waited) = self.source.traffic();
         self.observer.progress(Progress {
@@ -331,18 +349,17 @@ impl Delivery<'_> {
             waited_ms: waited + source_waited,
         });
         // What cannot be kept is told at the end.
-        let _ = self.ledger.tell(false, self.observer);
+        let told = self.ledger.tell(false, self.observer).unwrap_or_default();
+        if let Some(acknowledger) = acknowledger {
+            for checkpoint in told {
+                acknowledger.tell(checkpoint).await;
+            }
+        }
     }
 
-    fn report(
-        mut self,
-        started: Instant,
-        ended: Result<Summary, RuntimeError>,
-        interrupted: bool,
-        mut failed: Option<RunError>,
-        broken: Option<String>,
-    ) -> Report {
-        let not_tried = self.queue.front().map(|(_, sent)| sent.key.clone());
+    /// Deals with what was left open, and answers the checkpoints that were not
+    /// yet told.
+    fn close(&mut self, failed: &mut Option<RunError>) -> Vec<String> {
         // Records that the target took and never answered: whether they were
         // written, nobody knows. They are kept for a person to look at, so the
         // source need not give them again.
@@ -355,9 +372,24 @@ impl Delivery<'_> {
                 }
             }
         }
-        if let Err(error) = self.ledger.tell(true, self.observer) {
-            failed.get_or_insert(error);
+        match self.ledger.tell(true, self.observer) {
+            Ok(told) => told,
+            Err(error) => {
+                failed.get_or_insert(error);
+                Vec::new()
+            }
         }
+    }
+
+    fn report(
+        self,
+        started: Instant,
+        ended: Result<Summary, RuntimeError>,
+        interrupted: bool,
+        failed: Option<RunError>,
+        broken: Option<String>,
+    ) -> Report {
+        let not_tried = self.queue.front().map(|(_, sent)| sent.key.clone());
         let stopped_early = ended.as_ref().is_ok_and(|summary| summary.stopped_early);
         let mut report = Report::of(
             self.counts,
@@ -375,7 +407,10 @@ impl Delivery<'_> {
             report.fail(why);
         }
         let whole = report.error.is_none() && !interrupted && !stopped_early;
-        report.checkpoint = if whole { None } else { self.ledger.reached };
+        match whole {
+            true => report.continues_at = self.ledger.last,
+            false => report.checkpoint = self.ledger.last,
+        }
         self.observer.progress(Progress {
             counts: self.counts,
             requests: report.requests,

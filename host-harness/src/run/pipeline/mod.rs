@@ -9,11 +9,11 @@ mod source;
 mod store;
 
 use super::report::{Counts, Report};
-use super::{RunError, rejection};
+use super::{RunError, fit_for_acknowledged, rejection};
 use crate::mapping::{Mapper, Mapping, MappingError};
 use crate::records::Format;
 use crate::runtime::Session;
-use crate::runtime::types::{Call, Error, ErrorKind, Notice};
+use crate::runtime::types::{Answer, Call, Error, ErrorKind, Notice};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::PathBuf;
@@ -27,6 +27,9 @@ pub enum Source {
         session: Box<Session>,
         /// What to read.
         call: Call,
+        /// Another instance, where the source's checkpoints are to be
+        /// acknowledged.
+        acknowledging: Option<Box<Session>>,
     },
     /// A file or a text.
     Records {
@@ -119,6 +122,9 @@ pub trait Observer: Send {
     /// If that cannot be kept.
     fn rejected(&mut self, rejected: Rejected) -> Result<(), RunError>;
 
+    /// The target took a record otherwise than it was given.
+    fn differs(&mut self, answer: &Answer);
+
     /// Everything before this place has been dealt with.
     ///
     /// # Errors
@@ -135,6 +141,18 @@ pub enum Stop {
     Gently,
     /// What is under way is given up.
     Now,
+}
+
+impl Source {
+    fn is_acknowledged(&self) -> bool {
+        matches!(
+            self,
+            Self::Activity {
+                acknowledging: Some(_),
+                ..
+            }
+        )
+    }
 }
 
 impl Pipeline {
@@ -154,6 +172,10 @@ impl Pipeline {
         };
         match self.target {
             Target::File { path, format } => {
+                let acknowledged = self.source.is_acknowledged();
+                if acknowledged && self.resume.is_none() {
+                    fit_for_acknowledged(&path, format)?;
+                }
                 let output = store::Output::open(path, format, self.resume.as_ref())?;
                 let source = source::start(self.source, self.resume, stop.clone()).await?;
                 store::run(source, mapper, output, stop, observer).await

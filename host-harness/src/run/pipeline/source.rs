@@ -2,6 +2,7 @@
 
 use super::{Place, Rejected, Source, Stop};
 use crate::records::{Entry, RecordReader};
+use crate::run::acknowledge::Acknowledger;
 use crate::run::report::Measured;
 use crate::run::{RunError, malformed};
 use crate::runtime::types::{Event, Notice, Summary};
@@ -32,6 +33,8 @@ pub(super) struct Running {
     steps: mpsc::Receiver<Step>,
     ended: JoinHandle<Result<(), String>>,
     pub(super) measured: Measured,
+    /// Hears what has been taken for good, where the source wants to know.
+    pub(super) acknowledger: Option<Acknowledger>,
 }
 
 impl Running {
@@ -44,11 +47,16 @@ impl Running {
     pub(super) async fn failed(self) -> Option<String> {
         // Whoever is not listened to any more stops.
         drop(self.steps);
-        match self.ended.await {
+        let broken = match self.ended.await {
             Ok(Ok(())) => None,
             Ok(Err(why)) => Some(why),
             Err(error) => Some(format!("reading broke down: {error}")),
-        }
+        };
+        let unacknowledged = match self.acknowledger {
+            Some(acknowledger) => acknowledger.finish().await,
+            None => None,
+        };
+        broken.or(unacknowledged)
     }
 }
 
@@ -60,9 +68,18 @@ pub(super) async fn start(
 ) -> Result<Running, RunError> {
     let (sender, steps) = mpsc::channel(AHEAD);
     let resume = resume.map(|place| place.checkpoint);
+    let mut acknowledger = None;
     let (ended, measured) = match source {
-        Source::Activity { session, mut call } => {
-            call.resume = resume;
+        Source::Activity {
+            session,
+            mut call,
+            acknowledging,
+        } => {
+            // An operation that was broken off goes on there; one that goes on from
+            // run to run, where the last one ended.
+            call.resume = resume.clone().or(call.resume);
+            acknowledger =
+                acknowledging.map(|session| Acknowledger::start(*session, call.clone(), resume));
             let execution = session.execute(call, futures::stream::empty().boxed());
             let measured = Measured::of(&execution);
             (tokio::spawn(drive(execution, sender, stop)), measured)
@@ -89,6 +106,7 @@ pub(super) async fn start(
         steps,
         ended,
         measured,
+        acknowledger,
     })
 }
 
@@ -119,8 +137,8 @@ async fn drive(
                 }
                 Event::Checkpoint(checkpoint) => Step::Checkpoint(checkpoint),
                 Event::Notice(notice) => Step::Notice(notice),
-                // A source takes nothing in, so it has nothing to reject.
-                Event::Rejected(_) => continue,
+                // A source takes nothing in, so it has nothing to answer.
+                Event::Answered(_) | Event::Rejected(_) => continue,
             };
             if steps.send(step).await.is_err() {
                 return Ok(());

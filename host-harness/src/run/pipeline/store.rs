@@ -45,14 +45,24 @@ impl Output {
         })
     }
 
-    /// Everything up to this checkpoint has been written.
-    fn reached(&mut self, checkpoint: String, observer: &mut dyn Observer) -> Result<(), RunError> {
+    /// Everything up to this checkpoint has been written. Answers whether the disk
+    /// holds it, too: at once where that is asked for, else now and then.
+    fn reached(
+        &mut self,
+        checkpoint: String,
+        at_once: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<bool, RunError> {
         self.checkpoint = Some(checkpoint);
         self.beyond = false;
-        let due = self
-            .saved_at
-            .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY);
-        if due { self.save(observer) } else { Ok(()) }
+        let due = at_once
+            || self
+                .saved_at
+                .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY);
+        if due {
+            self.save(observer)?;
+        }
+        Ok(due)
     }
 
     fn save(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
@@ -84,10 +94,19 @@ pub(super) async fn run(
             &mut counts,
             &mut measured,
             observer,
+            source.acknowledger.is_some(),
         );
-        if let Err(error) = taken.await {
-            failed = Some(error);
-            break;
+        match taken.await {
+            Ok(Some(checkpoint)) => {
+                if let Some(acknowledger) = &source.acknowledger {
+                    acknowledger.tell(checkpoint).await;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
         }
         let (requests, waited_ms) = measured.traffic();
         observer.progress(Progress {
@@ -131,7 +150,10 @@ pub(super) async fn run(
         }
         Err(error) => report.fail(error.to_string()),
     }
-    report.checkpoint = if whole { None } else { output.checkpoint };
+    match whole {
+        true => report.continues_at = output.checkpoint,
+        false => report.checkpoint = output.checkpoint,
+    }
     if let Some(error) = failed {
         report.fail(error.to_string());
     }
@@ -141,6 +163,7 @@ pub(super) async fn run(
     Ok(report)
 }
 
+/// Takes a step; answers a checkpoint up to which everything is on the disk.
 async fn take(
     step: Step,
     mapper: Option<&Mapper>,
@@ -148,7 +171,8 @@ async fn take(
     counts: &mut Counts,
     measured: &mut Measured,
     observer: &mut dyn Observer,
-) -> Result<(), RunError> {
+    acknowledged: bool,
+) -> Result<Option<String>, RunError> {
     match step {
         Step::Record { key, json, place } => {
             counts.read += 1;
@@ -173,7 +197,7 @@ async fn take(
                 }
             }
             if let Some(place) = place {
-                output.reached(place, observer)?;
+                output.reached(place, false, observer)?;
             }
         }
         Step::Invalid(rejected) => {
@@ -182,11 +206,16 @@ async fn take(
             output.beyond = true;
             observer.rejected(*rejected)?;
         }
-        Step::Checkpoint(checkpoint) => output.reached(checkpoint, observer)?,
+        Step::Checkpoint(checkpoint) => {
+            // What the source is told of has to be on the disk before.
+            if output.reached(checkpoint.clone(), acknowledged, observer)? {
+                return Ok(Some(checkpoint));
+            }
+        }
         Step::Notice(notice) => {
             measured.count(&notice);
             observer.notice(&notice);
         }
     }
-    Ok(())
+    Ok(None)
 }

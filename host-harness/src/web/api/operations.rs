@@ -1,6 +1,7 @@
 //! Operations.
 
 use super::{Answer, Done, Rename, answer, done};
+use crate::runtime::design::PlannedCall;
 use crate::workspace::{
     Dependent, EnvironmentId, Operation, OperationDraft, OperationId, Preview, ProjectId, RunId,
     Validation, Workspace,
@@ -22,6 +23,8 @@ pub(super) fn router() -> OpenApiRouter<Workspace> {
         .routes(routes!(validate_operation))
         .routes(routes!(preview_operation))
         .routes(routes!(run_operation))
+        .routes(routes!(plan_operation))
+        .routes(routes!(start_operation_over))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -153,6 +156,103 @@ async fn preview_operation(
             .preview_operation(&draft, look.environment, look.count.unwrap_or(5))
             .await,
     )
+}
+
+/// What the ends of an operation would send.
+#[derive(serde::Serialize, ToSchema)]
+struct OperationPlan {
+    /// `source` or `target`.
+    end: &'static str,
+    requests: Vec<PlannedRequest>,
+    /// What the connector needs to be allowed; absent: it does not say.
+    permissions: Option<Permissions>,
+    /// Absent: it was not asked for, or cannot be known.
+    extent: Option<Extent>,
+    notes: Vec<String>,
+}
+
+#[derive(serde::Serialize, ToSchema)]
+struct PlannedRequest {
+    method: String,
+    path: String,
+    body: Option<String>,
+    note: String,
+}
+
+#[derive(serde::Serialize, ToSchema)]
+struct Permissions {
+    needed: Vec<String>,
+    held: Option<Vec<String>>,
+    missing: Vec<String>,
+    unneeded: Vec<String>,
+}
+
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+struct Extent {
+    records: u64,
+    requests: u64,
+    time_ms: u64,
+}
+
+impl From<(&'static str, PlannedCall)> for OperationPlan {
+    fn from((end, plan): (&'static str, PlannedCall)) -> Self {
+        Self {
+            end,
+            requests: plan
+                .requests
+                .into_iter()
+                .map(|request| PlannedRequest {
+                    method: request.method,
+                    path: request.path,
+                    body: request.body,
+                    note: request.note,
+                })
+                .collect(),
+            permissions: plan.permissions.map(|permissions| Permissions {
+                needed: permissions.needed,
+                held: permissions.held,
+                missing: permissions.missing,
+                unneeded: permissions.unneeded,
+            }),
+            extent: plan.extent.map(|extent| Extent {
+                records: extent.records,
+                requests: extent.requests,
+                time_ms: extent.time,
+            }),
+            notes: plan.notes,
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+struct LookAhead {
+    environment: EnvironmentId,
+    /// Whether the remote systems may be read to say how much there is.
+    #[serde(default)]
+    look: bool,
+}
+
+/// What an operation would send, without running it.
+#[utoipa::path(post, path = "/operations/{id}/plan", tag = "operations", params(("id" = i64, Path, description = "Its number")), request_body = LookAhead, responses((status = 200, body = Vec<OperationPlan>)))]
+async fn plan_operation(
+    State(workspace): State<Workspace>,
+    Path(id): Path<OperationId>,
+    Json(ahead): Json<LookAhead>,
+) -> Answer<Vec<OperationPlan>> {
+    let plans = workspace
+        .plan_operation(id, ahead.environment, ahead.look)
+        .await?;
+    Ok(Json(plans.into_iter().map(Into::into).collect()))
+}
+
+/// Forgets where the source of an operation goes on: the next run starts anew.
+#[utoipa::path(post, path = "/operations/{id}/start-over", tag = "operations", params(("id" = i64, Path, description = "Its number")), responses((status = 200, body = Done)))]
+async fn start_operation_over(
+    State(workspace): State<Workspace>,
+    Path(id): Path<OperationId>,
+) -> Answer<Done> {
+    done(workspace.start_over(id))
 }
 
 /// Starts an operation.

@@ -333,6 +333,7 @@ impl Workspace {
                     object: activity.object,
                     options: options(&form.options, &activity.options, &resolved.values)?,
                     resume: None,
+                    dry_run: false,
                 };
                 let session = connector.session(resolved.connection).await?;
                 let mut execution = session.execute(call, futures::stream::empty().boxed());

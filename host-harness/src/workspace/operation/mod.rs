@@ -1,6 +1,7 @@
 //! Operations: from a source, by way of a mapping, to a target.
 
 mod check;
+mod plan;
 
 pub use check::{Place, Preview, PreviewRow, Severity, Validation, ValidationFinding};
 

@@ -1,5 +1,6 @@
 //! Runs of operations: their records, and starting, stopping and resuming them.
 
+mod continuation;
 mod observe;
 mod start;
 
@@ -86,6 +87,21 @@ pub struct RunCounts {
     pub uncertain: u64,
     /// Records that the mapping made nothing of.
     pub skipped: u64,
+    /// Of those delivered: created in the remote system.
+    #[serde(default)]
+    pub created: u64,
+    /// Updated there.
+    #[serde(default)]
+    pub updated: u64,
+    /// There already as they should be.
+    #[serde(default)]
+    pub unchanged: u64,
+    /// Deleted there.
+    #[serde(default)]
+    pub deleted: u64,
+    /// Of those delivered: not as they were given.
+    #[serde(default)]
+    pub differing: u64,
 }
 
 /// A line of a run's log.

@@ -3,7 +3,7 @@
 use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
 use crate::run::{Observer, Place, Progress, Rejected, Report, RunError, Stop};
 use crate::runtime::Level;
-use crate::runtime::types::{Notice, NoticeKind};
+use crate::runtime::types::{Answer, Notice, NoticeKind};
 use crate::workspace::Workspace;
 use crate::workspace::database::to_json;
 use crate::workspace::error::WorkspaceError;
@@ -116,6 +116,11 @@ fn counts(counts: crate::run::Counts) -> RunCounts {
         rejected: counts.rejected,
         uncertain: counts.uncertain,
         skipped: counts.skipped,
+        created: counts.created,
+        updated: counts.updated,
+        unchanged: counts.unchanged,
+        deleted: counts.deleted,
+        differing: counts.differing,
     }
 }
 
@@ -164,6 +169,27 @@ impl Observer for Keeper {
             }
             NoticeKind::Warning => {}
         }
+    }
+
+    fn differs(&mut self, answer: &Answer) {
+        // The counts tell how many there are.
+        if self.run.warnings.len() >= MOST_WARNINGS {
+            return;
+        }
+        let fields = answer.differences.iter().map(|difference| {
+            format!(
+                "{} is {}, given {}",
+                difference.field,
+                difference.remote.as_deref().unwrap_or("not there"),
+                difference.given.as_deref().unwrap_or("nothing")
+            )
+        });
+        let fields: Vec<String> = fields.collect();
+        let which = answer.id.as_deref().unwrap_or(&answer.key);
+        self.run.warnings.push(format!(
+            "the record {which} was not taken as it was given: {}",
+            fields.join("; ")
+        ));
     }
 
     fn rejected(&mut self, rejected: Rejected) -> Result<(), RunError> {

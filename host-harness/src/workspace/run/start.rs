@@ -6,8 +6,8 @@ use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
 use crate::mapping::Mapping;
 use crate::records::Format;
 use crate::run::{Pipeline, Place, Source, Stop, Target};
-use crate::runtime::Session;
 use crate::runtime::types::Call;
+use crate::runtime::{RunFiles, Session};
 use crate::workspace::agent::least_busy;
 use crate::workspace::connection::{On, Update, options};
 use crate::workspace::connectors::offered_by;
@@ -292,16 +292,33 @@ impl Workspace {
         begin: Begin,
         stop: watch::Receiver<Stop>,
     ) {
+        let again = begin.records.is_some();
         let prepared = self.prepare(&operation, &mut run, &agent, begin).await;
+        let continues = !again && prepared.as_ref().is_ok_and(|prepared| prepared.continues);
         let mut keeper = Keeper::new(self.clone(), run);
         let ended = match prepared {
-            Ok(pipeline) => pipeline
+            Ok(prepared) => prepared
+                .pipeline
                 .run(stop, &mut keeper)
                 .await
                 .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        let run = keeper.end(ended);
+        let continues_at = ended
+            .as_ref()
+            .ok()
+            .and_then(|report| report.continues_at.clone())
+            .filter(|_| continues);
+        let mut run = keeper.end(ended);
+        // What was rejected is kept with the run, so that going on leaves nothing out.
+        if let (RunState::Success | RunState::Partial, Some(checkpoint)) = (run.state, continues_at)
+            && let Err(error) = self.keep_continuation(operation.id, run.environment, &checkpoint)
+        {
+            run.warnings.push(format!(
+                "where the next run goes on could not be kept, so it begins where this one did: \
+                 {error}"
+            ));
+        }
         let (next, trigger) = match run.state {
             RunState::Success => (operation.on_success, Trigger::OnSuccess),
             RunState::Failure | RunState::Partial => (operation.on_failure, Trigger::OnFailure),
@@ -341,13 +358,17 @@ impl Workspace {
         run: &mut Run,
         agent: &Agent,
         begin: Begin,
-    ) -> Result<Pipeline, WorkspaceError> {
+    ) -> Result<Prepared, WorkspaceError> {
         let situation = Situation {
             operation: Some((operation.name.clone(), run.id.to_string())),
             previous_error: begin.previous_error,
             ..Situation::default()
         };
         let again = begin.records.is_some();
+        // What is read goes on from run to run, so that no run may write over what
+        // another has written.
+        let mut goes_on = false;
+        let mut continues = false;
         let source = match (begin.records, &operation.source) {
             (Some(records), _) => Source::Records {
                 reader: Box::new(Cursor::new(records)),
@@ -358,12 +379,18 @@ impl Workspace {
                 format: *format,
             },
             (None, Some(Endpoint::Activity { activity })) => {
-                let (session, call) = self
+                let mut instance = self
                     .instance(*activity, "source", run, agent, &situation)
                     .await?;
+                continues = instance.continues;
+                goes_on = continues || instance.acknowledging.is_some();
+                if continues && begin.place.is_none() {
+                    instance.call.resume = self.continuation(operation.id, run.environment)?;
+                }
                 Source::Activity {
-                    session: Box::new(session),
-                    call,
+                    session: Box::new(instance.session),
+                    call: instance.call,
+                    acknowledging: instance.acknowledging.map(Box::new),
                 }
             }
             (None, None) => return Err(missing("source")),
@@ -373,6 +400,8 @@ impl Workspace {
                 // What a run again writes is not all of the file.
                 let name = if again {
                     beside(path, run.id)
+                } else if goes_on {
+                    beside(path, self.root_of(run)?)
                 } else {
                     path.clone()
                 };
@@ -382,24 +411,37 @@ impl Workspace {
                 }
             }
             Some(Endpoint::Activity { activity }) => {
-                let (session, call) = self
+                let instance = self
                     .instance(*activity, "target", run, agent, &situation)
                     .await?;
                 Target::Activity {
-                    session: Box::new(session),
-                    call,
+                    session: Box::new(instance.session),
+                    call: instance.call,
                 }
             }
             None => return Err(missing("target")),
         };
         let draft: crate::workspace::OperationDraft = operation.clone().into();
         let mapping = filter(&draft).map(Mapping::parse).transpose()?;
-        Ok(Pipeline {
-            source,
-            mapping,
-            target,
-            resume: begin.place,
+        Ok(Prepared {
+            pipeline: Pipeline {
+                source,
+                mapping,
+                target,
+                resume: begin.place,
+            },
+            continues,
         })
+    }
+
+    /// The run that a run goes on with in the end.
+    fn root_of(&self, run: &Run) -> Result<RunId, WorkspaceError> {
+        let mut root = (run.id, run.trigger, run.of_run);
+        while let (_, Trigger::Resumed, Some(before)) = root {
+            let before = self.run(before)?;
+            root = (before.id, before.trigger, before.of_run);
+        }
+        Ok(root.0)
     }
 
     /// An instance for an activity, on an agent, and its call.
@@ -410,7 +452,7 @@ impl Workspace {
         run: &mut Run,
         agent: &Agent,
         situation: &Situation,
-    ) -> Result<(Session, Call), WorkspaceError> {
+    ) -> Result<Instance, WorkspaceError> {
         let (activity, connection) = self.with_connection(id)?;
         let fetched = self
             .fetch(
@@ -444,10 +486,39 @@ impl Workspace {
             object: activity.object,
             options: options(&form.options, &activity.options, &resolved.values)?,
             resume: None,
+            dry_run: false,
         };
-        let session = fetched.connector.session(resolved.connection).await?;
-        Ok((session, call))
+        let mut connection = resolved.connection;
+        connection.files = Some(RunFiles::in_folder(self.files_folder()));
+        let acknowledging = if form.acknowledged {
+            Some(fetched.connector.session(connection.clone()).await?)
+        } else {
+            None
+        };
+        let session = fetched.connector.session(connection).await?;
+        Ok(Instance {
+            session,
+            call,
+            acknowledging,
+            continues: form.continues,
+        })
     }
+}
+
+/// An operation that is ready to run.
+struct Prepared {
+    pipeline: Pipeline,
+    /// Whether the next run goes on where this one ends.
+    continues: bool,
+}
+
+/// An instance of a connector, for one end of an operation.
+struct Instance {
+    session: Session,
+    call: Call,
+    /// Another one, where the source wants to know what was taken.
+    acknowledging: Option<Session>,
+    continues: bool,
 }
 
 /// No run has this number: the records are about to be tried again.

@@ -1,5 +1,7 @@
--- Certificate authorities that the agent trusts beside the system's, as PEM.
-ALTER TABLE agents ADD COLUMN certificates TEXT NOT NULL DEFAULT '';
--- Who runs it. Runs of before have the agent's name in their record only.
-ALTER TABLE runs ADD COLUMN agent_id INTEGER REFERENCES agents (id) ON DELETE SET NULL;
-CREATE INDEX runs_of_agent ON runs (agent_id, state);
+-- Where the source of an operation goes on from run to run, in an environment.
+CREATE TABLE continuations (
+    operation_id INTEGER NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
+    environment_id INTEGER NOT NULL REFERENCES environments (id) ON DELETE CASCADE,
+    checkpoint TEXT NOT NULL,
+    PRIMARY KEY (operation_id, environment_id)
+);

@@ -7,6 +7,6 @@ mod scopes;
 mod token_endpoint;
 mod tokens;
 
-pub use access::authorize;
+pub use access::{Granted, authorize, identify};
 pub use token_endpoint::grant;
 pub use tokens::Tokens;

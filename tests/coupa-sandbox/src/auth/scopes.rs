@@ -14,6 +14,7 @@ const STEMS: [(&str, &[&str]); 20] = [
         &[
             "addresses",
             "announcements",
+            "api_docs",
             "business_groups",
             "commodities",
             "commodity_translations",

@@ -1,63 +1,8 @@
-//! What can go wrong, and for which requests.
+//! For which requests something goes wrong.
 
 use serde::{Deserialize, Serialize};
 
-/// What goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Fault {
-    /// Another status: 401, 429, 500, 502, 503, 504 …
-    Status {
-        /// The status.
-        status: u16,
-        /// Seconds to say in `Retry-After`.
-        #[serde(default)]
-        retry_after: Option<u64>,
-        /// Whether the request was processed all the same, as a gateway's
-        /// time-out does not tell.
-        #[serde(default)]
-        processed: bool,
-    },
-    /// A page of HTML in place of the answer; nothing is processed.
-    Html {
-        /// The status, 200 as well.
-        status: u16,
-    },
-    /// A redirect elsewhere; nothing is processed.
-    Redirect {
-        /// Where to.
-        location: String,
-    },
-    /// All living tokens expire before the request is looked at.
-    ExpireTokens,
-    /// The answer comes late.
-    Slow {
-        /// How late.
-        milliseconds: u64,
-    },
-    /// The body comes in small pieces.
-    SlowBody {
-        /// How many bytes at once.
-        bytes: usize,
-        /// How long before each piece.
-        milliseconds: u64,
-    },
-    /// The connection is reset, and nothing is processed.
-    ResetBefore,
-    /// The request is processed, and then the connection is reset.
-    ResetAfter,
-    /// The body ends before its announced length, and the connection closes.
-    Truncated,
-    /// A well-formed answer with the first half of the body.
-    HalfBody,
-    /// An answer without its body.
-    EmptyBody,
-    /// The body is announced as something else.
-    WrongContentType {
-        /// As what.
-        content_type: String,
-    },
-}
+use super::Fault;
 
 /// A fault and the requests that it hits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

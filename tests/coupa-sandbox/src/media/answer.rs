@@ -1,20 +1,18 @@
 //! An answer before it is sent, so that a fault can still spoil it.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-use super::Media;
+use super::{Content, Media};
 
 /// Status, headers and body.
-#[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The headers, without a length.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: Content,
 }
 
 impl Answer {
@@ -23,7 +21,7 @@ impl Answer {
         Self {
             status,
             headers: HeaderMap::new(),
-            body: Bytes::new(),
+            body: Content::from(String::new()),
         }
     }
 
@@ -53,6 +51,15 @@ impl Answer {
             ..Self::empty(status)
         }
         .with_header(header::CONTENT_TYPE, "text/html; charset=utf-8")
+    }
+
+    /// The answer with a file.
+    pub fn binary(content: Content, content_type: &str) -> Self {
+        Self {
+            body: content,
+            ..Self::empty(StatusCode::OK)
+        }
+        .with_header(header::CONTENT_TYPE, content_type)
     }
 
     /// Sets a header. A value that no header can have is left out.

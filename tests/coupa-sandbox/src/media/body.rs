@@ -3,7 +3,7 @@
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
-use super::xml_in;
+use super::{legacy_address, xml_in};
 use crate::model::RecordType;
 use crate::refusal::Refusal;
 
@@ -42,7 +42,7 @@ pub fn read(
         })?
     };
     match sent {
-        Value::Object(record) => Ok(record),
+        Value::Object(record) => Ok(legacy_address::read(record_type, record)),
         _ => Err(Refusal::invalid(
             record_type.name,
             "The body must be one object.",

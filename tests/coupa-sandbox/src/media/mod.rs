@@ -3,7 +3,11 @@
 
 mod answer;
 mod body;
+mod content;
+mod legacy_address;
 mod refused;
+#[cfg(test)]
+mod round_trip;
 mod time_zone;
 mod xml_in;
 mod xml_out;
@@ -18,6 +22,8 @@ use crate::switches::{MissingAccept, Switches};
 
 pub use answer::Answer;
 pub use body::read as read_body;
+pub use content::{CHUNK, Content, Pieces, Source, pattern};
+pub use legacy_address::print as legacy_address;
 pub use refused::print as refused;
 pub use time_zone::localize;
 

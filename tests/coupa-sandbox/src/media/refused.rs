@@ -2,10 +2,10 @@
 //! what a switch says.
 
 use http::{StatusCode, header};
-use quick_xml::escape::escape;
+use quick_xml::events::BytesCData;
 use serde_json::json;
 
-use super::{Answer, Media};
+use super::{Answer, Media, xml_out};
 use crate::refusal::Refusal;
 use crate::switches::{RefusalBody, Switches};
 
@@ -43,9 +43,26 @@ fn envelope(refusal: &Refusal, media: Media) -> String {
         Media::Xml => {
             let errors: String = messages
                 .iter()
-                .map(|message| format!("<error>{}</error>", escape(message.as_str())))
+                .map(|message| format!("<error>{}</error>", sentence(refusal, message)))
                 .collect();
             format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<errors>{errors}</errors>\n")
+        }
+    }
+}
+
+/// A sentence in XML: in CDATA, as in Coupa's samples, except for the one that
+/// says that there is nothing.
+fn sentence(refusal: &Refusal, message: &str) -> String {
+    match refusal {
+        Refusal::NoResults => message.to_owned(),
+        _ => {
+            let message: String = message
+                .chars()
+                .filter(|letter| xml_out::can_carry(*letter))
+                .collect();
+            BytesCData::escaped(&message)
+                .map(|part| format!("<![CDATA[{}]]>", part.into_inner()))
+                .collect()
         }
     }
 }

@@ -1,13 +1,17 @@
 //! XML bodies as the JSON they stand for.
 //!
 //! An element with elements in it is an object, where a repeated name makes a
-//! list; anything else is text. `type` attributes are ignored, and `nil` counts
-//! only where there is no content: Coupa's own samples send it with content.
+//! list; anything else is text, or the flag or number that a `type` attribute
+//! says it is. `nil` counts only where there is no content: Coupa's own samples
+//! send it with content.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Map, Value};
+
+/// How deep elements may lie in elements: as deep as JSON bodies are read.
+const DEEPEST: usize = 128;
 
 /// What can be wrong with a body.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +19,9 @@ pub enum XmlError {
     /// Not XML.
     #[error(transparent)]
     Syntax(#[from] quick_xml::Error),
+    /// It has more levels than any record.
+    #[error("elements lie in elements more than {DEEPEST} levels deep")]
+    Deep,
     /// It ends too early, or has no element at all.
     #[error("an element is missing or not closed")]
     Unclosed,
@@ -25,19 +32,25 @@ pub enum XmlError {
 struct Element {
     name: String,
     nil: bool,
+    kind: String,
     text: String,
     children: Map<String, Value>,
 }
 
 impl Element {
     fn open(start: &BytesStart) -> Self {
-        let nil = start
-            .attributes()
-            .flatten()
-            .any(|attribute| attribute.key.as_ref() == "nil" && attribute.value.as_ref() == "true");
+        let attribute = |name: &str| {
+            let found = start
+                .attributes()
+                .flatten()
+                .find(|attribute| attribute.key.as_ref() == name);
+            found.map(|attribute| attribute.value.into_owned())
+        };
+        let nil = attribute("nil").as_deref() == Some("true");
         Self {
             name: start.name().as_ref().to_owned(),
             nil,
+            kind: attribute("type").unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -49,7 +62,7 @@ impl Element {
         } else if text.is_empty() && self.nil {
             Value::Null
         } else {
-            Value::String(text.to_owned())
+            typed(&self.kind, text).unwrap_or_else(|| Value::String(text.to_owned()))
         }
     }
 
@@ -64,6 +77,19 @@ impl Element {
     }
 }
 
+/// The flag or number in a text, where no letter of it gets lost: a number with
+/// leading zeros is a name.
+fn typed(kind: &str, text: &str) -> Option<Value> {
+    let value = match kind {
+        "boolean" => text.parse::<bool>().ok()?.into(),
+        "integer" => text.parse::<i64>().ok()?.into(),
+        "float" => text.parse::<f64>().ok()?.into(),
+        "array" if text.is_empty() => return Some(Value::Array(Vec::new())),
+        _ => return None,
+    };
+    (Value::to_string(&value) == text).then_some(value)
+}
+
 /// Reads a body without its root element.
 pub fn read(text: &str) -> Result<Value, XmlError> {
     let mut reader = Reader::from_str(text);
@@ -71,6 +97,9 @@ pub fn read(text: &str) -> Result<Value, XmlError> {
     loop {
         let closed = match reader.read_event()? {
             Event::Start(start) => {
+                if open.len() >= DEEPEST {
+                    return Err(XmlError::Deep);
+                }
                 open.push(Element::open(&start));
                 None
             }
@@ -90,8 +119,8 @@ pub fn read(text: &str) -> Result<Value, XmlError> {
         let name = element.name.clone();
         match (open.last_mut(), element.close()) {
             (Some(parent), value) => parent.adopt(name, value),
-            (None, Value::String(_) | Value::Null) => return Ok(Value::Object(Map::new())),
-            (None, value) => return Ok(value),
+            (None, value @ Value::Object(_)) => return Ok(value),
+            (None, _) => return Ok(Value::Object(Map::new())),
         }
     }
 }
@@ -123,10 +152,13 @@ mod tests {
                     <groups></groups></user>";
         assert_eq!(
             read(text).unwrap(),
-            json!({"login": "a & b", "notes": "232", "manager": null, "active": "true",
+            json!({"login": "a & b", "notes": "232", "manager": null, "active": true,
                    "roles": {"role": [{"name": "A"}, {"name": "B"}]}, "groups": ""})
         );
         assert!(read("<user><login>").is_err());
         assert!(read("<user></login>").is_err());
+        let deep = |levels| format!("{}{}", "<a>".repeat(levels), "</a>".repeat(levels));
+        assert!(read(&deep(DEEPEST)).is_ok());
+        assert!(matches!(read(&deep(100_000)), Err(XmlError::Deep)));
     }
 }

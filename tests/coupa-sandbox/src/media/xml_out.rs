@@ -38,7 +38,11 @@ fn write_record(
     for (name, value) in record {
         let field = record_type.and_then(|record_type| record_type.field(name));
         let kind = field.map_or(FieldKind::Unknown, |field| field.kind);
-        write_value(xml, name, kind, value);
+        let is_symbol = record_type.is_some_and(|known| known.symbols.contains(&name.as_str()));
+        match value {
+            Value::String(text) if is_symbol => write_text(xml, name, " type=\"symbol\"", text),
+            _ => write_value(xml, name, kind, value),
+        }
     }
     xml.push_str(&format!("</{element}>"));
 }
@@ -46,7 +50,7 @@ fn write_record(
 fn write_value(xml: &mut String, name: &str, kind: FieldKind, value: &Value) {
     let target = kind
         .record_type()
-        .and_then(|target| model().record_type(target));
+        .and_then(|target| model().record_type(model().table(target)));
     match value {
         Value::Null if target.is_some() => {}
         Value::Null => xml.push_str(&format!("<{name} nil=\"true\"/>")),
@@ -69,13 +73,22 @@ fn write_value(xml: &mut String, name: &str, kind: FieldKind, value: &Value) {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            let attribute = type_attribute(kind, plain);
-            xml.push_str(&format!(
-                "<{name}{attribute}>{}</{name}>",
-                escape(text.as_str())
-            ));
+            write_text(xml, name, type_attribute(kind, plain), &text);
         }
     }
+}
+
+/// Writes a text; what XML cannot carry is left out.
+fn write_text(xml: &mut String, name: &str, attribute: &str, text: &str) {
+    let carried: String = text.chars().filter(|letter| can_carry(*letter)).collect();
+    // A bare carriage return would be read as a line feed.
+    let text = escape(carried.as_str()).replace('\r', "&#13;");
+    xml.push_str(&format!("<{name}{attribute}>{text}</{name}>"));
+}
+
+/// Whether a letter can be in XML 1.0 at all, in any spelling.
+pub fn can_carry(letter: char) -> bool {
+    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 fn type_attribute(kind: FieldKind, value: &Value) -> &'static str {
@@ -87,6 +100,7 @@ fn type_attribute(kind: FieldKind, value: &Value) -> &'static str {
         (FieldKind::Decimal(_), _) => " type=\"decimal\"",
         (FieldKind::Float, _) => " type=\"float\"",
         (_, Value::Bool(_)) => " type=\"boolean\"",
+        (_, Value::Number(number)) if number.is_f64() => " type=\"float\"",
         (_, Value::Number(_)) => " type=\"integer\"",
         _ => "",
     }

@@ -120,7 +120,7 @@ mod tests {
         for line in include_str!("facts.txt").lines() {
             let words: Vec<&str> = line.split(' ').collect();
             let [
-                "field" | "choices" | "shape" | "simple" | "default" | "within",
+                "field" | "choices" | "shape" | "simple" | "symbol" | "default" | "within",
                 name,
                 names @ ..,
             ] = words.as_slice()
@@ -131,7 +131,7 @@ mod tests {
                 panic!("no record type in: {line}");
             };
             let names = match words[0] {
-                "shape" | "simple" => names,
+                "shape" | "simple" | "symbol" => names,
                 "within" => &names[..2],
                 _ => &names[..1],
             };

@@ -34,6 +34,8 @@ pub struct RecordType {
     pub unique: Vec<&'static str>,
     /// The names of its custom fields.
     pub custom: Vec<&'static str>,
+    /// The names of its fields that XML calls symbols.
+    pub symbols: Vec<&'static str>,
     /// What a create fills in.
     pub defaults: Vec<(&'static str, Value)>,
     /// What an answer prints.
@@ -75,6 +77,7 @@ impl RecordType {
             needed: coupa_catalog::needed_to_create(name),
             unique: coupa_catalog::unique_fields(name),
             custom: facts::names("custom", name).unwrap_or_default(),
+            symbols: facts::names("symbol", name).unwrap_or_default(),
             defaults: facts::defaults(name),
             has_rows: collections.iter().any(|c| c.record_type == name),
             natural_keys,

@@ -18,6 +18,23 @@ pub fn kebab(name: &str) -> String {
     kebab
 }
 
+/// The camel form of a kebab or snake name, or of a path.
+pub fn camel(name: &str) -> String {
+    let mut camel = String::with_capacity(name.len());
+    let mut begins = false;
+    for letter in name.chars() {
+        match letter {
+            '-' | '_' | '/' => begins = true,
+            other if begins => {
+                camel.push(other.to_ascii_uppercase());
+                begins = false;
+            }
+            other => camel.push(other),
+        }
+    }
+    camel
+}
+
 /// The snake form of a kebab name.
 pub fn snake(name: &str) -> String {
     name.replace('-', "_")
@@ -73,6 +90,8 @@ mod tests {
     fn names_have_their_forms() {
         assert_eq!(kebab("createdAt"), "created-at");
         assert_eq!(kebab("order_lines"), "order-lines");
+        assert_eq!(camel("coupa_pay/payments"), "coupaPayPayments");
+        assert_eq!(camel("level-10-name"), "level10Name");
         assert_eq!(model_key("OrderHeader"), "order_header");
         assert_eq!(model_key("CoupaPay-Payment"), "coupa_pay_payment");
         assert_eq!(field_words("po-method"), "PO method");

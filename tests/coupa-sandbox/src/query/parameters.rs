@@ -31,6 +31,17 @@ impl Parameters {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Leaves those whose name passes.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|(name, _)| keep(name));
+    }
+
+    /// Sets one in place of all with its name.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.retain(|other| other != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Adds the parameters of another.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -1,32 +1,49 @@
 //! Connections that can be reset on demand: with a TCP reset and not a tidy
-//! end, as when a machine in between gives up.
+//! end, as when a machine in between gives up. And on which bytes can be sent
+//! that the HTTP library would not send.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Shared;
 
-/// Resets the connection that a request came on.
+/// Steers the connection that a request came on.
 #[derive(Debug, Clone, Default)]
-pub struct ResetHandle(Arc<AtomicBool>);
+pub struct ConnectionHandle(Arc<Steered>);
 
-impl ResetHandle {
+#[derive(Debug, Default)]
+struct Steered {
+    reset: AtomicBool,
+    first: Mutex<Bytes>,
+}
+
+impl ConnectionHandle {
     /// Lets the next write fail, which ends the connection.
     pub fn reset(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.reset.store(true, Ordering::Release);
     }
 
     /// Whether it was told to.
     pub fn is_reset(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.reset.load(Ordering::Acquire)
+    }
+
+    /// Sends this as it is, before what is written next.
+    pub fn send_first(&self, text: String) {
+        *self.first() = text.into();
+    }
+
+    fn first(&self) -> MutexGuard<'_, Bytes> {
+        self.0.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -44,14 +61,14 @@ impl CountingListener {
 
 impl Listener for CountingListener {
     type Io = Connection;
-    type Addr = ResetHandle;
+    type Addr = ConnectionHandle;
 
-    async fn accept(&mut self) -> (Connection, ResetHandle) {
+    async fn accept(&mut self) -> (Connection, ConnectionHandle) {
         let (stream, _) = Listener::accept(&mut self.listener).await;
         // Without it small answers wait for the other side's acknowledgement.
         let _ = stream.set_nodelay(true);
         self.shared.observed.connected();
-        let reset = ResetHandle::default();
+        let reset = ConnectionHandle::default();
         let connection = Connection {
             stream,
             reset: reset.clone(),
@@ -59,12 +76,12 @@ impl Listener for CountingListener {
         (connection, reset)
     }
 
-    fn local_addr(&self) -> io::Result<ResetHandle> {
-        Ok(ResetHandle::default())
+    fn local_addr(&self) -> io::Result<ConnectionHandle> {
+        Ok(ConnectionHandle::default())
     }
 }
 
-impl Connected<IncomingStream<'_, CountingListener>> for ResetHandle {
+impl Connected<IncomingStream<'_, CountingListener>> for ConnectionHandle {
     fn connect_info(stream: IncomingStream<'_, CountingListener>) -> Self {
         stream.remote_addr().clone()
     }
@@ -73,7 +90,7 @@ impl Connected<IncomingStream<'_, CountingListener>> for ResetHandle {
 /// A connection that ends with a reset when it is told to.
 pub struct Connection {
     stream: TcpStream,
-    reset: ResetHandle,
+    reset: ConnectionHandle,
 }
 
 impl Connection {
@@ -83,6 +100,16 @@ impl Connection {
             return Err(ErrorKind::ConnectionReset.into());
         }
         Ok(())
+    }
+
+    /// Writes what has to be sent first.
+    fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut first = self.reset.first();
+        while !first.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, &first))?;
+            first.advance(written);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -104,6 +131,7 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
+        ready!(self.poll_first(context))?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -113,6 +141,7 @@ impl AsyncWrite for Connection {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
+        ready!(self.poll_first(context))?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

@@ -1,5 +1,14 @@
 //! The control endpoints under `/sandbox/`, by which another process watches
 //! and steers the sandbox. They are no part of Coupa and need no token.
+//!
+//! | request | what |
+//! |---|---|
+//! | `GET stats`, `GET log`, `POST reset-log` | what was counted and logged |
+//! | `GET switches`, `PUT switches` | how the instance behaves; a PUT names what it changes |
+//! | `GET switches/positions` | each switch with the values it can have |
+//! | `GET faults`, `POST faults`, `DELETE faults` | what goes wrong: `{"times":1,"fault":{"kind":"empty_body"}}` |
+//! | `POST files` | makes a file: `{"path":"invoices/1/attachments","size":262144000}` |
+//! | `GET files?path=invoices/1/attachments/7` | size and SHA-256 of a file |
 
 use http::StatusCode;
 use serde::Serialize;
@@ -7,9 +16,12 @@ use serde_json::{Map, Value, json};
 
 use super::Shared;
 use super::request::Request;
+use super::seeded_files::{self, PlacedFile, SeededFile};
 use crate::fault::FaultRule;
 use crate::media::Answer;
 use crate::model::model;
+use crate::refusal::Refusal;
+use crate::switches::Switches;
 
 /// Answers a request below `/sandbox/`.
 pub fn answer(shared: &Shared, request: &Request) -> Answer {
@@ -23,6 +35,12 @@ pub fn answer(shared: &Shared, request: &Request) -> Answer {
         ("DELETE", "/sandbox/faults") => {
             shared.faults.clear();
             Ok(Value::Null)
+        }
+        ("GET", "/sandbox/switches/positions") => Ok(positions()),
+        ("POST", "/sandbox/files") => return add_file(shared, &request.body),
+        ("GET", "/sandbox/files") => {
+            let path = request.parameters.get("path").unwrap_or_default();
+            return placed(seeded_files::find(shared, path));
         }
         ("POST", "/sandbox/reset-log") => {
             shared.observed.reset();
@@ -74,6 +92,35 @@ fn add_fault(shared: &Shared, body: &[u8]) -> Result<Value, serde_json::Error> {
     let printed = print(&rule);
     shared.faults.add(rule);
     Ok(printed)
+}
+
+fn add_file(shared: &Shared, body: &[u8]) -> Answer {
+    match serde_json::from_slice::<SeededFile>(body) {
+        Ok(seeded) => placed(seeded_files::add(shared, &seeded)),
+        Err(error) => {
+            let error = json!({"error": error.to_string()});
+            Answer::json(StatusCode::BAD_REQUEST, &error)
+        }
+    }
+}
+
+fn placed(outcome: Result<PlacedFile, Refusal>) -> Answer {
+    match outcome {
+        Ok(file) => Answer::json(StatusCode::OK, &print(&file)),
+        Err(refusal) => {
+            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::NOT_FOUND);
+            Answer::json(status, &json!({"error": refusal.to_string()}))
+        }
+    }
+}
+
+/// Each switch with the values that it can have.
+fn positions() -> Value {
+    let positions = Switches::positions().into_iter();
+    positions
+        .map(|(name, values)| (name.to_owned(), Value::Array(values)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn print(value: &impl Serialize) -> Value {

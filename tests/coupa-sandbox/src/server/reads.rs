@@ -4,7 +4,8 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::service::Work;
-use crate::media::{Answer, Media, localize};
+use crate::media::{Answer, Media, legacy_address, localize};
+use crate::model::RecordType;
 use crate::query::{Filter, Order, Page, Scope, Shaping, select};
 use crate::refusal::Refusal;
 use crate::store::{Records, StoreError};
@@ -35,7 +36,9 @@ pub fn list(work: &Work) -> Result<Answer, Refusal> {
         }
         let as_stored = work.media == Media::Json
             && shaping == Shaping::Full
-            && switches.time_zone == TimeZone::Utc;
+            && switches.time_zone == TimeZone::Utc
+            && !is_legacy_address(work)
+            && !omits_nulls(record_type);
         let text = if as_stored {
             format!("[{}]", bodies.join(","))
         } else {
@@ -103,13 +106,34 @@ fn print(
     if work.switches.time_zone == TimeZone::Offset {
         printed.values_mut().for_each(localize);
     }
+    if omits_nulls(record_type) {
+        printed.retain(|_, value| !value.is_null());
+    }
+    if is_legacy_address(work) {
+        printed = legacy_address(record_type, printed);
+    }
     Ok(printed)
+}
+
+/// Supplier information leaves out what is null, since release R31.
+fn omits_nulls(record_type: &RecordType) -> bool {
+    record_type.name == "SupplierInformation"
+}
+
+fn is_legacy_address(work: &Work) -> bool {
+    work.switches.legacy_addresses
+        && work.media == Media::Json
+        && work.route.record_type.name == "Address"
 }
 
 /// No records: `[]` in JSON, 404 in XML, as documented; some JSON paths were
 /// seen to answer 404, too.
 fn empty(work: &Work) -> Result<Answer, Refusal> {
-    match (work.media, work.switches.json_empty_list) {
+    let switch = match work.route.collection.path.starts_with("coupa_pay/") {
+        true => work.switches.coupa_pay_empty_list,
+        false => work.switches.json_empty_list,
+    };
+    match (work.media, switch) {
         (Media::Json, EmptyList::Ok) => {
             Ok(Answer::text(StatusCode::OK, Media::Json, "[]".to_owned()))
         }

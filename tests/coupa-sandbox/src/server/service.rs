@@ -6,17 +6,23 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::request::Parts;
+use http::{Method, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::request::Request;
 use super::route::{Route, Subject};
-use super::{ResetHandle, Shared, actions, control, reads, writes};
+use super::{
+    ConnectionHandle, Shared, actions, api_docs, attachments, binaries, control, reads, writes,
+};
 use crate::auth;
 use crate::fault;
+use crate::files;
+use crate::graphql;
 use crate::media::{Answer, Media, refused};
 use crate::query::Parameters;
 use crate::refusal::Refusal;
+use crate::switches::Switches;
 
 /// Everything goes through one handler: the paths are data of the catalog.
 pub fn router(shared: Arc<Shared>) -> Router {
@@ -25,39 +31,38 @@ pub fn router(shared: Arc<Shared>) -> Router {
 
 async fn handle(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<ResetHandle>,
+    ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
     request: http::Request<Body>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     let query = head.uri.query().unwrap_or_default().to_owned();
     let method = head.method.clone();
-    let read = move |bytes| Request {
-        path: head.uri.path().to_owned(),
-        parameters: Parameters::parse(head.uri.query().unwrap_or_default()),
-        method: head.method,
-        headers: head.headers,
-        body: bytes,
-    };
+    let uri = head.uri.clone();
     if path.starts_with("/sandbox/") {
-        let answer = control::answer(&shared, &read(collect(body).await));
+        let request = read(&shared, head, body).await;
+        let worker = Arc::clone(&shared);
+        let answer = blocking(move || control::answer(&worker, &request)).await;
         return fault::after(None, answer, &connection);
     }
     let _running = shared.observed.begin();
+    if head.headers.contains_key(header::COOKIE) {
+        shared.observed.cookie();
+    }
     let fault = shared.faults.take(method.as_str(), &path);
     let early = match &fault {
-        Some(fault) => fault::before(fault, &shared, &connection).await,
+        Some(fault) => fault::before(fault, &shared, &uri, &connection).await,
         None => None,
     };
     let answer = match early {
         Some(answer) => answer,
         None => {
-            let request = read(collect(body).await);
+            let mut request = read(&shared, head, body).await;
+            if let Some(fault) = &fault {
+                fault::bend(fault, &mut request.parameters);
+            }
             let worker = Arc::clone(&shared);
-            // The store blocks, so the work is not done where connections are served.
-            tokio::task::spawn_blocking(move || answer(&worker, &request))
-                .await
-                .unwrap_or_else(|_| Answer::html(StatusCode::INTERNAL_SERVER_ERROR))
+            blocking(move || answer(&worker, &request)).await
         }
     };
     let response = fault::after(fault.as_ref(), answer, &connection);
@@ -68,6 +73,32 @@ async fn handle(
     };
     shared.observed.note(method.as_str(), &path, &query, status);
     response
+}
+
+/// The store blocks, so the work is not done where connections are served.
+async fn blocking(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Answer::html(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+/// Reads a request to its end; a form goes to disk.
+async fn read(shared: &Shared, head: Parts, body: Body) -> Request {
+    let (bytes, upload) = match files::boundary(&head.headers) {
+        Some(boundary) => {
+            let upload = files::receive(&shared.files, boundary, body).await;
+            (Bytes::new(), Some(upload))
+        }
+        None => (collect(body).await, None),
+    };
+    Request {
+        path: head.uri.path().to_owned(),
+        parameters: Parameters::parse(head.uri.query().unwrap_or_default()),
+        method: head.method,
+        headers: head.headers,
+        body: bytes,
+        upload,
+    }
 }
 
 /// A body that could not be read to its end counts as empty; its sender is gone.
@@ -100,12 +131,18 @@ fn answer(shared: &Shared, request: &Request) -> Answer {
 
 fn work(shared: &Shared, request: &Request, media: Media) -> Result<Answer, Refusal> {
     let switches = shared.switches().clone();
+    if api_docs::is_meant(&request.path) {
+        return api_docs::answer(shared, request);
+    }
     let path = request
         .path
         .strip_prefix("/api/")
         .ok_or(Refusal::NotFound)?;
     if !shared.rate.allows(&switches) {
         return Err(Refusal::TooManyRequests);
+    }
+    if path == "graphql" {
+        return query(shared, request, &switches);
     }
     auth::authorize(
         &shared.configuration,
@@ -123,6 +160,12 @@ fn work(shared: &Shared, request: &Request, media: Media) -> Result<Answer, Refu
         media,
         route,
     };
+    if let Some(answer) = attachments::answer(&work)? {
+        return Ok(answer);
+    }
+    if let Some(answer) = binaries::answer(&work)? {
+        return Ok(answer);
+    }
     match (&work.route.subject, request.method.as_str()) {
         (Subject::Collection, "GET") => reads::list(&work),
         (Subject::Collection, _) => writes::create(&work),
@@ -134,10 +177,25 @@ fn work(shared: &Shared, request: &Request, media: Media) -> Result<Answer, Refu
     }
 }
 
+/// GraphQL checks scopes itself, for each object.
+fn query(shared: &Shared, request: &Request, switches: &Switches) -> Result<Answer, Refusal> {
+    if request.method != Method::POST {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    let (configuration, tokens) = (&shared.configuration, &shared.tokens);
+    let granted = auth::identify(configuration, tokens, switches, &request.headers)?;
+    let context = graphql::Context {
+        store: &shared.store,
+        switches,
+        granted: &granted,
+    };
+    Ok(graphql::answer(&context, &request.body))
+}
+
 /// One authorized request and what it is about.
 pub struct Work<'a> {
     pub shared: &'a Shared,
-    pub switches: crate::switches::Switches,
+    pub switches: Switches,
     pub request: &'a Request,
     pub media: Media,
     pub route: Route,

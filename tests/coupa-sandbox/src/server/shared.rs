@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::auth::Tokens;
 use crate::configuration::Configuration;
 use crate::fault::FaultQueue;
+use crate::files::Folder;
 use crate::observed::Observed;
 use crate::rate::RateLimit;
 use crate::store::Store;
@@ -14,6 +15,7 @@ use crate::switches::Switches;
 pub struct Shared {
     pub configuration: Configuration,
     pub store: Store,
+    pub files: Folder,
     pub tokens: Tokens,
     pub faults: FaultQueue,
     pub observed: Observed,
@@ -22,7 +24,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(configuration: Configuration, store: Store) -> Self {
+    pub fn new(configuration: Configuration, store: Store, files: Folder) -> Self {
         Self {
             switches: RwLock::new(configuration.switches.clone()),
             tokens: Tokens::default(),
@@ -31,6 +33,7 @@ impl Shared {
             rate: RateLimit::default(),
             configuration,
             store,
+            files,
         }
     }
 

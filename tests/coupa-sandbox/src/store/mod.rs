@@ -2,6 +2,7 @@
 //! indexes that lists and look-ups need. Writes are serialized, and a write
 //! that fails leaves nothing behind.
 
+mod files;
 mod records;
 mod schema;
 
@@ -10,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
+pub use files::FileKey;
 pub(crate) use records::key_text;
 pub use records::{Parent, Records};
 
@@ -22,6 +24,9 @@ pub enum StoreError {
     /// A stored document is not the JSON object it should be.
     #[error("stored document: {0}")]
     Document(#[from] serde_json::Error),
+    /// A file of a record could not be written.
+    #[error("file: {0}")]
+    File(#[from] std::io::Error),
 }
 
 /// Every record of this instance.

@@ -25,7 +25,7 @@ impl Parent {
 /// Access to the records within one read or write.
 #[derive(Clone, Copy)]
 pub struct Records<'a> {
-    connection: &'a Connection,
+    pub(super) connection: &'a Connection,
 }
 
 impl<'a> Records<'a> {

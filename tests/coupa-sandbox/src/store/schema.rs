@@ -8,7 +8,8 @@ use super::StoreError;
 /// filter and order on them is an index range; ties in `updated_at` come in
 /// the opposite order of the id, since no client may rely on anything else.
 /// `natural_key` finds a record by what identifies it in place of its id.
-/// `sequence` never gives an id twice, not even after a delete.
+/// `sequence` never gives an id twice, not even after a delete. `file` says
+/// which files a record has.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS record (
     type TEXT NOT NULL,
@@ -31,6 +32,13 @@ CREATE TABLE IF NOT EXISTS natural_key (
 CREATE TABLE IF NOT EXISTS sequence (
     type TEXT PRIMARY KEY,
     last INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS file (
+    type TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (type, id, role)
 ) WITHOUT ROWID;
 ";
 

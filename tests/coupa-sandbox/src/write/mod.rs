@@ -11,6 +11,11 @@ mod values;
 
 use serde_json::{Map, Value};
 
+#[cfg(test)]
+pub(crate) use lists::elements;
+#[cfg(test)]
+pub(crate) use values::accept;
+
 use crate::clock;
 use crate::model::{Link, RecordType, model};
 use crate::refusal::Refusal;
@@ -88,6 +93,20 @@ impl<'a> Writer<'a> {
         save(self.records, record_type, &record, None)?;
         refresh_parent(self.records, record_type, id)?;
         Ok(record)
+    }
+
+    /// Stores a record as it is, new or changed, and shows it in the record
+    /// that it belongs to.
+    pub fn put(
+        &self,
+        record_type: &'static RecordType,
+        record: &Map<String, Value>,
+        parent: Option<&Parent>,
+    ) -> Result<(), StoreError> {
+        match save(self.records, record_type, record, parent)? {
+            Some(id) => refresh_parent(self.records, record_type, id),
+            None => Ok(()),
+        }
     }
 
     /// Sets the status of a record, as an action does.

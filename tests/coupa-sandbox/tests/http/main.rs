@@ -7,11 +7,16 @@
 )]
 
 mod actions;
+mod api_docs;
 mod auth;
 mod control;
 mod fault;
+mod files;
 mod filter;
+mod graphql;
+mod hostile;
 mod list;
+mod memory;
 mod program;
 mod shape;
 mod support;

@@ -8,6 +8,39 @@ use serde_json::Value;
 
 use crate::support::{KEY, client, read};
 
+/// The program, running. It ends when it is dropped.
+pub struct Program {
+    child: Child,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Program {
+    /// Starts it and waits until it says where it listens.
+    pub fn start(arguments: &[&str]) -> Self {
+        let (child, mut output) = run(arguments);
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        Self {
+            child,
+            url: ready["url"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn run(arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_coupa-sandbox"))
         .args(arguments)

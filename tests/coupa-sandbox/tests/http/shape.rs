@@ -129,3 +129,19 @@ async fn plain_answers_have_nulls_and_decimals_as_coupa_prints_them() {
     let quantity: f64 = line["quantity"].as_str().unwrap().parse().unwrap();
     assert_eq!(line["total"], format!("{:.2}", price * quantity));
 }
+
+#[tokio::test]
+async fn supplier_information_has_no_nulls() {
+    let api = start_with(&[("supplier_information", 2), ("suppliers", 5)]);
+    let has_null = |record: &serde_json::Value| {
+        let record = record.as_object().unwrap();
+        record.values().any(serde_json::Value::is_null)
+    };
+    let listed = api.get("/api/supplier_information").await.json();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert!(!listed.as_array().unwrap().iter().any(has_null));
+    assert!(!has_null(
+        &api.get("/api/supplier_information/1").await.json()
+    ));
+    assert!(has_null(&api.get("/api/suppliers/4").await.json()));
+}

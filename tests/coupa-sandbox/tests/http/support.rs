@@ -1,5 +1,6 @@
 //! A sandbox with a client for it.
 
+use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -55,7 +56,13 @@ pub fn start() -> Api {
 
 /// A sandbox with so many records.
 pub fn start_with(records: &[(&str, u64)]) -> Api {
+    start_on(None, records)
+}
+
+/// A sandbox on a database file, with so many records.
+pub fn start_on(database: Option<&Path>, records: &[(&str, u64)]) -> Api {
     let mut configuration = Configuration {
+        database: database.map(Path::to_owned),
         seed: 42,
         seed_records: records.iter().map(|(n, c)| ((*n).to_owned(), *c)).collect(),
         api_keys: vec![KEY.to_owned()],

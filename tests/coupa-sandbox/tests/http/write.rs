@@ -1,6 +1,7 @@
 //! Create and update.
 
 use coupa_sandbox::switches::NullAssociations;
+use coupa_sandbox::{Fault, FaultRule};
 use serde_json::{Value, json};
 
 use crate::support::{errors, read, start, start_with};
@@ -416,6 +417,9 @@ async fn inactive_addresses_stay_as_they_are() {
 #[tokio::test]
 async fn writes_at_the_same_time_get_their_own_ids() {
     let api = start();
+    // However busy the machine is, they meet.
+    let wait = Fault::Slow { milliseconds: 200 };
+    api.sandbox.add_fault(FaultRule::next(20, wait));
     let posts = (0..20).map(|n| api.post("/api/suppliers", json!({"name": format!("Acme {n}")})));
     let mut ids: Vec<i64> = futures::future::join_all(posts)
         .await

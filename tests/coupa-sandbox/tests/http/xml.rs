@@ -1,6 +1,7 @@
 //! XML in and out.
 
 use coupa_sandbox::switches::MissingAccept;
+use serde_json::json;
 
 use crate::support::{Api, KEY, Reply, read, start, start_with};
 
@@ -27,6 +28,7 @@ async fn records_have_elements_and_types() {
         "<id type=\"integer\">2</id>",
         "<login>mlopez</login>",
         "<active type=\"boolean\">true</active>",
+        "<authentication-method type=\"symbol\">coupa_credentials</authentication-method>",
         "<created-at type=\"dateTime\">2023-",
         "<sso-identifier nil=\"true\"/>",
         "<roles type=\"array\"><role>",
@@ -100,11 +102,9 @@ async fn errors_have_the_xml_envelope() {
     let refused = xml(&api, "POST", "/api/users", body).await;
     assert_eq!(refused.status, 400);
     for login in ["Login", "Email"] {
-        assert!(
-            refused
-                .text
-                .contains(&format!("<error>{login} has already been taken</error>"))
-        );
+        assert!(refused.text.contains(&format!(
+            "<error><![CDATA[{login} has already been taken]]></error>"
+        )));
     }
     assert_eq!(xml(&api, "GET", "/api/users/99", "").await.status, 404);
     assert_eq!(
@@ -137,4 +137,90 @@ async fn xml_is_the_default() {
     api.sandbox.switches_mut().missing_accept = MissingAccept::NotAcceptable;
     assert_eq!(ask("text/plain").await.status, 406);
     assert_eq!(ask("application/json").await.status, 200);
+}
+
+#[tokio::test]
+async fn elements_are_not_always_named_like_the_path() {
+    let api = start_with(&[
+        ("purchase_orders", 1),
+        ("invoices", 1),
+        ("requisitions", 1),
+        ("purchase_order_changes", 1),
+        ("receiving_transactions", 1),
+        ("pick_lists", 1),
+        ("inventory", 1),
+        ("supplier_information", 1),
+        ("order_pads", 1),
+        ("exchange_rates", 1),
+    ]);
+    let address = json!({"name": "AP", "remit-to-code": "R9", "street1": "PO Box 9",
+        "city": "Oakland", "postal-code": "94607", "country": {"code": "US"}});
+    let added = api.put("/api/suppliers/1", json!({"remit-to-addresses": [address]}));
+    assert_eq!(added.await.status, 200);
+    for (path, list, one) in [
+        ("purchase_orders", "order-headers", "order-header"),
+        ("purchase_order_lines", "order-lines", "order-line"),
+        ("invoices", "invoice-headers", "invoice-header"),
+        ("requisitions", "requisition-headers", "requisition-header"),
+        (
+            "purchase_order_changes",
+            "order-header-changes",
+            "order-header-change",
+        ),
+        (
+            "receiving_transactions",
+            "inventory-transactions",
+            "inventory-transaction",
+        ),
+        (
+            "pick_lists",
+            "fulfillment-reservations",
+            "fulfillment-reservation",
+        ),
+        ("inventory", "inventory-balances", "inventory-balance"),
+        (
+            "supplier_information",
+            "supplier-information",
+            "supplier-information",
+        ),
+        (
+            "suppliers/1/addresses",
+            "remit-to-addresses",
+            "remit-to-address",
+        ),
+        ("order_pads", "order-pads", "order-pad"),
+        ("exchange_rates", "exchange-rates", "exchange-rate"),
+    ] {
+        let listed = xml(&api, "GET", &format!("/api/{path}"), "").await;
+        let begins = format!("<{list} type=\"array\"><{one}><");
+        assert!(listed.text.contains(&begins), "{path}: {}", listed.text);
+        assert!(
+            listed.text.ends_with(&format!("</{one}></{list}>")),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn sentences_with_marks_in_them_stay_whole() {
+    let api = start();
+    let body =
+        "<supplier><name>A</name><payment-term><code>]]&gt;&lt;</code></payment-term></supplier>";
+    let refused = xml(&api, "POST", "/api/suppliers", body).await;
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.text.contains("]]]]><![CDATA[><"),
+        "{}",
+        refused.text
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_deep_is_refused() {
+    let api = start();
+    let deep = format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
+    let request = api
+        .request("POST", "/api/suppliers")
+        .header("Content-Type", "application/xml");
+    assert_eq!(read(request.body(deep)).await.status, 400);
 }

@@ -1,0 +1,53 @@
+//! Where a source stands that goes on from run to run, kept in a file.
+
+use super::RunError;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A file that holds one checkpoint.
+pub struct StateFile(PathBuf);
+
+impl StateFile {
+    /// The file at `path`, which need not be there yet.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Where to go on; none where there is no such file.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self) -> Result<Option<String>, RunError> {
+        match std::fs::read_to_string(&self.0) {
+            Ok(text) => Ok(Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
+    /// Keeps where to go on, in place of what was there.
+    ///
+    /// # Errors
+    /// If the disk fails; what was there stays.
+    pub fn write(&self, checkpoint: &str) -> Result<(), RunError> {
+        let folder = match self.0.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            writeln!(file, "{checkpoint}")?;
+            file.as_file().sync_all()?;
+            file.persist(&self.0).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> RunError {
+        RunError::Io {
+            path: self.0.clone(),
+            source,
+        }
+    }
+}

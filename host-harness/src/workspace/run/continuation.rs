@@ -1,0 +1,62 @@
+//! Where an operation's source goes on from run to run.
+
+use crate::workspace::Workspace;
+use crate::workspace::database::first;
+use crate::workspace::error::WorkspaceError;
+use crate::workspace::id::{EnvironmentId, OperationId};
+use rusqlite::params;
+
+impl Workspace {
+    /// Where the next run of an operation goes on in an environment; none where it
+    /// starts anew.
+    ///
+    /// # Errors
+    /// If the workspace cannot be read.
+    pub fn continuation(
+        &self,
+        operation: OperationId,
+        environment: EnvironmentId,
+    ) -> Result<Option<String>, WorkspaceError> {
+        self.database().read(|t| {
+            first(
+                t,
+                "SELECT checkpoint FROM continuations WHERE operation_id = ? AND environment_id = ?",
+                params![operation, environment],
+                |row| Ok(row.get(0)?),
+            )
+        })
+    }
+
+    /// Forgets where an operation goes on: its next run, in any environment,
+    /// starts anew.
+    ///
+    /// # Errors
+    /// If there is no such operation.
+    pub fn start_over(&self, operation: OperationId) -> Result<(), WorkspaceError> {
+        self.operation(operation)?;
+        self.database().write(|t| {
+            t.execute(
+                "DELETE FROM continuations WHERE operation_id = ?",
+                [operation],
+            )?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn keep_continuation(
+        &self,
+        operation: OperationId,
+        environment: EnvironmentId,
+        checkpoint: &str,
+    ) -> Result<(), WorkspaceError> {
+        self.database().write(|t| {
+            t.execute(
+                "INSERT INTO continuations (operation_id, environment_id, checkpoint)
+                 VALUES (?, ?, ?)
+                 ON CONFLICT DO UPDATE SET checkpoint = excluded.checkpoint",
+                params![operation, environment, checkpoint],
+            )?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! Sources: records out of Coupa.
+
+mod changes;
+mod download;
+mod export;
+mod get;
+mod query;
+mod selection;
+mod window;
+
+pub use changes::Changes;
+pub use download::Download;
+pub use export::Export;
+pub use get::Get;
+pub use query::Query;
+
+use crate::contract::Activity;
+use coupa_catalog::Collection;
+
+pub const QUERY: &str = "query";
+pub const GET: &str = "get";
+pub const CHANGES: &str = "changes";
+pub const EXPORT: &str = "export";
+pub const DOWNLOAD: &str = "download";
+
+/// The source activities, in the order to show them.
+pub fn activities() -> Vec<Activity> {
+    vec![
+        query::activity(),
+        get::activity(),
+        changes::activity(),
+        export::activity(),
+        download::activity(),
+    ]
+}
+
+/// Whether a collection allows an activity.
+pub fn allows(collection: &Collection, activity: &str) -> bool {
+    let has = |name| coupa_catalog::field(collection.record_type, name).is_some();
+    match activity {
+        QUERY => collection.can_list(),
+        GET => collection.can_show() || collection.can_list(),
+        CHANGES => collection.can_list() && has("id") && has("updated-at"),
+        EXPORT => collection.can_list() && collection.can_update() && has("id") && has("exported"),
+        DOWNLOAD => download::has_files(collection),
+        _ => false,
+    }
+}
+
+/// The options of an activity for one collection: with the choices that it has.
+pub fn options_for(activity: &Activity, collection: &Collection) -> Vec<crate::contract::Property> {
+    let mut options = activity.options.clone();
+    if activity.name == DOWNLOAD {
+        download::narrow(&mut options, collection);
+    }
+    options
+}

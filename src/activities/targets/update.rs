@@ -1,0 +1,316 @@
+//! Update.
+
+use super::answering::Answering;
+use super::key::{Extent, Found, Key, find, id_of, not_found, show};
+use super::record::{Record, field_of};
+use super::{Done, UPDATE, differences::differences, key_option, shared_options};
+use crate::activities::Options;
+use crate::client::{Client, Exchange, Repeat};
+use crate::contract::{Activity, Effect, Error, ErrorKind, PlannedRequest, Property, PropertyKind};
+use crate::host::{Host, Method};
+use coupa_catalog::{Collection, FieldKind};
+use serde_json::{Map, Value};
+
+pub fn activity() -> Activity {
+    let [concurrency, stop_after] = shared_options();
+    let [skip, sets] = options();
+    Activity::target(
+        UPDATE,
+        "Update",
+        "Changes one record in Coupa for each record that it is given. Only the fields that it \
+         holds are changed.",
+        vec![
+            key_option(
+                "The field that finds the record to update: id, or one that no two records \
+                 share, such as number; several with commas between, such as \
+                 invoice-number,supplier[number]. The record has to hold it.",
+            )
+            .default("id"),
+            skip,
+            sets,
+            Answering::option(),
+            concurrency,
+            stop_after,
+        ],
+    )
+}
+
+/// Options of everything that updates.
+pub fn options() -> [Property; 2] {
+    [
+        Property::new(
+            "skip-unchanged",
+            "Skip Unchanged",
+            "Read each record first, and write it only where something would change. Coupa's \
+             updated-at then says when it really was.",
+            PropertyKind::Flag,
+        )
+        .default("false"),
+        Property::new(
+            "set-exactly",
+            "Set Exactly",
+            "A list, such as roles or content-groups, to which Coupa only adds: it is emptied \
+             first, so that it ends up as the record has it.",
+            PropertyKind::Text,
+        )
+        .repeatable(),
+    ]
+}
+
+#[derive(Debug)]
+pub struct Update {
+    collection: Collection,
+    key: Key,
+    skip_unchanged: bool,
+    /// Names of lists, in kebab case.
+    sets: Vec<&'static str>,
+    answering: Answering,
+}
+
+impl Update {
+    pub fn prepare(collection: &Collection, options: &Options<'_>) -> Result<Self, Error> {
+        let key = Key::parse(options.text("key").unwrap_or("id"), collection)?;
+        Self::with_key(key, collection, options)
+    }
+
+    /// For other activities that update.
+    pub fn with_key(
+        key: Key,
+        collection: &Collection,
+        options: &Options<'_>,
+    ) -> Result<Self, Error> {
+        let sets = options.all("set-exactly").map(|name| {
+            let field = coupa_catalog::field(collection.record_type, name);
+            match field.map(|field| (field.name, field.kind)) {
+                Some((name, FieldKind::Records(_) | FieldKind::List)) => Ok(name),
+                _ => Err(Error::setting(
+                    "option.no-list",
+                    format!("{} has no list “{name}” to set", collection.record_type),
+                )
+                .remedy("Name a list of the record, such as roles of users.")),
+            }
+        });
+        Ok(Self {
+            collection: *collection,
+            key,
+            skip_unchanged: options.flag("skip-unchanged"),
+            sets: sets.collect::<Result<_, _>>()?,
+            answering: Answering::of(options),
+        })
+    }
+
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub fn requests(&self, path: &str) -> Vec<PlannedRequest> {
+        let mut requests = Vec::new();
+        let mut push = |method: Method, path: String, body: Option<&str>, note: &str| {
+            requests.push(PlannedRequest {
+                method: method.as_str(),
+                path,
+                body: body.map(str::to_owned),
+                note: note.to_owned(),
+            });
+        };
+        if !self.key.is_id() {
+            let path = format!("{path}?<{}>&limit=2", self.key.text());
+            push(
+                Method::Get,
+                path,
+                None,
+                "once for each record, to find its id",
+            );
+        }
+        if self.skip_unchanged {
+            let path = format!("{path}/<id>");
+            push(
+                Method::Get,
+                path,
+                None,
+                "once for each record, to see what would change",
+            );
+        }
+        if !self.sets.is_empty() {
+            let path = format!("{path}/<id>");
+            let body = Some("<the lists to be set exactly, empty>");
+            push(
+                Method::Put,
+                path,
+                body,
+                "where such a list is not as it should be",
+            );
+        }
+        let path = self.answering.ask(&format!("{path}/<id>"));
+        push(
+            Method::Put,
+            path,
+            Some("<the record>"),
+            "once for each record",
+        );
+        requests
+    }
+
+    pub async fn apply<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+        dry_run: bool,
+    ) -> Result<Done, Error> {
+        if dry_run || self.skip_unchanged || self.sets_of(record).next().is_some() {
+            let wanted = self.key.values(record.fields())?;
+            let found = if self.key.is_id() {
+                show(client, path, wanted.id()?).await?
+            } else {
+                find(client, path, &wanted, Extent::Whole).await?
+            };
+            let found = found.ok_or_else(|| not_found(&wanted.text()))?;
+            return self.change(client, path, record, found, dry_run).await;
+        }
+        let id = id_of(client, path, &self.key, record.fields()).await?;
+        self.send(client, path, record, id).await
+    }
+
+    /// Changes a record that was looked up.
+    pub async fn change<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+        found: Found,
+        dry_run: bool,
+    ) -> Result<Done, Error> {
+        let id = found.id;
+        let mut differences =
+            differences(record.fields(), &found.fields, self.collection.record_type);
+        let superfluous: Vec<&str> = self
+            .sets_of(record)
+            .filter(|name| {
+                has_more(
+                    field_of(&found.fields, name),
+                    field_of(record.fields(), name),
+                )
+            })
+            .collect();
+        for name in &superfluous {
+            if !differences.iter().any(|d| d.field.starts_with(name)) {
+                differences.push(crate::contract::Difference {
+                    field: (*name).to_owned(),
+                    remote: field_of(&found.fields, name).map(Value::to_string),
+                    given: field_of(record.fields(), name).map(Value::to_string),
+                });
+            }
+        }
+        let unchanged = differences.is_empty();
+        if dry_run || (unchanged && self.skip_unchanged) {
+            return Ok(Done {
+                id: Some(id),
+                effect: if unchanged {
+                    Effect::Unchanged
+                } else {
+                    Effect::Updated
+                },
+                data: found.text,
+                differences,
+            });
+        }
+        if superfluous.is_empty() {
+            return self.send(client, path, record, id).await;
+        }
+        self.empty(client, &format!("{path}/{id}"), &superfluous)
+            .await?;
+        self.send(client, path, record, id)
+            .await
+            .map_err(|error| Error {
+                message: format!(
+                    "{}; of the record {id} these lists were emptied already: {}",
+                    error.message,
+                    superfluous.join(", ")
+                ),
+                ..error
+            })
+    }
+
+    /// The lists to be set exactly that a record holds.
+    fn sets_of<'a>(&'a self, record: &'a Record) -> impl Iterator<Item = &'static str> {
+        self.sets
+            .iter()
+            .copied()
+            .filter(|name| field_of(record.fields(), name).is_some())
+    }
+
+    /// Empties lists that Coupa only adds to. A second time has no effect.
+    async fn empty<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        names: &[&str],
+    ) -> Result<(), Error> {
+        let lists = names
+            .iter()
+            .map(|name| ((*name).to_owned(), Value::Array(Vec::new())));
+        let exchange = Exchange {
+            method: Method::Put,
+            path_and_query: path.to_owned(),
+            body: Value::Object(lists.collect()).to_string(),
+            repeat: Repeat::Freely,
+        };
+        client.exchange(exchange, |_| Ok(())).await
+    }
+
+    async fn send<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+        id: i64,
+    ) -> Result<Done, Error> {
+        let record_type = self.collection.record_type;
+        let repeat = if record.adds_to_a_list(record_type) {
+            Repeat::IfNotProcessed
+        } else {
+            Repeat::Freely
+        };
+        let exchange = Exchange {
+            method: Method::Put,
+            path_and_query: self.answering.ask(&format!("{path}/{id}")),
+            body: record.body(),
+            repeat,
+        };
+        let written = client
+            .exchange(exchange, |response| self.answering.record(&response))
+            .await;
+        match written {
+            Ok(data) => {
+                let done = self
+                    .answering
+                    .done(Effect::Updated, data, record, record_type);
+                Ok(Done {
+                    id: Some(id),
+                    ..done
+                })
+            }
+            Err(error) if error.kind == ErrorKind::NotFound && error.code == "coupa.not-found" => {
+                Err(not_found(&format!("id “{id}” at {path}")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether a list has elements that the wanted one does not have.
+fn has_more(found: Option<&Value>, wanted: Option<&Value>) -> bool {
+    let (Some(Value::Array(found)), Some(wanted)) = (found, wanted) else {
+        return false;
+    };
+    let none = Vec::new();
+    let wanted = wanted.as_array().unwrap_or(&none);
+    let is_wanted = |element: &Value| {
+        wanted.iter().any(|wanted| {
+            let single = |value: &Value| Map::from_iter([("x".to_owned(), value.clone())]);
+            differences(&single(wanted), &single(element), "").is_empty()
+        })
+    };
+    !found.iter().all(is_wanted)
+}

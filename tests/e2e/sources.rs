@@ -1,0 +1,319 @@
+//! Get, Changes, Export, and plans.
+
+use crate::support::{Outcome, call, connector, oauth, query, run, sandbox, sandbox_with, write};
+use coupa_sandbox::{Fault, FaultRule, Sandbox};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[tokio::test]
+async fn records_are_got_by_id_or_key() {
+    let sandbox = sandbox(&[("suppliers", 3)]);
+    let all = query(oauth(&sandbox), "suppliers", &[]).await.records();
+    let id = all[1]["id"].to_string();
+    let number = all[2]["number"].as_str().unwrap();
+    let got = run(
+        oauth(&sandbox),
+        call("get", "suppliers", &[("value", &id)]),
+        Vec::new(),
+    )
+    .await;
+    assert_eq!(got.records()[0]["name"], all[1]["name"]);
+    let options = [("key", "number"), ("value", number), ("fields", "name")];
+    let got = run(
+        oauth(&sandbox),
+        call("get", "suppliers", &options),
+        Vec::new(),
+    )
+    .await;
+    assert_eq!(got.records()[0]["name"], all[2]["name"]);
+    assert!(got.records()[0].get("website").is_none());
+    let options = [("value", id.as_str()), ("value", "99999999")];
+    let got = run(
+        oauth(&sandbox),
+        call("get", "suppliers", &options),
+        Vec::new(),
+    )
+    .await;
+    assert_eq!((got.items.len(), got.code()), (1, "record.not-found"));
+}
+
+async fn changes(sandbox: &Sandbox, resume: Option<String>, options: &[(&str, &str)]) -> Outcome {
+    let mut call = call("changes", "suppliers", options);
+    call.resume = resume;
+    run(oauth(sandbox), call, Vec::new()).await
+}
+
+#[tokio::test]
+async fn changes_go_on_from_where_the_last_run_ended() {
+    let sandbox = sandbox(&[("suppliers", 120)]);
+    let all = sandbox.count("suppliers");
+    let first = changes(&sandbox, None, &[]).await;
+    assert_eq!(first.items.len() as u64, all);
+    let mut place = first.checkpoints.last().cloned();
+    assert!(place.as_ref().unwrap().len() <= 4096);
+
+    // Nothing changed: what lies in the overlap is not told again.
+    let again = changes(&sandbox, place.clone(), &[]).await;
+    assert_eq!(again.summary().succeeded, 0, "{:?}", again.keys());
+    place = again.checkpoints.last().cloned();
+
+    let ids: Vec<i64> = first.keys().into_iter().step_by(17).collect();
+    for id in &ids {
+        let record = format!(r#"{{"id":{id},"website":"https://changed.example"}}"#);
+        write(oauth(&sandbox), "update", "suppliers", &[], &[&record]).await;
+    }
+    write(
+        oauth(&sandbox),
+        "create",
+        "suppliers",
+        &[],
+        &[r#"{"name":"Brand new"}"#],
+    )
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let changed = changes(&sandbox, place, &[]).await;
+    let keys: BTreeSet<i64> = changed.keys().into_iter().collect();
+    assert!(ids.iter().all(|id| keys.contains(id)));
+    assert_eq!(keys.len(), ids.len() + 1, "and the new one, and no other");
+    assert_eq!(changed.items.len(), keys.len(), "none twice");
+    let warned = changed
+        .notices
+        .iter()
+        .any(|notice| notice.message.contains("updated-at"));
+    assert!(warned, "updated-at of suppliers is known to be unreliable");
+
+    let other = changes(
+        &sandbox,
+        changed.checkpoints.last().cloned(),
+        &[("filter", "status=active")],
+    )
+    .await;
+    assert_eq!(other.code(), "resume.of-another-call");
+    let filtered = changes(
+        &sandbox,
+        None,
+        &[("filter", "updated-at[gt]=2020-01-01T00:00:00Z")],
+    )
+    .await;
+    assert_eq!(filtered.code(), "filter.taken");
+}
+
+/// Rows come, go and change while pages are read, seeded and repeatable: whatever
+/// changed is told in this run or the next, and the last word told of each record
+/// is the one that stands.
+#[tokio::test]
+async fn nothing_that_changes_while_it_is_read_is_lost() {
+    for seed in [1_u64, 2, 3] {
+        let sandbox = sandbox(&[("suppliers", 400)]);
+        let mut told: BTreeMap<i64, String> = BTreeMap::new();
+        let mut place = None;
+        for round in 0..4 {
+            let mut call = call("changes", "suppliers", &[]);
+            call.resume = place.clone();
+            let session = connector().session(oauth(&sandbox)).await.unwrap();
+            let mut execution = session.execute(call, Box::pin(futures::stream::empty()));
+            let mut page = 0;
+            while let Some(events) = execution.next().await {
+                for event in events {
+                    match event {
+                        host_harness::runtime::types::Event::Item(item) => {
+                            told.insert(item.key.parse().unwrap(), item.data);
+                        }
+                        host_harness::runtime::types::Event::Checkpoint(checkpoint) => {
+                            place = Some(checkpoint);
+                        }
+                        _ => {}
+                    }
+                }
+                page += 1;
+                // Before and behind where the reader stands.
+                let id = 1 + (seed * 7919 + round * 104_729 + page * 613) % 400;
+                let record =
+                    format!(r#"{{"id":{id},"website":"https://{seed}-{round}-{page}.example"}}"#);
+                write(oauth(&sandbox), "update", "suppliers", &[], &[&record]).await;
+            }
+            execution.finish().await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        }
+        // A last look, with nobody writing.
+        let last = changes(&sandbox, place, &[]).await;
+        for item in last.items {
+            told.insert(item.key.parse().unwrap(), item.data);
+        }
+        let now = query(oauth(&sandbox), "suppliers", &[]).await;
+        for item in now.items {
+            let id: i64 = item.key.parse().unwrap();
+            assert_eq!(told.get(&id), Some(&item.data), "seed {seed}, record {id}");
+        }
+    }
+}
+
+fn exported(sandbox: &Sandbox, ids: &[i64]) -> usize {
+    ids.iter()
+        .filter(|id| sandbox.record("purchase_orders", **id).unwrap()["exported"] == true)
+        .count()
+}
+
+#[tokio::test]
+async fn records_are_marked_as_exported_only_when_they_are_acknowledged() {
+    let sandbox = sandbox(&[("purchase_orders", 120)]);
+    let call = call("export", "purchase_orders", &[]);
+    let first = run(oauth(&sandbox), call.clone(), Vec::new()).await;
+    let ids = first.keys();
+    assert!(ids.len() >= 120, "{first:?}");
+    assert_eq!(
+        exported(&sandbox, &ids),
+        0,
+        "nobody has acknowledged anything"
+    );
+
+    let mut session = connector().session(oauth(&sandbox)).await.unwrap();
+    session
+        .acknowledge(call.clone(), first.checkpoints[0].clone())
+        .await
+        .unwrap();
+    assert_eq!(exported(&sandbox, &ids), 50);
+    // A second time has no effect, and what was not acknowledged comes again.
+    session
+        .acknowledge(call.clone(), first.checkpoints[0].clone())
+        .await
+        .unwrap();
+    let second = run(oauth(&sandbox), call.clone(), Vec::new()).await;
+    assert_eq!(second.keys(), ids[50..]);
+
+    // A mark whose answer is lost is made again.
+    sandbox.add_fault(FaultRule::next(2, Fault::ResetAfter).on_method("PUT"));
+    for checkpoint in &second.checkpoints {
+        session
+            .acknowledge(call.clone(), checkpoint.clone())
+            .await
+            .unwrap();
+    }
+    assert_eq!(exported(&sandbox, &ids), ids.len());
+    let none = run(oauth(&sandbox), call.clone(), Vec::new()).await;
+    assert_eq!(none.summary().succeeded, 0);
+    let error = session
+        .acknowledge(call, "{}".to_owned())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("resume.malformed"), "{error}");
+}
+
+#[tokio::test]
+async fn a_plan_tells_requests_scopes_and_extent_without_writing() {
+    let sandbox = sandbox(&[("suppliers", 333)]);
+    let count = sandbox.count("suppliers");
+    let mut session = connector().session(oauth(&sandbox)).await.unwrap();
+    let plan = session
+        .plan(
+            call(
+                "query",
+                "suppliers",
+                &[("filter", "status[in]=active,draft")],
+            ),
+            false,
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        sandbox.log().len(),
+        0,
+        "a plan without a look sends nothing"
+    );
+    assert_eq!(
+        plan.requests[0].path,
+        "/api/suppliers?status%5Bin%5D=active%2Cdraft&order_by=id&dir=asc&limit=50"
+    );
+    let permissions = plan.permissions.unwrap();
+    assert_eq!(permissions.needed, ["core.supplier.read"]);
+
+    let plan = session
+        .plan(call("query", "suppliers", &[]), true)
+        .await
+        .unwrap();
+    let extent = plan.extent.unwrap();
+    assert_eq!(extent.records, count);
+    assert_eq!(extent.requests, count.div_ceil(50) + 1);
+    let permissions = plan.permissions.unwrap();
+    assert!(permissions.missing.is_empty());
+    assert!(
+        permissions
+            .unneeded
+            .contains(&"core.supplier.write".to_owned())
+    );
+    let empty = session
+        .plan(
+            call("query", "suppliers", &[("filter", "name=nobody")]),
+            true,
+        )
+        .await
+        .unwrap();
+    assert_eq!(empty.extent.unwrap().records, 0);
+
+    let plan = session
+        .plan(call("upsert", "suppliers", &[("key", "number")]), true)
+        .await
+        .unwrap();
+    let methods: Vec<_> = plan
+        .requests
+        .iter()
+        .map(|request| request.method.as_str())
+        .collect();
+    assert_eq!(methods, ["GET", "POST", "PUT"]);
+    let posted = sandbox
+        .log()
+        .iter()
+        .any(|r| r.method != "GET" && r.path.starts_with("/api"));
+    assert!(!posted);
+}
+
+#[tokio::test]
+async fn custom_fields_are_learned_when_they_are_asked_for() {
+    for graphql in [true, false] {
+        let sandbox = sandbox_with(&[("suppliers", 5)], |_| {});
+        if !graphql {
+            sandbox.add_fault(FaultRule {
+                times: None,
+                ..FaultRule::next(
+                    1,
+                    Fault::Status {
+                        status: 403,
+                        retry_after: None,
+                        processed: false,
+                    },
+                )
+                .on_path("/api/graphql")
+            });
+        }
+        let connection = oauth(&sandbox);
+        let mut session = connector().session(connection.clone()).await.unwrap();
+        let custom = |shape: host_harness::runtime::design::Shape| -> serde_json::Value {
+            let response: serde_json::Value =
+                serde_json::from_str(&shape.response.unwrap()).unwrap();
+            response["properties"]["custom-fields"]["properties"]["erp-vendor-id"].clone()
+        };
+        let before = session
+            .describe_object("query", "suppliers", false)
+            .await
+            .unwrap();
+        assert!(custom(before).is_null(), "nobody has asked");
+        let asked = custom(
+            session
+                .describe_object("query", "suppliers", true)
+                .await
+                .unwrap(),
+        );
+        let from = asked["x-learned-from"].as_str().unwrap().to_owned();
+        assert_eq!(from.contains("GraphQL"), graphql, "{asked}");
+        // And it is known from then on, to other sessions as well.
+        let mut other = connector().session(connection).await.unwrap();
+        let sent = sandbox.log().len();
+        let known = custom(
+            other
+                .describe_object("query", "suppliers", false)
+                .await
+                .unwrap(),
+        );
+        assert_eq!(known, asked);
+        assert_eq!(sandbox.log().len(), sent);
+    }
+}
