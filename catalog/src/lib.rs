@@ -73,10 +73,10 @@ pub fn unique_fields(record_type: &str) -> Vec<&'static str> {
     keys
 }
 
-/// The stem of the scopes that open a path, such as `core.supplier` for
-/// `suppliers/83/addresses`: with `.read` for reading it, with `.write` for all
-/// else. None where it is not known.
-pub fn scope(path: &str) -> Option<&'static str> {
+/// The scopes that open a path for reading and for all else, such as
+/// `core.supplier.read` and `core.supplier.write` for `suppliers/83/addresses`.
+/// None where they are not known.
+pub fn scopes(path: &str) -> Option<(String, String)> {
     let plain = |path: &str| {
         path.split('/')
             .filter(|segment| !segment.starts_with('{') && segment.parse::<i64>().is_err())
@@ -89,7 +89,10 @@ pub fn scope(path: &str) -> Option<&'static str> {
         .filter_map(|line| line.strip_prefix("scope ")?.split_once(' '))
         .filter(|(of, _)| wanted.starts_with(&plain(of)))
         .max_by_key(|(of, _)| of.len())
-        .map(|(_, stem)| stem)
+        .map(|(_, stems)| {
+            let (read, write) = stems.split_once(' ').unwrap_or((stems, stems));
+            (format!("{read}.read"), format!("{write}.write"))
+        })
 }
 
 /// Associations whose changes are not seen in `updated-at` of a record of this
@@ -199,12 +202,19 @@ mod tests {
     #[test]
     fn every_collection_has_a_scope() {
         for collection in collections() {
-            assert!(scope(collection.path).is_some(), "{}", collection.path);
+            assert!(scopes(collection.path).is_some(), "{}", collection.path);
         }
-        assert_eq!(scope("suppliers/83/addresses"), Some("core.supplier"));
+        let of = |read: &str, write: &str| Some((read.to_owned(), write.to_owned()));
         assert_eq!(
-            scope("purchase_order_lines/{x}/attachments"),
-            Some("core.purchase_order")
+            scopes("suppliers/83/addresses"),
+            of("core.supplier.read", "core.supplier.write")
+        );
+        assert_eq!(
+            scopes("inventory_transactions/{x}/attachments"),
+            of(
+                "core.inventory.transaction.read",
+                "core.inventory.receiving.write"
+            )
         );
     }
 }

@@ -236,6 +236,7 @@ impl Agent {
                 requests_per_second: file.limits.requests_per_second,
             },
             proxy: None,
+            certificates: file.certificates.clone(),
         }
     }
 }

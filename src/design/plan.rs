@@ -79,16 +79,13 @@ fn paged(prepared: &Prepared, now: Moment) -> Option<(query::Plan, u64)> {
 
 /// The scopes that a call needs.
 fn needed<'a>(call: &Call, methods: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let Some(stem) = coupa_catalog::scope(&call.object) else {
+    let Some((read, write)) = coupa_catalog::scopes(&call.object) else {
         return Vec::new();
     };
-    let rights: BTreeSet<&str> = methods
-        .map(|method| if method == "GET" { "read" } else { "write" })
+    let needed: BTreeSet<&String> = methods
+        .map(|method| if method == "GET" { &read } else { &write })
         .collect();
-    rights
-        .into_iter()
-        .map(|right| format!("{stem}.{right}"))
-        .collect()
+    needed.into_iter().cloned().collect()
 }
 
 fn permissions(needed: Vec<String>, held: Option<Vec<String>>) -> Permissions {

@@ -46,8 +46,8 @@ const ACTIVITIES: [&str; 10] = [
 
 fn all_scopes() -> BTreeSet<String> {
     coupa_catalog::collections()
-        .filter_map(|collection| coupa_catalog::scope(collection.path))
-        .flat_map(|stem| [format!("{stem}.read"), format!("{stem}.write")])
+        .filter_map(|collection| coupa_catalog::scopes(collection.path))
+        .flat_map(|(read, write)| [read, write])
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! The program `harness`, as a person uses it.
 
 use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, sandbox};
+use crate::tls_front::TlsFront;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -123,6 +124,10 @@ fn one_file_and_one_command_are_enough() {
     )
     .unwrap();
     assert_eq!(shape["request"]["required"][0], "name");
+    // Unless told otherwise, for the object's first activity: here to query it.
+    let shape: Value =
+        serde_json::from_slice(&folder.run(&["describe", "suppliers"]).stdout).unwrap();
+    assert!(shape["request"].is_null() && shape["response"].is_object());
     let form = text(&folder.run(&["describe"]).stdout);
     assert!(form.contains("client-secret") && form.contains("secret, required"));
     let help = text(&folder.run(&["--help"]).stdout);
@@ -131,6 +136,27 @@ fn one_file_and_one_command_are_enough() {
     let output = folder.run(&["run", "query", "suppliers", "-o", "fields=name"]);
     assert!(output.status.success());
     assert_eq!(lines(&text(&output.stdout)).len(), 120);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_authority_is_trusted_where_the_file_names_it() {
+    let sandbox = sandbox(&[]);
+    let front = TlsFront::start(&sandbox).await;
+    let folder = Folder::new(&sandbox);
+    let file = connection(&format!("https://{}", front.address));
+    folder.write("connection.toml", &file);
+    let refused = folder.run(&["test"]);
+    assert!(!refused.status.success());
+    assert!(text(&refused.stdout).contains("[reach.tls]"));
+    folder.write(
+        "connection.toml",
+        &format!("certificates = \"company.pem\"\n{file}"),
+    );
+    let missing = folder.run(&["test"]);
+    assert!(text(&missing.stderr).contains("company.pem cannot be read"));
+    folder.write("company.pem", &front.authority);
+    let test = folder.run(&["test"]);
+    assert!(test.status.success(), "{}", text(&test.stdout));
 }
 
 #[test]

@@ -11,7 +11,8 @@ use host_harness::runtime::types::{
     Answer, Call, Check, Event, Item, Notice, Rejection, Setting, Summary,
 };
 use host_harness::runtime::{
-    Connection, Connector, Limits, RunLog, RuntimeError, SecretError, SecretSource, Usage,
+    Connection, Connector, Execution, Limits, RunLog, RuntimeError, SecretError, SecretSource,
+    Usage,
 };
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -160,6 +161,29 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Takes everything that comes of a run.
+    pub async fn of(mut execution: Execution) -> Self {
+        let log: RunLog = execution.log().clone();
+        let mut outcome = Self {
+            usage: execution.usage().clone(),
+            ..Self::default()
+        };
+        while let Some(events) = execution.next().await {
+            for event in events {
+                match event {
+                    Event::Item(item) => outcome.items.push(item),
+                    Event::Answered(answer) => outcome.answers.push(answer),
+                    Event::Rejected(rejection) => outcome.rejected.push(rejection),
+                    Event::Checkpoint(checkpoint) => outcome.checkpoints.push(checkpoint),
+                    Event::Notice(notice) => outcome.notices.push(notice),
+                }
+            }
+        }
+        outcome.ended = Some(execution.finish().await);
+        outcome.log = format!("{:?}", log.lines());
+        outcome
+    }
+
     pub fn summary(&self) -> &Summary {
         match self.ended.as_ref().unwrap() {
             Ok(summary) => summary,
@@ -193,26 +217,7 @@ impl Outcome {
 /// Runs a call to its end.
 pub async fn run(connection: Connection, call: Call, input: Vec<Item>) -> Outcome {
     let session = connector().session(connection).await.unwrap();
-    let log: RunLog = session.log().clone();
-    let mut execution = session.execute(call, futures::stream::iter(input).boxed());
-    let mut outcome = Outcome {
-        usage: execution.usage().clone(),
-        ..Outcome::default()
-    };
-    while let Some(events) = execution.next().await {
-        for event in events {
-            match event {
-                Event::Item(item) => outcome.items.push(item),
-                Event::Answered(answer) => outcome.answers.push(answer),
-                Event::Rejected(rejection) => outcome.rejected.push(rejection),
-                Event::Checkpoint(checkpoint) => outcome.checkpoints.push(checkpoint),
-                Event::Notice(notice) => outcome.notices.push(notice),
-            }
-        }
-    }
-    outcome.ended = Some(execution.finish().await);
-    outcome.log = format!("{:?}", log.lines());
-    outcome
+    Outcome::of(session.execute(call, futures::stream::iter(input).boxed())).await
 }
 
 pub fn call(activity: &str, object: &str, options: &[(&str, &str)]) -> Call {

@@ -31,6 +31,8 @@ pub fn test() -> Result<()> {
             "--package",
             "coupa-connector",
             "--package",
+            "connector-guest",
+            "--package",
             "json-list-connector",
         ]);
         clippy.args(["--profile", "component", "--target", component::TARGET]);

@@ -3,6 +3,7 @@
 use super::table::table;
 use super::{Connected, Failed, print};
 use host_harness::agent::Agent;
+use host_harness::runtime::Session;
 use host_harness::runtime::types::{Activity, Check, CheckOutcome, Property, PropertyKind, Role};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -209,14 +210,15 @@ pub async fn object(
     agent: &Agent,
     connected: &Connected,
     object: &str,
-    activity: &str,
+    activity: Option<String>,
     refresh: bool,
 ) -> Result<ExitCode, Failed> {
-    let shape = connected
-        .session(agent)
-        .await?
-        .describe_object(activity, object, refresh)
-        .await?;
+    let mut session = connected.session(agent).await?;
+    let activity = match activity {
+        Some(activity) => activity,
+        None => first_activity(&mut session, object).await?,
+    };
+    let shape = session.describe_object(&activity, object, refresh).await?;
     let parse = |schema: Option<String>| {
         schema
             .map(|schema| serde_json::from_str::<Value>(&schema))
@@ -234,6 +236,19 @@ pub async fn object(
         format!("{shapes:#}")
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first activity that an object allows. An object that no list names, such
+/// as one within another record, is described by the connector's first activity.
+async fn first_activity(session: &mut Session, object: &str) -> Result<String, Failed> {
+    let listed = session.objects(Some(object.to_owned())).await?;
+    let listed = listed.into_iter().find(|listed| listed.name == object);
+    if let Some(activity) = listed.and_then(|listed| listed.activities.into_iter().next()) {
+        return Ok(activity);
+    }
+    let offered = session.activities().await?;
+    let first = offered.into_iter().next();
+    Ok(first.ok_or("the connector has no activity")?.name)
 }
 
 pub async fn form(agent: &Agent, connected: &Connected) -> Result<ExitCode, Failed> {

@@ -100,9 +100,9 @@ enum Command {
     Describe {
         /// The object.
         object: Option<String>,
-        /// For which activity.
-        #[arg(long, default_value = "query")]
-        activity: String,
+        /// For which activity; the first one that the object allows unless given.
+        #[arg(long)]
+        activity: Option<String>,
         /// Ask the remote system anew for what is its own, such as custom fields.
         #[arg(long)]
         refresh: bool,
@@ -262,7 +262,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
             activity,
             refresh,
             connected,
-        } => discover::object(&agent, &connected, &object, &activity, refresh).await,
+        } => discover::object(&agent, &connected, &object, activity, refresh).await,
         Command::Describe {
             object: None,
             connected,

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use super::document::{Document, Field, Table};
 use super::{ConnectionFileError, Environment, Limits, SecretReference, Secrets};
+use crate::egress::Certificates;
 use crate::registry::{ConnectorName, Requirement};
 
 /// A connection as it stands in its file.
@@ -27,6 +28,8 @@ pub struct ConnectionFile {
     pub settings: Vec<(String, String)>,
     /// Where the secrets are kept.
     pub secrets: Secrets,
+    /// Certificate authorities that are trusted beside the system's.
+    pub certificates: Certificates,
     /// What the connector may use up.
     pub limits: Limits,
 }
@@ -58,6 +61,7 @@ fn parse(path: &Path, text: &str) -> Result<ConnectionFile, ConnectionFileError>
         "environment",
         "settings",
         "secrets",
+        "certificates",
         "limits",
     ])?;
     let table = |key| root.get(key).map(|field| field.table()).transpose();
@@ -78,11 +82,27 @@ fn parse(path: &Path, text: &str) -> Result<ConnectionFile, ConnectionFileError>
             Some(table) => settings(&table)?,
             None => Vec::new(),
         },
+        certificates: match root.get("certificates") {
+            Some(field) => certificates(path, &field)?,
+            None => Certificates::default(),
+        },
         limits: match table("limits")? {
             Some(table) => limits(&table)?,
             None => Limits::default(),
         },
     })
+}
+
+/// The authorities in a PEM file beside the connection file.
+fn certificates(file: &Path, field: &Field<'_>) -> Result<Certificates, ConnectionFileError> {
+    let path = file
+        .parent()
+        .unwrap_or_else(|| Path::new(""))
+        .join(field.text()?);
+    let pem = fs::read_to_string(&path)
+        .map_err(|error| field.wrong(format!("{} cannot be read: {error}", path.display())))?;
+    Certificates::from_pem(&pem)
+        .map_err(|error| field.wrong(format!("{}: {error}", path.display())))
 }
 
 /// The default where the key is absent.

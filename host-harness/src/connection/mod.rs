@@ -9,6 +9,7 @@
 //! connector = "acme"
 //! version = "1.2.3"                # the newest where it is absent
 //! environment = "development"      # production where it is absent
+//! certificates = "company-ca.pem"  # authorities to trust beside the system's
 //!
 //! [settings]
 //! host = "https://test.acme.example"

@@ -1,5 +1,6 @@
 //! The HTTP client of a session, and the bodies of its answers.
 
+use super::certificates::Certificates;
 use super::policy::EgressPolicy;
 use super::proxy::Proxy;
 use super::resolver::Resolver;
@@ -22,13 +23,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A pooled client that goes only where the policy lets it.
-pub(super) fn client(policy: &EgressPolicy, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
+pub(super) fn client(
+    policy: &EgressPolicy,
+    proxy: Option<&Proxy>,
+    certificates: &Certificates,
+) -> reqwest::Result<Client> {
     // Whichever comes first in the process decides; any of them will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .dns_resolver(Arc::new(Resolver(policy.clone())))
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
+        .tls_certs_merge(certificates.for_client()?)
         .no_proxy();
     if let Some(proxy) = proxy {
         builder = builder.proxy(proxy.for_client()?);

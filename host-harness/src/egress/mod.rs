@@ -4,19 +4,24 @@
 //! One pooled client serves a session, by way of a proxy where the connection asks
 //! for the agent's. Redirects are not followed: where one
 //! leads is for the connector to report, not for the host to go. No proxy and
-//! no certificate is taken from the environment.
+//! no certificate is taken from the environment; authorities that are trusted
+//! beside the system's are given by [`Certificates`].
 
 mod budget;
+mod certificates;
 mod classify;
 mod client;
 mod policy;
 mod proxy;
+mod proxy_trouble;
 mod resolver;
 mod traffic;
 
 pub use budget::{Budget, Budgets};
+pub use certificates::{Certificates, CertificatesError};
 pub use policy::{Denied, EgressPolicy, Origin};
 pub use proxy::{Proxy, ProxyError};
+pub use proxy_trouble::ProxyTrouble;
 pub use traffic::Traffic;
 
 use crate::runtime::{Level, Redactor, RunLog};
@@ -45,6 +50,7 @@ pub struct Egress(Arc<Door>);
 struct Door {
     policy: EgressPolicy,
     proxy: Option<Proxy>,
+    certificates: Certificates,
     /// Made at the first request: reading the TLS roots takes milliseconds, and
     /// many a session sends nothing.
     client: OnceCell<Client>,
@@ -60,6 +66,7 @@ impl Egress {
     pub fn new(
         policy: EgressPolicy,
         proxy: Option<Proxy>,
+        certificates: Certificates,
         budget: Option<Arc<Budget>>,
         log: RunLog,
         redactor: Redactor,
@@ -72,6 +79,7 @@ impl Egress {
         Self(Arc::new(Door {
             policy,
             proxy,
+            certificates,
             client: OnceCell::new(),
             budget,
             places: Arc::new(Semaphore::new(MOST_REQUESTS)),
@@ -101,10 +109,27 @@ impl Door {
         }
     }
 
+    /// What the connector is told of a request that got no answer.
+    fn failed(&self, error: &reqwest::Error, uri: &http::Uri) -> Error {
+        let authority = uri.authority().map_or("?", |authority| authority.as_str());
+        let trouble = self
+            .proxy
+            .as_ref()
+            .and_then(|proxy| ProxyTrouble::of(error, &proxy.place(), authority));
+        let told = match &trouble {
+            Some(trouble) => trouble.for_guest(),
+            None => classify::classify(error),
+        };
+        self.traffic.set_proxy_trouble(trouble);
+        told
+    }
+
     async fn client(&self) -> Result<&Client, Error> {
         let made = self
             .client
-            .get_or_try_init(|| async { client::client(&self.policy, self.proxy.as_ref()) })
+            .get_or_try_init(|| async {
+                client::client(&self.policy, self.proxy.as_ref(), &self.certificates)
+            })
             .await;
         made.map_err(|error| {
             self.log.host(
@@ -147,12 +172,18 @@ impl Door {
         let started = Instant::now();
         let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let answered = match tokio::time::timeout(first_byte, outgoing.send()).await {
-            Err(_) => Err(Error::HttpResponseTimeout),
+            Err(_) => {
+                self.traffic.set_proxy_trouble(None);
+                Err(Error::HttpResponseTimeout)
+            }
             Ok(Err(error)) => Err(match resolver::prohibited(&error) {
                 Some(denied) => self.refuse(&denied, &parts.uri),
-                None => classify::classify(&error),
+                None => self.failed(&error, &parts.uri),
             }),
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(answer)) => {
+                self.traffic.set_proxy_trouble(None);
+                Ok(answer)
+            }
         };
         let fields = |outcome: String| {
             [
@@ -185,7 +216,9 @@ impl Door {
             }
             Err(error) => {
                 let mut outcome = error.to_string();
-                if let Some(proxy) = &self.proxy {
+                if let Some(trouble) = self.traffic.proxy_trouble() {
+                    outcome = trouble.to_string();
+                } else if let Some(proxy) = &self.proxy {
                     outcome.push_str(&format!(" (by way of the proxy {})", proxy.place()));
                 }
                 self.log
@@ -226,7 +259,16 @@ mod tests {
         let log = RunLog::new(redactor.clone());
         let traffic = Traffic::default();
         let policy = EgressPolicy::new([url].into_iter(), environment);
-        let egress = Egress::new(policy, None, None, log.clone(), redactor, traffic.clone());
+        let (proxy, certificates) = (None, Certificates::default());
+        let egress = Egress::new(
+            policy,
+            proxy,
+            certificates,
+            None,
+            log.clone(),
+            redactor,
+            traffic.clone(),
+        );
         (egress, log, traffic)
     }
 

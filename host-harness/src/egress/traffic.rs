@@ -1,7 +1,8 @@
 //! What went over the network in a run.
 
-use std::sync::Arc;
+use super::ProxyTrouble;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Counters of one run. Cheap to share and to read while it runs.
@@ -14,6 +15,7 @@ struct Counters {
     refused: AtomicU64,
     received: AtomicU64,
     waited: AtomicU64,
+    proxy_trouble: Mutex<Option<ProxyTrouble>>,
 }
 
 impl Traffic {
@@ -35,6 +37,20 @@ impl Traffic {
     /// Time that requests have waited for the rate budget, added up.
     pub fn waited(&self) -> Duration {
         Duration::from_millis(self.0.waited.load(Ordering::Relaxed))
+    }
+
+    /// What the last request met at the proxy, where it did not get past it.
+    pub fn proxy_trouble(&self) -> Option<ProxyTrouble> {
+        let trouble = &self.0.proxy_trouble;
+        trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn set_proxy_trouble(&self, met: Option<ProxyTrouble>) {
+        let trouble = &self.0.proxy_trouble;
+        *trouble.lock().unwrap_or_else(PoisonError::into_inner) = met;
     }
 
     pub(super) fn count_request(&self) {

@@ -43,7 +43,9 @@ impl Execution {
             match event {
                 // Data is the user's own and passes as it is.
                 Event::Item(_) | Event::Answered(_) | Event::Checkpoint(_) => {}
-                Event::Rejected(rejection) => clean(&mut rejection.error, &self.redactor),
+                Event::Rejected(rejection) => {
+                    clean(&mut rejection.error, &self.redactor, &self.traffic)
+                }
                 Event::Notice(notice) => self.redactor.clean(&mut notice.message),
             }
         }
@@ -120,7 +122,7 @@ async fn run(
     events: mpsc::Sender<Vec<Event>>,
 ) -> Result<Summary, RuntimeError> {
     let connection = session.connection();
-    let redactor = session.redactor().clone();
+    let (redactor, traffic) = (session.redactor().clone(), session.traffic().clone());
     let ended = session
         .call(async |accessor, instance| {
             let input = accessor.with(|access| StreamReader::new(access, Input(input)))?;
@@ -154,7 +156,7 @@ async fn run(
     match ended {
         Some(Ok(summary)) => Ok(summary),
         Some(Err(mut error)) => {
-            clean(&mut error, &redactor);
+            clean(&mut error, &redactor, &traffic);
             Err(ConnectorError(error).into())
         }
         None => Err(RuntimeError::Trap("it ended without saying how".to_owned())),

@@ -12,7 +12,7 @@ use super::run_log::RunLog;
 use super::secret_source::{NoSecrets, SecretSource};
 use crate::cache::{Cache, Namespace};
 use crate::connection::Environment;
-use crate::egress::{Egress, EgressPolicy, Proxy, Traffic};
+use crate::egress::{Certificates, Egress, EgressPolicy, Proxy, Traffic};
 use futures::stream::BoxStream;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Connection {
     pub limits: Limits,
     /// The proxy that requests go through.
     pub proxy: Option<Proxy>,
+    /// Certificate authorities that are trusted beside the system's.
+    pub certificates: Certificates,
 }
 
 impl Connection {
@@ -54,6 +56,7 @@ impl Connection {
             environment: Environment::default(),
             limits: Limits::default(),
             proxy: None,
+            certificates: Certificates::default(),
         }
     }
 
@@ -133,6 +136,7 @@ impl Session {
         let egress = Egress::new(
             policy,
             proxy,
+            connection.certificates.clone(),
             budget,
             log.clone(),
             redactor.clone(),
@@ -221,7 +225,7 @@ impl Session {
             .await?;
         for check in &mut checks {
             if let Some(error) = &mut check.error {
-                clean(error, &self.redactor);
+                clean(error, &self.redactor, &self.traffic);
             }
             if let Some(detail) = &mut check.detail {
                 self.redactor.clean(detail);
@@ -401,7 +405,7 @@ impl Session {
     }
 
     fn said(&self, mut error: types::Error) -> RuntimeError {
-        clean(&mut error, &self.redactor);
+        clean(&mut error, &self.redactor, &self.traffic);
         RuntimeError::Connector(ConnectorError(error))
     }
 }
@@ -423,8 +427,16 @@ fn url_of<'a>(
     property?.default.as_deref()
 }
 
-/// Takes secrets out of an error.
-pub(super) fn clean(error: &mut types::Error, redactor: &Redactor) {
+/// Takes secrets out of an error, and says where the host knows better why a
+/// connection did not come about: a connector knows of no proxy.
+pub(super) fn clean(error: &mut types::Error, redactor: &Redactor, traffic: &Traffic) {
+    if error.kind == types::ErrorKind::Unreachable
+        && let Some(trouble) = traffic.proxy_trouble()
+    {
+        error.code = trouble.code().to_owned();
+        error.message = trouble.to_string();
+        error.remedy = Some(trouble.remedy().to_owned());
+    }
     redactor.clean(&mut error.message);
     redactor.clean(&mut error.code);
     if let Some(remedy) = &mut error.remedy {

@@ -216,7 +216,7 @@ fn random() -> Result<String, getrandom::Error> {
 #[derive(Deserialize)]
 struct Entry {
     #[serde(default)]
-    token: Option<String>,
+    token: Option<SecretString>,
 }
 
 /// The only doors that are open to everybody. They tell nothing.
@@ -230,7 +230,7 @@ pub(super) fn router(access: Arc<Access>) -> Router {
 
 async fn show(State(access): State<Arc<Access>>, Query(entry): Query<Entry>) -> Response {
     match entry.token {
-        Some(token) if access.is_token => access.enter(&token),
+        Some(token) if access.is_token => access.enter(token.expose_secret()),
         _ => page("").into_response(),
     }
 }
@@ -244,7 +244,7 @@ async fn session(State(access): State<Arc<Access>>, headers: HeaderMap) -> Respo
 }
 
 async fn login(State(access): State<Arc<Access>>, Form(entry): Form<Entry>) -> Response {
-    access.enter(&entry.token.unwrap_or_default())
+    access.enter(entry.token.unwrap_or_default().expose_secret())
 }
 
 async fn logout(State(access): State<Arc<Access>>, headers: HeaderMap) -> Response {

@@ -5,8 +5,8 @@ use super::database::{all, first, json, to_json};
 use super::error::WorkspaceError;
 use super::id::{AgentId, EnvironmentId, GroupId};
 use super::secret::{self, Owner};
-use super::{environment, group, name};
-use crate::egress::Proxy;
+use super::{environment, group, name, run};
+use crate::egress::{Certificates, Proxy};
 use rusqlite::{Transaction, params};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,9 @@ pub struct Agent {
     pub proxy: Option<ProxySettings>,
     /// Whether the proxy's password is set.
     pub proxy_password_set: bool,
+    /// Certificate authorities that it trusts beside the system's, as PEM; empty
+    /// where there are none. Only agents of a private group have any.
+    pub certificates: String,
     /// The versions that it has, by connector.
     pub versions: Vec<AgentVersion>,
     /// Counts its changes.
@@ -72,10 +75,38 @@ pub struct AgentDraft {
     pub proxy: Option<ProxySettings>,
     /// The proxy's password; the saved one is kept where it is absent.
     pub proxy_password: Option<SecretString>,
+    /// Certificate authorities to trust beside the system's, as PEM; may be empty.
+    pub certificates: String,
+}
+
+impl AgentDraft {
+    /// An agent without a proxy and without authorities of its own.
+    pub fn new(name: impl Into<String>, group: GroupId) -> Self {
+        Self {
+            name: name.into(),
+            group,
+            proxy: None,
+            proxy_password: None,
+            certificates: String::new(),
+        }
+    }
+}
+
+/// What was saved, to be changed; the proxy's password is kept.
+impl From<Agent> for AgentDraft {
+    fn from(agent: Agent) -> Self {
+        Self {
+            name: agent.name,
+            group: agent.group,
+            proxy: agent.proxy,
+            proxy_password: None,
+            certificates: agent.certificates,
+        }
+    }
 }
 
 const PROXY_PASSWORD: &str = "proxy-password";
-const COLUMNS: &str = "SELECT id, name, group_id, proxy, revision FROM agents";
+const COLUMNS: &str = "SELECT id, name, group_id, proxy, revision, certificates FROM agents";
 
 fn make(transaction: &Transaction<'_>, row: &rusqlite::Row<'_>) -> Result<Agent, WorkspaceError> {
     let id: AgentId = row.get(0)?;
@@ -86,6 +117,7 @@ fn make(transaction: &Transaction<'_>, row: &rusqlite::Row<'_>) -> Result<Agent,
         group: row.get(2)?,
         proxy: proxy.as_deref().map(json).transpose()?,
         proxy_password_set: !secret::names(transaction, Owner::Agent(id.0))?.is_empty(),
+        certificates: row.get(5)?,
         versions: all(
             transaction,
             "SELECT connector, version, digest, downloaded_at FROM agent_versions
@@ -135,20 +167,59 @@ fn check(
     let name = name::checked("an agent", &draft.name)?;
     name::free(transaction, "agents", "an agent", &name, except)?;
     let group = group::one(transaction, draft.group)?;
-    if let Some(proxy) = &draft.proxy {
-        if group.kind == group::GroupKind::Cloud {
+    if group.kind == group::GroupKind::Cloud {
+        let own = [
+            ("proxy", "a proxy", draft.proxy.is_some()),
+            (
+                "certificates",
+                "certificate authorities",
+                !draft.certificates.trim().is_empty(),
+            ),
+        ];
+        if let Some((field, what, _)) = own.into_iter().find(|(_, _, has)| *has) {
             return Err(WorkspaceError::one(
-                Some("proxy"),
+                Some(field),
                 "cloud-group",
                 format!(
-                    "“{}” is a cloud group: only private agents have a proxy of their own",
+                    "“{}” is a cloud group: only private agents have {what} of their own",
                     group.name
                 ),
             ));
         }
+    }
+    if let Some(proxy) = &draft.proxy {
         proxy.build(draft.proxy_password.clone())?;
     }
+    trusted(&draft.certificates)?;
     Ok(name)
+}
+
+/// The authorities that an agent trusts beside the system's.
+fn trusted(pem: &str) -> Result<Certificates, WorkspaceError> {
+    if pem.trim().is_empty() {
+        return Ok(Certificates::default());
+    }
+    Certificates::from_pem(pem).map_err(|error| {
+        WorkspaceError::one(Some("certificates"), "certificates", error.to_string())
+    })
+}
+
+/// The agent of a group that has the fewest runs under way; of several, the one
+/// whose last run began longest ago, so that all do their share.
+pub(super) fn least_busy(
+    transaction: &Transaction<'_>,
+    group: GroupId,
+) -> Result<Option<Agent>, WorkspaceError> {
+    first(
+        transaction,
+        &format!(
+            "{COLUMNS} WHERE group_id = ? ORDER BY
+             (SELECT count(*) FROM runs WHERE agent_id = agents.id AND state = 'running'),
+             (SELECT coalesce(max(id), 0) FROM runs WHERE agent_id = agents.id), name"
+        ),
+        [group],
+        |row| make(transaction, row),
+    )
 }
 
 impl ProxySettings {
@@ -192,11 +263,13 @@ impl Workspace {
         self.database().write(|t| {
             let name = check(t, &draft, None)?;
             t.execute(
-                "INSERT INTO agents (group_id, name, proxy, revision) VALUES (?, ?, ?, 1)",
+                "INSERT INTO agents (group_id, name, proxy, certificates, revision)
+                 VALUES (?, ?, ?, ?, 1)",
                 params![
                     draft.group,
                     name,
-                    draft.proxy.as_ref().map(to_json).transpose()?
+                    draft.proxy.as_ref().map(to_json).transpose()?,
+                    draft.certificates
                 ],
             )?;
             let id = AgentId(t.last_insert_rowid());
@@ -219,12 +292,13 @@ impl Workspace {
             let before = one(t, id)?;
             let name = check(t, &draft, Some(id))?;
             let changed = t.execute(
-                "UPDATE agents SET group_id = ?, name = ?, proxy = ?, revision = revision + 1
-                 WHERE id = ? AND revision = ?",
+                "UPDATE agents SET group_id = ?, name = ?, proxy = ?, certificates = ?,
+                 revision = revision + 1 WHERE id = ? AND revision = ?",
                 params![
                     draft.group,
                     name,
                     draft.proxy.as_ref().map(to_json).transpose()?,
+                    draft.certificates,
                     id,
                     revision
                 ],
@@ -254,10 +328,20 @@ impl Workspace {
     /// Deletes an agent, for good. What it downloaded stays on the disk.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is none, or while it has runs under way.
     pub fn delete_agent(&self, id: AgentId) -> Result<(), WorkspaceError> {
+        // A run whose process has died holds nobody up.
+        self.bury()?;
         self.database().write(|t| {
-            one(t, id)?;
+            let agent = one(t, id)?;
+            let running = run::on_agent(t, id)?;
+            if !running.is_empty() {
+                return Err(WorkspaceError::Busy {
+                    what: "the agent",
+                    name: agent.name,
+                    runs: running,
+                });
+            }
             secret::remove_all(t, Owner::Agent(id.0))?;
             t.execute("DELETE FROM agents WHERE id = ?", [id])?;
             Ok(())
@@ -273,6 +357,11 @@ impl Workspace {
             .database()
             .read(|t| secret::get(t, self.key(), Owner::Agent(agent.id.0), PROXY_PASSWORD))?;
         settings.build(password).map(Some)
+    }
+
+    /// The authorities that an agent trusts beside the system's.
+    pub(super) fn certificates_of(agent: &Agent) -> Result<Certificates, WorkspaceError> {
+        trusted(&agent.certificates)
     }
 
     /// The agents that an environment runs on, by name.

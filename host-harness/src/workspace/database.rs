@@ -5,11 +5,17 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, Transact
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// The format that this program reads and writes.
-const FORMAT: i64 = 2;
-/// What format 2 has that format 1 had not.
-const SINCE_1: &str = include_str!("continuations.sql");
+/// What makes each format of the one before it; the first makes a new file. A
+/// step is never changed once it was released: files were made by it.
+const STEPS: [&str; 3] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
+/// The format that this program writes; older ones are brought up to it.
+const FORMAT: i64 = STEPS.len() as i64;
 /// How long to wait while another process writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,27 +42,26 @@ impl Database {
         let found: i64 = transaction
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(failed)?;
-        match found {
-            0 => {
-                transaction
-                    .execute_batch(include_str!("schema.sql"))
-                    .and_then(|()| transaction.execute_batch(SINCE_1))
-                    .and_then(|()| transaction.pragma_update(None, "user_version", FORMAT))
-                    .map_err(failed)?;
-                super::first::fill(&transaction)?;
-            }
-            1 => transaction
-                .execute_batch(SINCE_1)
-                .and_then(|()| transaction.pragma_update(None, "user_version", FORMAT))
-                .map_err(failed)?,
-            FORMAT => {}
-            newer => {
-                return Err(WorkspaceError::Newer {
-                    path: path.to_owned(),
-                    found: newer,
-                    known: FORMAT,
-                });
-            }
+        let steps = usize::try_from(found)
+            .ok()
+            .and_then(|found| STEPS.get(found..));
+        let Some(steps) = steps else {
+            return Err(WorkspaceError::Newer {
+                path: path.to_owned(),
+                found,
+                known: FORMAT,
+            });
+        };
+        for step in steps {
+            transaction.execute_batch(step).map_err(failed)?;
+        }
+        if !steps.is_empty() {
+            transaction
+                .pragma_update(None, "user_version", FORMAT)
+                .map_err(failed)?;
+        }
+        if found == 0 {
+            super::first::fill(&transaction)?;
         }
         transaction.commit().map_err(failed)?;
         Ok(Self(Mutex::new(connection)))
@@ -72,9 +77,11 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, WorkspaceError>,
     ) -> Result<T, WorkspaceError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        work(&transaction)
+        blocking(|| {
+            let mut connection = self.lock();
+            let transaction = connection.transaction()?;
+            work(&transaction)
+        })
     }
 
     /// Writes all of it, or nothing.
@@ -82,11 +89,27 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, WorkspaceError>,
     ) -> Result<T, WorkspaceError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = work(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
+        blocking(|| {
+            let mut connection = self.lock();
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
+    }
+}
+
+/// Does what may wait for the disk, for another thread or, up to [`PATIENCE`], for
+/// another process, without holding up the executor: the handlers of the web and
+/// the runs that call the workspace are tasks that share a few threads. Here, in
+/// the one place that everything goes through, so that no caller can forget it.
+/// A runtime of one thread has none to spare: there it waits, and so it does
+/// outside of any.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 
@@ -137,4 +160,68 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Work
 /// JSON for a column.
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, WorkspaceError> {
     serde_json::to_string(value).map_err(|error| WorkspaceError::Damaged(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn waiting_for_the_database_holds_nobody_else_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("workspace.db");
+        let database = Arc::new(Database::open(&path).unwrap());
+        // Another process writes.
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let writing = tokio::spawn({
+            let database = Arc::clone(&database);
+            async move {
+                begun.send(()).unwrap();
+                database.write(|_| Ok(()))
+            }
+        });
+        begins.await.unwrap();
+        // The runtime's one thread is free for others meanwhile.
+        let elsewhere = tokio::spawn(async { tokio::task::yield_now().await });
+        let elsewhere = tokio::time::timeout(Duration::from_secs(5), elsewhere).await;
+        assert!(elsewhere.is_ok(), "the executor was blocked");
+        assert!(!writing.is_finished());
+        other.execute_batch("COMMIT").unwrap();
+        writing.await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_file_of_an_older_format_is_brought_up_to_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("workspace.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(STEPS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO agent_groups VALUES (7, 'Old group', 'private', 1);
+             INSERT INTO agents VALUES (7, 7, 'Old agent', NULL, 3);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+        let kept = |database: &Database| {
+            let row = "SELECT name, certificates FROM agents WHERE id = 7";
+            database.read(|t| Ok(t.query_row(row, [], |row| Ok((row.get(0)?, row.get(1)?)))?))
+        };
+        for _ in 0..2 {
+            let database = Database::open(&path).unwrap();
+            let (name, certificates): (String, String) = kept(&database).unwrap();
+            assert_eq!((name.as_str(), certificates.as_str()), ("Old agent", ""));
+        }
+        let newer = Connection::open(&path).unwrap();
+        newer
+            .pragma_update(None, "user_version", FORMAT + 1)
+            .unwrap();
+        assert!(matches!(
+            Database::open(&path),
+            Err(WorkspaceError::Newer { found, .. }) if found == FORMAT + 1
+        ));
+    }
 }

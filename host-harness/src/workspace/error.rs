@@ -118,6 +118,19 @@ pub enum WorkspaceError {
         /// What uses it.
         dependents: Vec<Dependent>,
     },
+    /// It has runs under way.
+    #[error(
+        "{what} “{name}” has runs under way: {}. Wait until they have ended, or cancel them",
+        list(runs)
+    )]
+    Busy {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The runs.
+        runs: Vec<Dependent>,
+    },
     /// Fields that are wrong.
     #[error("{}", findings_text(.0))]
     Invalid(Vec<Finding>),
@@ -164,6 +177,7 @@ impl WorkspaceError {
             Self::Taken { .. } => "name.taken",
             Self::Stale { .. } => "stale",
             Self::InUse { .. } => "in-use",
+            Self::Busy { .. } => "busy",
             Self::Invalid(_) => "invalid",
             Self::Reauthenticate { .. } => "reauthenticate",
             Self::Refused(_) => "refused",

@@ -3,8 +3,7 @@
 use super::{DEVELOPMENT, PRODUCTION, PROJECT, Place, api_key, changed, code, draft, oauth};
 use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, sandbox};
 use host_harness::workspace::{
-    AgentDraft, GroupId, GroupKind, Policies, ProxySettings, Scope, VariableDraft, VariableValue,
-    WorkspaceError,
+    AgentDraft, GroupId, Policies, Scope, VariableDraft, VariableValue, WorkspaceError,
 };
 use secrecy::SecretString;
 
@@ -346,12 +345,7 @@ async fn every_agent_has_the_newest_version_unless_the_policy_suspends_that() {
     let workspace = &place.workspace;
     let sandbox = sandbox(&[]);
     workspace
-        .create_agent(AgentDraft {
-            name: "Agent 2".to_owned(),
-            group: GroupId(1),
-            proxy: None,
-            proxy_password: None,
-        })
+        .create_agent(AgentDraft::new("Agent 2", GroupId(1)))
         .unwrap();
     let form = oauth(&sandbox);
     let test = || workspace.test_connection(PROJECT, DEVELOPMENT, None, &form);
@@ -387,155 +381,5 @@ async fn every_agent_has_the_newest_version_unless_the_policy_suspends_that() {
     }
     for agent in workspace.agents().unwrap() {
         assert_eq!(agent.versions[0].version, "0.2.0");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_is_for_private_agents_that_are_configured_with_one() {
-    let place = Place::new().await;
-    let workspace = &place.workspace;
-    let sandbox = sandbox(&[]);
-    let mut form = oauth(&sandbox);
-    form.use_proxy = true;
-    let says = async |form| {
-        workspace
-            .test_connection(PROJECT, DEVELOPMENT, None, form)
-            .await
-            .unwrap_err()
-            .to_string()
-    };
-    assert!(says(&form).await.contains("configured with no proxy"));
-
-    let proxy = Proxy::start().await;
-    let agent = workspace.agents().unwrap().remove(0);
-    let with_proxy = |group, proxy: Option<ProxySettings>| AgentDraft {
-        name: "Agent 1".to_owned(),
-        group,
-        proxy,
-        proxy_password: Some(SecretString::from("pass-of-the-proxy")),
-    };
-    let settings = ProxySettings {
-        url: proxy.url.clone(),
-        user: Some("agent".to_owned()),
-        exceptions: Vec::new(),
-    };
-    let agent = workspace
-        .update_agent(
-            agent.id,
-            agent.revision,
-            with_proxy(GroupId(1), Some(settings.clone())),
-        )
-        .unwrap();
-    assert!(
-        !serde_json::to_string(&agent)
-            .unwrap()
-            .contains("pass-of-the-proxy")
-    );
-    let report = workspace
-        .test_connection(PROJECT, DEVELOPMENT, None, &form)
-        .await
-        .unwrap();
-    assert!(report.passed, "{report:?}");
-    let seen = proxy.seen.lock().unwrap().clone();
-    assert!(!seen.is_empty());
-    for head in &seen {
-        assert!(head.contains(&sandbox.base_url()), "{head}");
-        // agent:pass-of-the-proxy
-        assert!(
-            head.contains("Basic YWdlbnQ6cGFzcy1vZi10aGUtcHJveHk="),
-            "{head}"
-        );
-    }
-    // An exception is reached directly.
-    let direct = ProxySettings {
-        exceptions: vec!["127.0.0.1".to_owned()],
-        ..settings.clone()
-    };
-    let agent = workspace
-        .update_agent(
-            agent.id,
-            agent.revision,
-            with_proxy(GroupId(1), Some(direct)),
-        )
-        .unwrap();
-    let report = workspace
-        .test_connection(PROJECT, DEVELOPMENT, None, &form)
-        .await
-        .unwrap();
-    assert!(report.passed);
-    assert_eq!(proxy.seen.lock().unwrap().len(), seen.len());
-
-    // The cloud's agents have none, whatever was saved.
-    let cloud = workspace.create_group("Cloud", GroupKind::Cloud).unwrap();
-    let refused = workspace.update_agent(
-        agent.id,
-        agent.revision,
-        with_proxy(cloud.id, Some(settings)),
-    );
-    assert_eq!(code(refused), "invalid");
-    workspace
-        .update_agent(agent.id, agent.revision, with_proxy(cloud.id, None))
-        .unwrap();
-    let environment = workspace.environment(DEVELOPMENT).unwrap();
-    workspace
-        .update_environment(
-            environment.id,
-            environment.revision,
-            "Development",
-            environment.kind,
-            cloud.id,
-        )
-        .unwrap();
-    assert!(
-        says(&form)
-            .await
-            .contains("proxy settings are for private agents")
-    );
-}
-
-/// An HTTP proxy that forwards requests in absolute form, and remembers their heads.
-struct Proxy {
-    url: String,
-    seen: std::sync::Arc<std::sync::Mutex<Vec<String>>>,
-}
-
-impl Proxy {
-    async fn start() -> Self {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
-        let kept = std::sync::Arc::clone(&seen);
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let kept = std::sync::Arc::clone(&kept);
-                tokio::spawn(async move {
-                    let mut bytes = Vec::new();
-                    while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
-                        if client.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
-                            return;
-                        }
-                    }
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    let (head, _) = text.split_once("\r\n\r\n").unwrap();
-                    kept.lock().unwrap().push(head.to_owned());
-                    let host = head
-                        .split("http://")
-                        .nth(1)
-                        .unwrap()
-                        .split('/')
-                        .next()
-                        .unwrap()
-                        .to_owned();
-                    // One request per connection, so that each is seen.
-                    let text = text.replacen(&format!("http://{host}"), "", 1);
-                    let text = text.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-                    let mut server = tokio::net::TcpStream::connect(host).await.unwrap();
-                    server.write_all(text.as_bytes()).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-                });
-            }
-        });
-        Self { url, seen }
     }
 }

@@ -151,9 +151,7 @@ async fn another_connector_appears_without_a_line_changed_in_the_host() {
         .test_connection(PROJECT, DEVELOPMENT, None, &wrong)
         .await
         .unwrap();
-    assert!(
-        !report.passed && report.agents[0].checks[0].code.as_deref() == Some("request.refused")
-    );
+    assert!(!report.passed && report.agents[0].checks[0].code.as_deref() == Some("answer.refused"));
     let saved = workspace
         .create_connection(PROJECT, connection(&url, TOKEN))
         .await

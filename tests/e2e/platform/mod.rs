@@ -1,11 +1,13 @@
 //! The platform around connectors: every rule at the library, through the real
 //! component and against the sandbox.
 
+mod agents;
 mod api;
 mod command_line;
 mod connections;
 mod generic;
 mod operations;
+mod proxy;
 
 use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component};
 use coupa_sandbox::Sandbox;

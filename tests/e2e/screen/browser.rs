@@ -1,13 +1,21 @@
 //! A browser, and what a person does with one. Whatever is looked for is waited for.
 
-use fantoccini::actions::{InputSource, MouseActions, PointerAction};
+use super::devtools::DevTools;
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, PointerAction};
 use fantoccini::elements::Element;
+use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The name of what has the focus, as assistive technology says it.
+pub const FOCUSED: &str = "const at = document.activeElement;
+    const name = at.getAttribute('aria-label') ?? at.labels?.[0]?.textContent ?? at.textContent;
+    return at === document.body ? '' : name.trim();";
 
 pub struct Browser {
     pub client: Client,
@@ -110,8 +118,16 @@ impl Browser {
     }
 
     pub async fn click(&self, place: &str) {
+        self.click_on(place, Locator::Css(place)).await;
+    }
+
+    async fn click_on(&self, place: &str, locator: Locator<'_>) {
         self.until(&format!("a click on {place}"), async || {
-            let found = self.client.find(Locator::Css(place)).await.ok()?;
+            let found = self.client.find(locator).await.ok()?;
+            // The driver takes what lies beneath the bar at the top for visible.
+            let script = "arguments[0].scrollIntoView({ block: 'center' })";
+            let arguments = vec![serde_json::to_value(&found).ok()?];
+            self.client.execute(script, arguments).await.ok()?;
             found.click().await.ok()
         })
         .await;
@@ -119,12 +135,8 @@ impl Browser {
 
     /// Clicks the button of this name.
     pub async fn press(&self, name: &str) {
-        let place = format!("//button[text()='{name}']");
-        self.until(&format!("the button {name}"), async || {
-            let found = self.client.find(Locator::XPath(&place)).await.ok()?;
-            found.click().await.ok()
-        })
-        .await;
+        self.click_xpath(&format!("//button[text()='{name}']"))
+            .await;
     }
 
     /// Types in place of what is there.
@@ -170,6 +182,69 @@ impl Browser {
         self.client.source().await.unwrap()
     }
 
+    /// Whether there is such an element just now.
+    pub async fn has(&self, place: &str) -> bool {
+        self.client.find(Locator::Css(place)).await.is_ok()
+    }
+
+    /// Waits until no such element is there any more.
+    pub async fn gone(&self, place: &str) {
+        self.until(&format!("the end of {place}"), async || {
+            (!self.has(place).await).then_some(())
+        })
+        .await;
+    }
+
+    /// Opens a menu, and chooses from it.
+    pub async fn choose_from_menu(&self, label: &str, entry: &str) {
+        self.click(&format!("summary[aria-label='{label}']")).await;
+        let entry =
+            format!("//details[@open][summary/@aria-label='{label}']//button[text()='{entry}']");
+        self.click_xpath(&entry).await;
+    }
+
+    pub async fn click_xpath(&self, place: &str) {
+        self.click_on(place, Locator::XPath(place)).await;
+    }
+
+    /// What has the focus is named so.
+    pub async fn focused(&self, name: &str) {
+        self.until(&format!("the focus on {name}"), async || {
+            (self.script(FOCUSED).await == name).then_some(())
+        })
+        .await;
+    }
+
+    /// What a script answers.
+    pub async fn script(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// A command of the browser's own tools.
+    pub async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+        let command = DevTools {
+            command,
+            parameters,
+        };
+        self.client.issue_cmd(command).await.unwrap()
+    }
+
+    /// Presses one key, wherever the focus is.
+    pub async fn key(&self, key: Key) {
+        self.type_text(&char::from(key).to_string()).await;
+    }
+
+    /// Types, wherever the focus is.
+    pub async fn type_text(&self, text: &str) {
+        let keys = text
+            .chars()
+            .fold(KeyActions::new("keys".to_owned()), |keys, value| {
+                keys.then(KeyAction::Down { value })
+                    .then(KeyAction::Up { value })
+            });
+        self.client.perform_actions(keys).await.unwrap();
+    }
+
     /// Drags with the mouse, from an XPath to a CSS selector.
     pub async fn drag(&self, from: &str, to: &str) {
         let find = async |locator| self.client.find(locator).await.ok();
@@ -190,6 +265,7 @@ impl Browser {
             .then(over(&from, 8.0, 4.0))
             .then(over(&to, -5.0, -5.0))
             .then(over(&to, 0.0, 0.0))
+            .then(over(&to, 3.0, 3.0))
             .then(PointerAction::Up { button: 0 });
         self.client.perform_actions(mouse).await.unwrap();
         self.client.release_actions().await.unwrap();

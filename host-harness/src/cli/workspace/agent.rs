@@ -6,6 +6,7 @@ use clap::Subcommand;
 use host_harness::workspace::{
     AgentDraft, AgentGroup, EnvironmentKind, GroupKind, ProxySettings, Workspace,
 };
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn group(workspace: &Workspace, name: Option<&str>) -> Result<AgentGroup, Failed> {
@@ -42,6 +43,14 @@ pub enum AgentCommand {
         #[arg(long = "except", value_name = "HOST")]
         exceptions: Vec<String>,
     },
+    /// Have one trust certificate authorities beside the system's, such as a
+    /// company's own; without a file it trusts the system's alone.
+    Trust {
+        /// The agent's name.
+        name: String,
+        /// Their certificates, as PEM.
+        file: Option<PathBuf>,
+    },
     /// Move one to another group.
     Move {
         /// Its name.
@@ -62,12 +71,8 @@ impl AgentCommand {
         match self {
             Self::List => {}
             Self::Create { name, group: of } => {
-                workspace.create_agent(AgentDraft {
-                    name,
-                    group: group(workspace, of.as_deref())?.id,
-                    proxy: None,
-                    proxy_password: None,
-                })?;
+                let group = group(workspace, of.as_deref())?.id;
+                workspace.create_agent(AgentDraft::new(name, group))?;
             }
             Self::Proxy {
                 name,
@@ -77,27 +82,40 @@ impl AgentCommand {
                 exceptions,
             } => {
                 let agent = named(&name)?;
+                let (id, revision) = (agent.id, agent.revision);
                 let draft = AgentDraft {
-                    name: agent.name,
-                    group: agent.group,
                     proxy: url.map(|url| ProxySettings {
                         url,
                         user,
                         exceptions,
                     }),
                     proxy_password: password.map(|place| place.read()).transpose()?,
+                    ..agent.into()
                 };
-                workspace.update_agent(agent.id, agent.revision, draft)?;
+                workspace.update_agent(id, revision, draft)?;
+            }
+            Self::Trust { name, file } => {
+                let agent = named(&name)?;
+                let (id, revision) = (agent.id, agent.revision);
+                let certificates = match &file {
+                    Some(file) => std::fs::read_to_string(file)
+                        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?,
+                    None => String::new(),
+                };
+                let draft = AgentDraft {
+                    certificates,
+                    ..agent.into()
+                };
+                workspace.update_agent(id, revision, draft)?;
             }
             Self::Move { name, to } => {
                 let agent = named(&name)?;
+                let (id, revision) = (agent.id, agent.revision);
                 let draft = AgentDraft {
-                    name: agent.name,
                     group: group(workspace, Some(&to))?.id,
-                    proxy: agent.proxy,
-                    proxy_password: None,
+                    ..agent.into()
                 };
-                workspace.update_agent(agent.id, agent.revision, draft)?;
+                workspace.update_agent(id, revision, draft)?;
             }
             Self::Delete { name } => workspace.delete_agent(named(&name)?.id)?,
         }

@@ -239,7 +239,7 @@ impl Delivery<'_> {
     /// Takes a step of the source.
     async fn take(&mut self, step: Step, mapper: Option<&Mapper>) -> Result<(), RunError> {
         match step {
-            Step::Record { key, json } => {
+            Step::Record { key, json, place } => {
                 self.counts.read += 1;
                 match map(mapper, &json).await? {
                     Ok(records) => {
@@ -253,7 +253,6 @@ impl Delivery<'_> {
                             let number = self.ledger.begin();
                             self.queue.push_back((number, sent));
                         }
-                        Ok(())
                     }
                     Err(error) => {
                         let sent = Sent {
@@ -261,9 +260,15 @@ impl Delivery<'_> {
                             record: json.clone(),
                             source_record: json,
                         };
-                        self.reject(sent, error)
+                        self.reject(sent, error)?;
                     }
                 }
+                // Together with the record: a run that is stopped between the
+                // two would give it to the target once more when resumed.
+                if let Some(place) = place {
+                    self.ledger.checkpoint(place);
+                }
+                Ok(())
             }
             Step::Invalid(rejected) => {
                 self.counts.read += 1;

@@ -13,14 +13,14 @@ use tokio::task::JoinHandle;
 
 /// Steps that wait to be taken.
 const AHEAD: usize = 16;
-/// A file has a checkpoint after each so many records.
-const EVERY: u64 = 50;
 
 /// What comes out of a source.
 pub(super) enum Step {
     Record {
         key: String,
         json: String,
+        /// Where the source goes on after it, where that is known of each.
+        place: Option<String>,
     },
     /// Something in a file that is no record.
     Invalid(Box<Rejected>),
@@ -132,6 +132,7 @@ async fn drive(
                     Step::Record {
                         key: item.key,
                         json: item.data,
+                        place: None,
                     }
                 }
                 Event::Checkpoint(checkpoint) => Step::Checkpoint(checkpoint),
@@ -176,7 +177,11 @@ fn read(
             continue;
         }
         let step = match entry {
-            Entry::Record { key, json } => Step::Record { key, json },
+            Entry::Record { key, json } => Step::Record {
+                key,
+                json,
+                place: Some(count.to_string()),
+            },
             Entry::Invalid {
                 key,
                 raw,
@@ -192,13 +197,6 @@ fn read(
             })),
         };
         if steps.blocking_send(step).is_err() {
-            return Ok(());
-        }
-        if count % EVERY == 0
-            && steps
-                .blocking_send(Step::Checkpoint(count.to_string()))
-                .is_err()
-        {
             return Ok(());
         }
     }

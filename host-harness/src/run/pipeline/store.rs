@@ -45,6 +45,26 @@ impl Output {
         })
     }
 
+    /// Everything up to this checkpoint has been written. Answers whether the disk
+    /// holds it, too: at once where that is asked for, else now and then.
+    fn reached(
+        &mut self,
+        checkpoint: String,
+        at_once: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<bool, RunError> {
+        self.checkpoint = Some(checkpoint);
+        self.beyond = false;
+        let due = at_once
+            || self
+                .saved_at
+                .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY);
+        if due {
+            self.save(observer)?;
+        }
+        Ok(due)
+    }
+
     fn save(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         let Some(checkpoint) = self.checkpoint.clone() else {
             return Ok(());
@@ -154,7 +174,7 @@ async fn take(
     acknowledged: bool,
 ) -> Result<Option<String>, RunError> {
     match step {
-        Step::Record { key, json } => {
+        Step::Record { key, json, place } => {
             counts.read += 1;
             output.beyond = true;
             match map(mapper, &json).await? {
@@ -176,6 +196,9 @@ async fn take(
                     })?;
                 }
             }
+            if let Some(place) = place {
+                output.reached(place, false, observer)?;
+            }
         }
         Step::Invalid(rejected) => {
             counts.read += 1;
@@ -184,15 +207,8 @@ async fn take(
             observer.rejected(*rejected)?;
         }
         Step::Checkpoint(checkpoint) => {
-            output.checkpoint = Some(checkpoint.clone());
-            output.beyond = false;
             // What the source is told of has to be on the disk before.
-            if acknowledged
-                || output
-                    .saved_at
-                    .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY)
-            {
-                output.save(observer)?;
+            if output.reached(checkpoint.clone(), acknowledged, observer)? {
                 return Ok(Some(checkpoint));
             }
         }

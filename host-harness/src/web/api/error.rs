@@ -65,7 +65,8 @@ impl From<WorkspaceError> for ApiError {
             WorkspaceError::NotFound { .. } => StatusCode::NOT_FOUND,
             WorkspaceError::Stale { .. }
             | WorkspaceError::Taken { .. }
-            | WorkspaceError::InUse { .. } => StatusCode::CONFLICT,
+            | WorkspaceError::InUse { .. }
+            | WorkspaceError::Busy { .. } => StatusCode::CONFLICT,
             WorkspaceError::Open { .. }
             | WorkspaceError::Database(_)
             | WorkspaceError::Newer { .. }
@@ -77,7 +78,10 @@ impl From<WorkspaceError> for ApiError {
         let mut answer = Self::new(status, error.code(), &error.to_string());
         match error {
             WorkspaceError::Invalid(findings) => answer.1.findings = findings,
-            WorkspaceError::InUse { dependents, .. } => answer.1.dependents = dependents,
+            WorkspaceError::InUse { dependents, .. }
+            | WorkspaceError::Busy {
+                runs: dependents, ..
+            } => answer.1.dependents = dependents,
             WorkspaceError::Reauthenticate { secrets, .. } => answer.1.secrets = secrets,
             _ => {}
         }

@@ -77,24 +77,28 @@ struct NewAgent {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     proxy_password: Option<SecretString>,
+    /// Certificate authorities to trust beside the system's, as PEM.
+    #[serde(default)]
+    certificates: String,
 }
 
+/// Not flattened of [`NewAgent`]: serde would keep a copy of the password that
+/// nobody wipes.
 #[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
 struct SaveAgent {
     revision: i64,
-    #[serde(flatten)]
-    agent: NewAgent,
-}
-
-impl From<NewAgent> for AgentDraft {
-    fn from(new: NewAgent) -> Self {
-        Self {
-            name: new.name,
-            group: new.group,
-            proxy: new.proxy,
-            proxy_password: new.proxy_password,
-        }
-    }
+    name: String,
+    group: GroupId,
+    #[serde(default)]
+    proxy: Option<ProxySettings>,
+    /// The saved one is kept where it is absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    proxy_password: Option<SecretString>,
+    /// Certificate authorities to trust beside the system's, as PEM.
+    #[serde(default)]
+    certificates: String,
 }
 
 /// The organization and its policies.
@@ -189,7 +193,13 @@ async fn create_agent(
     State(workspace): State<Workspace>,
     Json(new): Json<NewAgent>,
 ) -> Answer<Agent> {
-    answer(workspace.create_agent(new.into()))
+    answer(workspace.create_agent(AgentDraft {
+        name: new.name,
+        group: new.group,
+        proxy: new.proxy,
+        proxy_password: new.proxy_password,
+        certificates: new.certificates,
+    }))
 }
 
 /// Saves an agent.
@@ -199,7 +209,14 @@ async fn update_agent(
     Path(id): Path<AgentId>,
     Json(save): Json<SaveAgent>,
 ) -> Answer<Agent> {
-    answer(workspace.update_agent(id, save.revision, save.agent.into()))
+    let draft = AgentDraft {
+        name: save.name,
+        group: save.group,
+        proxy: save.proxy,
+        proxy_password: save.proxy_password,
+        certificates: save.certificates,
+    };
+    answer(workspace.update_agent(id, save.revision, draft))
 }
 
 /// Deletes an agent.

@@ -27,9 +27,9 @@ struct Of {
     project: Option<ProjectId>,
 }
 
-/// As [`VariableDraft`], beside which another field may stand.
 #[derive(Deserialize, ToSchema)]
-struct Draft {
+struct NewVariable {
+    scope: Scope,
     name: String,
     #[serde(default)]
     description: String,
@@ -39,29 +39,18 @@ struct Draft {
     values: Vec<VariableValue>,
 }
 
-impl From<Draft> for VariableDraft {
-    fn from(draft: Draft) -> Self {
-        Self {
-            name: draft.name,
-            description: draft.description,
-            secret: draft.secret,
-            values: draft.values,
-        }
-    }
-}
-
-#[derive(Deserialize, ToSchema)]
-struct NewVariable {
-    scope: Scope,
-    #[serde(flatten)]
-    draft: Draft,
-}
-
+/// Nothing here is flattened: serde would keep copies of secret values that
+/// nobody wipes.
 #[derive(Deserialize, ToSchema)]
 struct SaveVariable {
     revision: i64,
-    #[serde(flatten)]
-    draft: Draft,
+    name: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    secret: bool,
+    #[serde(default)]
+    values: Vec<VariableValue>,
 }
 
 /// The global variables, and those of a project.
@@ -79,7 +68,13 @@ async fn create_variable(
     State(workspace): State<Workspace>,
     Json(new): Json<NewVariable>,
 ) -> Answer<Variable> {
-    answer(workspace.create_variable(new.scope, new.draft.into()))
+    let draft = VariableDraft {
+        name: new.name,
+        description: new.description,
+        secret: new.secret,
+        values: new.values,
+    };
+    answer(workspace.create_variable(new.scope, draft))
 }
 
 /// The variables that the platform itself sets.
@@ -104,7 +99,13 @@ async fn update_variable(
     Path(id): Path<VariableId>,
     Json(save): Json<SaveVariable>,
 ) -> Answer<Variable> {
-    answer(workspace.update_variable(id, save.revision, save.draft.into()))
+    let draft = VariableDraft {
+        name: save.name,
+        description: save.description,
+        secret: save.secret,
+        values: save.values,
+    };
+    answer(workspace.update_variable(id, save.revision, draft))
 }
 
 /// Deletes a variable.

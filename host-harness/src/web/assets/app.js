@@ -36,12 +36,14 @@ export async function refresh() {
 }
 
 let current = location.hash;
+let drawn = false;
 async function route() {
   if (state.leave && location.hash !== current) {
     const go = await state.leave();
     if (!go) { history.replaceState(null, "", current); return; }
   }
   state.leave = null;
+  const moved = location.hash !== current;
   current = location.hash;
   const [section, id, extra] = location.hash.replace(/^#\/?/, "").split("/");
   const name = section || "operations";
@@ -49,11 +51,24 @@ async function route() {
   replace(chosen("nav"), sections.map(([key, title]) =>
     el("a", { href: `#/${key}`, "aria-current": key === base ? "page" : null }, title)));
   const main = chosen("main");
+  const focused = moved ? "#main" : held(main);
   const page = name === "connection" ? () => connectionForm(state, id, extra)
     : name === "run" ? () => runPage(state, id)
     : () => (sections.find(([key]) => key === name)?.[2] ?? operations)(state);
   const content = await attempt(page);
-  if (content) replace(main, content);
+  if (!content) return;
+  replace(main, content);
+  if (moved) scrollTo(0, 0);
+  if (focused && drawn) (main.querySelector(focused) ?? main).focus({ preventScroll: true });
+  drawn = true;
+}
+
+/** What finds the focused thing again once its page was drawn anew. */
+function held(main) {
+  const { activeElement: at } = document;
+  if (!main.contains(at) && at !== document.body) return null;
+  const label = at.getAttribute("aria-label");
+  return at.id ? `#${CSS.escape(at.id)}` : label ? `[aria-label="${CSS.escape(label)}"]` : "#main";
 }
 
 const themes = { dark: "light", light: "dark" };

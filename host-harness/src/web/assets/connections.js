@@ -71,6 +71,9 @@ export async function connectionForm(state, id, connector) {
   let drawn;
   let dirty = false;
   let timer;
+  // Counts what is asked: a check while one types must not wipe what a test or a save said after it.
+  let asked = 0;
+  const only = () => { clearTimeout(timer); asked += 1; return asked; };
 
   const nameInput = el("input", { id: "connection-name", value: saved?.name ?? "", "aria-describedby": "connection-name-problem", oninput: () => changed() });
   const nameProblem = el("p", { class: "problem", id: "connection-name-problem", role: "alert" });
@@ -107,21 +110,23 @@ export async function connectionForm(state, id, connector) {
   };
   function changed() {
     mark(true);
-    clearTimeout(timer);
+    const mine = only();
     timer = setTimeout(async () => {
       try {
         const { findings, retype } = await post("/connections/check", { project: state.project, id: saved?.id, draft: draft() });
+        if (mine !== asked) return;
         // What is still empty is no mistake while one types.
         drawn.show(findings.filter((finding) => finding.code !== "required"));
         nameProblem.textContent = nameInput.value === "" ? "" : findings.find((f) => f.code === "name")?.message ?? "";
         drawn.retype(retype);
       } catch (error) {
-        shown(error);
+        if (mine === asked) shown(error);
       }
     }, 350);
   }
 
   const test = el("button", { type: "button", id: "test", onclick: async () => {
+    only();
     test.disabled = true;
     replace(results, el("p", { class: "quiet" }, "Testing on every agent of the environment…"));
     problem.textContent = "";
@@ -136,6 +141,7 @@ export async function connectionForm(state, id, connector) {
     test.disabled = false;
   } }, "Test");
   const save = el("button", { type: "button", class: "primary", id: "save", onclick: async () => {
+    only();
     problem.textContent = "";
     nameProblem.textContent = "";
     try {

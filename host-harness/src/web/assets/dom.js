@@ -103,12 +103,15 @@ export function modal(label, answer = () => {}) {
 function dialog(title, content, buttons) {
   return new Promise((resolve) => {
     const { open, close } = modal(title, resolve);
-    open(
+    const answer = (value) => close(typeof value === "function" ? value() : value);
+    const [, last] = buttons.at(-1);
+    // Return in a field is the last button, as in any form.
+    open(el("form", { onsubmit: (event) => { event.preventDefault(); answer(last); } },
       el("h3", {}, title),
       ...[content].flat(),
-      el("div", { class: "row end" }, buttons.map(([label, value, look]) =>
-        el("button", { type: "button", class: look, onclick: () => close(typeof value === "function" ? value() : value) }, label))),
-    );
+      el("div", { class: "row end" }, buttons.map(([label, value, look], n) => n === buttons.length - 1
+        ? el("button", { class: look }, label)
+        : el("button", { type: "button", class: look, onclick: () => answer(value) }, label)))));
   });
 }
 
@@ -133,10 +136,17 @@ export function menu(label, entries) {
   details.append(el("div", { role: "menu" }, entries.filter(Boolean).map(([text, action, look]) =>
     el("button", {
       type: "button", role: "menuitem", class: look,
-      onclick: () => { details.open = false; action(); },
+      onclick: () => { details.open = false; details.firstChild.focus(); action(); },
     }, text))));
+  const items = [...details.querySelectorAll("button")];
+  details.addEventListener("toggle", () => { if (details.open) items[0].focus(); });
   details.addEventListener("keydown", (event) => {
+    const at = items.indexOf(document.activeElement);
+    const step = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
     if (event.key === "Escape") { details.open = false; details.firstChild.focus(); }
+    else if (details.open && step !== undefined) items.at(step % items.length).focus();
+    else return;
+    event.preventDefault();
   });
   details.addEventListener("focusout", (event) => {
     if (!details.contains(event.relatedTarget)) details.open = false;

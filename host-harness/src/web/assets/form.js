@@ -92,6 +92,8 @@ export function drawForm(properties, values, secrets, variables, changed) {
         return inputs()
           .map((input) => (property.kind === "flag" ? String(input.checked) : input.value))
           .filter((text) => text.trim() !== "" && !(property.kind === "flag" && text === "false"))
+          // A default that nobody chose is not kept: a newer version may have another.
+          .filter((text) => text !== property.default || of(property.name).includes(text))
           .map((text) => ({ name: property.name, value: text }));
       }),
     typed: () =>

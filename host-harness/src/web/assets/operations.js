@@ -85,11 +85,11 @@ function card(world, operation) {
   };
   return el("article", { class: "card", "aria-label": `Operation ${operation.name}`, "data-operation": operation.name },
     el("div", { class: "row" }, el("h3", {}, operation.name), el("span", { class: "spacer" }),
-      el("button", { type: "button", onclick: async () => {
+      el("button", { type: "button", "aria-label": `Check ${operation.name}`, onclick: async () => {
         const found = await attempt(() => post(`/operations/${operation.id}/validate`, { environment: state.environment }));
         if (found) replace(findings, findingsList(found.findings, found.ok));
       } }, "Check"),
-      el("button", { type: "button", class: "primary", onclick: async () => {
+      el("button", { type: "button", class: "primary", "aria-label": `Run ${operation.name}`, onclick: async () => {
         const started = await attempt(() => post(`/operations/${operation.id}/run`, { environment: state.environment }));
         if (started) location.hash = `#/run/${started.run}`;
       } }, "Run"),
@@ -130,20 +130,21 @@ function slot(world, operation, role, save) {
   const accept = async (event) => {
     event?.preventDefault();
     const what = world.picked;
-    if (!what) return;
+    if (!what) { if (event) say("Choose from the palette first."); return; }
     if (!fits(what, role)) { say(`That is a ${what.role}; it cannot stand as the ${role}.`); return; }
     world.picked = null;
     ready(null);
     await place(world, operation, role, what, save);
   };
+  const over = (event) => { if (world.picked && fits(world.picked, role)) { event.preventDefault(); node.classList.add("over"); } };
   const node = el("div", {
-    class: `slot ${end ? "filled" : ""}`, "data-role": role, tabindex: "0", role: "group",
+    class: `slot ${end ? "filled" : ""}`, "data-role": role, role: "group",
     "aria-label": `${role} of ${operation.name}`,
-    ondragover: (event) => { if (world.picked && fits(world.picked, role)) { event.preventDefault(); node.classList.add("over"); } },
+    ondragenter: over,
+    ondragover: over,
     ondragleave: () => node.classList.remove("over"),
     ondrop: accept,
     onclick: (event) => { if (event.target === node || !event.target.closest("button, a, summary")) accept(); },
-    onkeydown: (event) => { if (event.target === node && (event.key === "Enter" || event.key === " ")) accept(event); },
   }, el("span", { class: "what" }, role));
   if (!end) {
     node.append(el("span", { class: "quiet" }, `Place a ${role} here.`));
@@ -154,8 +155,10 @@ function slot(world, operation, role, save) {
     node.append(el("strong", {}, activity?.name ?? "?"), el("span", { class: "quiet" }, activity ? `${activity.activity} ${activity.object} · ${activity.connection.name}` : ""));
     if (activity) node.append(activityMenu(world, activity, () => save({ [role]: null })));
   }
+  // The way in for who has no mouse to drag with.
+  node.append(el("button", { type: "button", "aria-label": `Place here as the ${role} of ${operation.name}`, onclick: accept }, end ? "Replace" : "Place here"));
   if (end?.kind === "file") {
-    node.append(el("button", { type: "button", class: "plain", onclick: () => save({ [role]: null }) }, "Remove from operation"));
+    node.append(el("button", { type: "button", class: "plain", "aria-label": `Remove the ${role} from ${operation.name}`, onclick: () => save({ [role]: null }) }, "Remove from operation"));
   }
   return node;
 }
@@ -199,7 +202,7 @@ function editActivity(world, connection, type, saved) {
     const problem = el("p", { class: "problem", role: "alert" });
     const name = el("input", { id: "activity-name", value: saved?.name ?? `${type.title} ` });
     const object = el("input", { id: "activity-object", value: saved?.object ?? "", placeholder: "Search the objects", oninput: () => search() });
-    const found = el("div", { role: "listbox", "aria-label": "Objects" });
+    const found = el("div", { role: "group", "aria-label": "Objects" });
     const shape = el("div", {});
     const drawn = drawForm(type.options, saved?.options ?? [], [], world.variables, () => {});
     let timer;
@@ -209,8 +212,8 @@ function editActivity(world, connection, type, saved) {
         const list = await attempt(() => get(`/connections/${connection.id}/objects?environment=${world.state.environment}&search=${encodeURIComponent(object.value)}`), problem);
         const fit = (list ?? []).filter((entry) => entry.activities.includes(type.name)).slice(0, 12);
         replace(found, fit.map((entry) => el("button", {
-          type: "button", class: "chip", role: "option", "data-object": entry.name,
-          onclick: () => { object.value = entry.name; replace(found); review(); },
+          type: "button", class: "chip", "data-object": entry.name,
+          onclick: () => { object.value = entry.name; replace(found); object.focus(); review(); },
         }, entry.title, el("small", {}, entry.name))));
       }, now ? 0 : 250);
     };
@@ -225,7 +228,7 @@ function editActivity(world, connection, type, saved) {
     open(el("h3", {}, `${type.title} — ${connection.name}`), el("p", { class: "hint" }, type.description),
       el("div", { class: "field" }, el("label", { for: "activity-name" }, "Activity name *"), name),
       el("div", { class: "field" }, el("label", { for: "activity-object" }, "Object *"), object,
-        el("button", { type: "button", onclick: () => search(true) }, "Refresh"), found),
+        el("button", { type: "button", onclick: () => search(true) }, "Refresh the objects"), found),
       shape, drawn.node, problem,
       el("div", { class: "row end" },
         el("button", { type: "button", onclick: () => close(undefined) }, "Cancel"),

@@ -18,7 +18,8 @@ export async function runs(state) {
 }
 
 export async function runPage(state, id) {
-  const head = el("div", { "aria-live": "polite" });
+  const first = await get(`/runs/${id}`);
+  const { head, draw } = runHead(first);
   const rest = el("div", {});
   const page = el("div", {}, el("p", {}, el("a", { href: "#/runs" }, "← Runs")), head, rest);
   const events = new EventSource(`/api/v1/runs/${id}/events`);
@@ -26,13 +27,12 @@ export async function runPage(state, id) {
   addEventListener("hashchange", stop, { once: true });
   events.addEventListener("run", async (event) => {
     const run = JSON.parse(event.data);
-    draw(head, run);
+    draw(run);
     if (run.state !== "running") {
       stop();
       replace(rest, await details(run));
     }
   });
-  draw(head, await get(`/runs/${id}`));
   return page;
 }
 
@@ -41,28 +41,56 @@ const begin = async (path, body) => {
   if (begun) location.hash = `#/run/${begun.run}`;
 };
 
-function draw(head, run) {
-  const count = (name, value) => el("div", { "data-count": name }, el("b", {}, value), el("span", {}, name));
+const counted = [
+  ["read", (run) => run.counts.read], ["written", (run) => run.counts.written], ["rejected", (run) => run.counts.rejected],
+  ["skipped", (run) => run.counts.skipped], ["records/s", (run) => run.rate.toFixed(0)], ["requests", (run) => run.requests],
+  ["retries", (run) => run.retries],
+];
+
+/** A run's numbers and how it stands. Drawn once, so that what has the focus keeps it while the numbers change. */
+function runHead(run) {
   const trigger = { "on-success": "after a run that succeeded", "on-failure": "after a run that failed", "rejected-again": "the rejected records again", resumed: "resumed" }[run.trigger];
-  replace(head,
-    el("div", { class: "row" }, el("h1", {}, run["operation-name"]), badge(run), el("span", { class: "spacer" }),
-      run.state === "running"
-        ? el("button", { type: "button", id: "cancel", onclick: async () => { if (await attempt(() => post(`/runs/${run.id}/cancel`))) say("Stopping: what is under way is finished."); } }, "Cancel")
-        : null,
-      run.resumable ? el("button", { type: "button", class: "primary", id: "resume", onclick: () => begin(`/runs/${run.id}/resume`, {}) }, "Resume") : null),
-    el("p", { class: "quiet" }, `Run #${run.id} in ${run["environment-name"]} on ${run.agent}, started ${when(run["started-at"])}`,
-      run["ended-at"] ? `, ended ${when(run["ended-at"])}` : "", trigger ? ` — ${trigger} ` : "",
+  const numbers = counted.map(([name, of]) => [el("b", {}), name, of]);
+  // The state alone is spoken: numbers that change three times a second are not.
+  const state = el("span", { role: "status" });
+  const buttons = el("span", { class: "row" });
+  const ended = el("span", {});
+  const waiting = el("p", { class: "wait", id: "waiting" });
+  const outcome = el("div", {});
+  let asked = 0;
+  const cancel = el("button", { type: "button", id: "cancel", onclick: async () => {
+    if (!await attempt(() => post(`/runs/${run.id}/cancel`))) return;
+    asked += 1;
+    say(asked === 1 ? "Stopping: what is under way is finished." : "Giving up what is under way.");
+    cancel.textContent = "Give up what is under way";
+  } }, "Cancel");
+  const resume = el("button", { type: "button", class: "primary", id: "resume", onclick: () => begin(`/runs/${run.id}/resume`, {}) }, "Resume");
+  const head = el("div", {},
+    el("div", { class: "row" }, el("h1", {}, run["operation-name"]), state, el("span", { class: "spacer" }), buttons),
+    el("p", { class: "quiet" }, `Run #${run.id} in ${run["environment-name"]} on ${run.agent}, started ${when(run["started-at"])}`, ended,
+      trigger ? ` — ${trigger} ` : "",
       run["of-run"] ? el("a", { href: `#/run/${run["of-run"]}` }, `#${run["of-run"]}`) : null),
-    el("div", { class: "counts" },
-      count("read", String(run.counts.read)), count("written", String(run.counts.written)),
-      count("rejected", String(run.counts.rejected)), count("skipped", String(run.counts.skipped)),
-      count("records/s", run.rate.toFixed(0)), count("requests", String(run.requests)), count("retries", String(run.retries))),
-    run.waiting ? el("p", { class: "wait" }, `Waiting: ${run.waiting}`) : null,
-    run.error ? el("p", { class: "problem", role: "alert" }, run.error) : null,
-    run.warnings.map((warning) => el("p", { class: "wait" }, warning)),
-    run.output && run.state !== "running" && !run.output.endsWith(".part")
-      ? el("p", {}, "Output: ", el("a", { href: `/api/v1/files/${encodeURIComponent(run.output)}` }, run.output)) : null,
-    run.connectors.map((connector) => el("p", { class: "quiet" }, `${connector.role}: ${connector.connector} ${connector.version} `, el("code", {}, connector.digest))));
+    el("div", { class: "counts" }, numbers.map(([node, name]) => el("div", { "data-count": name }, node, el("span", {}, name)))),
+    waiting, outcome);
+  let shown;
+  const draw = (now) => {
+    for (const [node, , of] of numbers) node.textContent = String(of(now));
+    waiting.textContent = now.waiting ? `Waiting: ${now.waiting}` : "";
+    const stands = JSON.stringify([now.state, now.resumable, now.connectors, now.warnings]);
+    if (stands === shown) return;
+    shown = stands;
+    replace(state, badge(now));
+    replace(buttons, now.state === "running" ? cancel : null, now.resumable ? resume : null);
+    ended.textContent = now["ended-at"] ? `, ended ${when(now["ended-at"])}` : "";
+    replace(outcome,
+      now.error ? el("p", { class: "problem", role: "alert" }, now.error) : null,
+      now.warnings.map((warning) => el("p", { class: "wait" }, warning)),
+      now.output && now.state !== "running" && !now.output.endsWith(".part")
+        ? el("p", {}, "Output: ", el("a", { href: `/api/v1/files/${encodeURIComponent(now.output)}` }, now.output)) : null,
+      now.connectors.map((connector) => el("p", { class: "quiet" }, `${connector.role}: ${connector.connector} ${connector.version} `, el("code", {}, connector.digest))));
+  };
+  draw(run);
+  return { head, draw };
 }
 
 async function details(run) {

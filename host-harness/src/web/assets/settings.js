@@ -63,6 +63,32 @@ function edit(state, saved) {
       } }, "Save variable")));
 }
 
+/** How an agent reaches the world: its proxy, and whom it trusts. */
+function network(agent) {
+  const problem = el("p", { class: "problem", role: "alert" });
+  const field = (id, label, input, hint) => el("div", { class: "field" }, el("label", { for: id }, label), input,
+    hint ? el("p", { class: "hint", id: `${id}-hint` }, hint) : null);
+  const input = (id, value, more = {}) => el("input", { id, value, ...more });
+  const url = input("proxy-url", agent.proxy?.url ?? "", { placeholder: "http://host:port" });
+  const user = input("proxy-user", agent.proxy?.user ?? "");
+  const password = input("proxy-password", "", { type: "password", autocomplete: "off", placeholder: agent["proxy-password-set"] ? "set — leave empty to keep it" : "" });
+  const exceptions = input("proxy-exceptions", (agent.proxy?.exceptions ?? []).join(" "), { "aria-describedby": "proxy-exceptions-hint" });
+  const certificates = el("textarea", { id: "certificates", value: agent.certificates, spellcheck: "false", "aria-describedby": "certificates-hint" });
+  const { open, close } = modal("Network of the agent");
+  open(el("form", { onsubmit: async (event) => {
+    event.preventDefault();
+    const proxy = url.value.trim() ? { url: url.value, user: user.value || null, exceptions: exceptions.value.split(/\s+/).filter(Boolean) } : null;
+    const draft = { revision: agent.revision, name: agent.name, group: agent.group, proxy, certificates: certificates.value, ...(password.value ? { "proxy-password": password.value } : {}) };
+    if (await attempt(() => put(`/agents/${agent.id}`, draft), problem)) { close(); again(); }
+  } },
+    el("h3", {}, `Network of ${agent.name}`),
+    field("proxy-url", "Proxy", url), field("proxy-user", "User, where the proxy asks for one", user), field("proxy-password", "Password", password),
+    field("proxy-exceptions", "Exceptions", exceptions, "Hosts, .domains, addresses and blocks that are reached without the proxy, separated by spaces."),
+    field("certificates", "Certificate authorities", certificates, "Trusted beside the system's own, as PEM: a company's own, or that of a proxy that opens TLS."),
+    problem,
+    el("div", { class: "row end" }, el("button", { type: "button", onclick: () => close() }, "Cancel"), el("button", { class: "primary", id: "save-network" }, "Save network"))));
+}
+
 export async function agents() {
   const [list, groups, connectors] = await Promise.all([get("/agents"), get("/agent-groups"), get("/connectors")]);
   const file = el("input", { type: "file", id: "component", accept: ".wasm", onchange: async () => {
@@ -85,25 +111,17 @@ export async function agents() {
     table("Agents and the versions that they have", ["Agent", "Group", "Proxy", "Versions", ""], list.map((agent) => [
       agent.name,
       el("select", { "aria-label": `Group of ${agent.name}`, onchange: async (event) => {
-        await attempt(() => put(`/agents/${agent.id}`, { revision: agent.revision, name: agent.name, group: Number(event.target.value), proxy: agent.proxy }));
+        await attempt(() => put(`/agents/${agent.id}`, { revision: agent.revision, name: agent.name, group: Number(event.target.value), proxy: agent.proxy, certificates: agent.certificates }));
         again();
       } }, groups.map((group) => el("option", { value: group.id, selected: group.id === agent.group }, `${group.name} (${group.kind})`))),
       agent.proxy ? agent.proxy.url : el("span", { class: "quiet" }, "none"),
       agent.versions.length === 0 ? el("span", { class: "quiet" }, "none yet") : el("ul", {}, agent.versions.map((version) =>
         el("li", {}, `${version.connector} ${version.version} `, el("code", {}, version.digest.slice(0, 19)), "…"))),
       menu(`Menu of ${agent.name}`, [
-        ["Proxy", async () => {
-          const url = await ask("The agent's proxy", "http://host:port — empty: none", agent.proxy?.url ?? "");
-          if (url === undefined) return;
-          const user = url ? await ask("The agent's proxy", "User, where it asks for one", agent.proxy?.user ?? "") : "";
-          const password = user ? await ask("The agent's proxy", "Password (empty: keep it)", "") : "";
-          const exceptions = url ? await ask("The agent's proxy", "Exceptions, separated by spaces", (agent.proxy?.exceptions ?? []).join(" ")) : "";
-          const proxy = url ? { url, user: user || null, exceptions: (exceptions ?? "").split(/\s+/).filter(Boolean) } : null;
-          if (await attempt(() => put(`/agents/${agent.id}`, { revision: agent.revision, name: agent.name, group: agent.group, proxy, ...(password ? { "proxy-password": password } : {}) }))) again();
-        }],
+        ["Network", () => network(agent)],
         ["Rename", async () => {
           const name = await ask("Rename the agent", "Agent name", agent.name);
-          if (name !== undefined && await attempt(() => put(`/agents/${agent.id}`, { revision: agent.revision, name, group: agent.group, proxy: agent.proxy }))) again();
+          if (name !== undefined && await attempt(() => put(`/agents/${agent.id}`, { revision: agent.revision, name, group: agent.group, proxy: agent.proxy, certificates: agent.certificates }))) again();
         }],
         ["Delete", async () => {
           if (await confirm(`Delete “${agent.name}”?`, "It will be gone for good.", "Delete") && await attempt(() => remove(`/agents/${agent.id}`))) again();

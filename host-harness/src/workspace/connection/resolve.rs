@@ -2,7 +2,7 @@
 //! secrets at hand, the proxy of the agent that uses it.
 
 use super::{Connection, ConnectionDraft, pairs};
-use crate::egress::Proxy;
+use crate::egress::{Certificates, Proxy};
 use crate::form::{self, Stage};
 use crate::runtime::design::Descriptor;
 use crate::runtime::types::{Property, PropertyKind};
@@ -70,6 +70,10 @@ impl Workspace {
             (true, Some(agent)) => Some(self.proxy_for(draft, agent)?),
             _ => None,
         };
+        let certificates = match on.agent {
+            Some(agent) => Self::certificates_of(agent)?,
+            None => Certificates::default(),
+        };
         self.database().read(|t| {
             let environment = environment::one(t, on.environment)?;
             let mut situation = on.situation.clone();
@@ -106,7 +110,7 @@ impl Workspace {
                 },
             );
             WorkspaceError::if_any(findings)?;
-            let connection = self.ready(
+            let mut connection = self.ready(
                 id,
                 draft,
                 descriptor,
@@ -115,6 +119,7 @@ impl Workspace {
                 secrets,
                 proxy,
             );
+            connection.certificates = certificates;
             Ok(Resolved { connection, values })
         })
     }

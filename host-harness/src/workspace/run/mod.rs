@@ -6,8 +6,9 @@ mod start;
 
 use super::Workspace;
 use super::database::{all, first, json, to_json};
+use super::dependent::Dependent;
 use super::error::WorkspaceError;
-use super::id::{EnvironmentId, OperationId, ProjectId, RunId};
+use super::id::{AgentId, EnvironmentId, OperationId, ProjectId, RunId};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -239,6 +240,27 @@ fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
+/// The runs that an agent has under way.
+pub(super) fn on_agent(
+    transaction: &Transaction<'_>,
+    agent: AgentId,
+) -> Result<Vec<Dependent>, WorkspaceError> {
+    all(
+        transaction,
+        &format!("{COLUMNS} WHERE agent_id = ? AND state = 'running' ORDER BY id"),
+        [agent],
+        |row| {
+            let run = make(row)?;
+            Ok(Dependent {
+                kind: "run",
+                id: run.id.0,
+                name: run.operation_name,
+                via: Some(format!("number {}", run.id)),
+            })
+        },
+    )
+}
+
 impl Workspace {
     /// Runs, the newest first.
     ///
@@ -323,7 +345,7 @@ impl Workspace {
 
     /// Ends the runs whose process has died. Where they were is saved, so they
     /// can be resumed.
-    fn bury(&self) -> Result<(), WorkspaceError> {
+    pub(super) fn bury(&self) -> Result<(), WorkspaceError> {
         let dead_since = now() - DEAD_AFTER;
         let dead = self.database().read(|t| {
             all(

@@ -18,6 +18,10 @@ const SAVED_EVERY: Duration = Duration::from_millis(250);
 /// How often it is looked whether somebody asked to stop, and said that the run
 /// is alive.
 const BEAT: Duration = Duration::from_millis(300);
+/// A wait is shown at least so long, or nobody could read it.
+const SHOWN_FOR: Duration = Duration::from_millis(750);
+/// And at most so long after it was last told.
+const LONGEST_SHOWN: Duration = Duration::from_secs(60 * 60);
 /// Warnings that are kept.
 const MOST_WARNINGS: usize = 20;
 
@@ -28,6 +32,8 @@ pub(super) struct Keeper {
     started: Instant,
     saved_at: Option<Instant>,
     rejected: u64,
+    /// Until when what is waited for is worth showing.
+    waiting_until: Instant,
 }
 
 impl Keeper {
@@ -38,6 +44,7 @@ impl Keeper {
             started: Instant::now(),
             saved_at: None,
             rejected: 0,
+            waiting_until: Instant::now(),
         }
     }
 
@@ -125,10 +132,12 @@ impl Observer for Keeper {
         run.rate = run.counts.written as f64 / seconds;
         run.requests = progress.requests;
         run.retries = progress.retries;
-        // A wait for the rate budget shows before any notice does.
-        if progress.waited_ms > run.waited_ms && run.waiting.is_none() {
+        // What the connector says of a wait tells more than that there was one.
+        let over = Instant::now() >= self.waiting_until;
+        if over && progress.waited_ms > run.waited_ms {
+            self.waiting_until = Instant::now() + SHOWN_FOR;
             run.waiting = Some("waiting for the rate limit".to_owned());
-        } else if progress.waited_ms == run.waited_ms {
+        } else if over {
             run.waiting = None;
         }
         run.waited_ms = progress.waited_ms;
@@ -144,7 +153,16 @@ impl Observer for Keeper {
         let run = &mut self.run;
         match notice.kind {
             NoticeKind::Throttled | NoticeKind::Retrying => {
-                run.waiting = Some(notice.message.clone());
+                let wait = Duration::from_millis(notice.wait.unwrap_or_default());
+                let until = Instant::now() + wait.clamp(SHOWN_FOR, LONGEST_SHOWN);
+                self.waiting_until = self.waiting_until.max(until);
+                let told = run.waiting.replace(notice.message.clone());
+                // Nothing may happen until the wait is over, so it is kept now.
+                if told.as_ref() != Some(&notice.message)
+                    && let Err(error) = self.keep()
+                {
+                    tracing::warn!(%error, "what a run waits for could not be kept");
+                }
             }
             NoticeKind::Warning if run.warnings.len() < MOST_WARNINGS => {
                 run.warnings.push(notice.message.clone());

@@ -8,7 +8,7 @@ use crate::records::Format;
 use crate::run::{Pipeline, Place, Source, Stop, Target};
 use crate::runtime::types::Call;
 use crate::runtime::{RunFiles, Session};
-use crate::workspace::agent::of_group;
+use crate::workspace::agent::least_busy;
 use crate::workspace::connection::{On, Update, options};
 use crate::workspace::connectors::offered_by;
 use crate::workspace::database::{all, json, to_json};
@@ -210,6 +210,8 @@ impl Workspace {
                     wrong.join("; ")
                 )));
             }
+            // What has died takes no share of an agent.
+            self.bury()?;
             let (run, agent) = self.enter(&operation, environment, &begin)?;
             let id = run.id;
             let (sender, stop) = watch::channel(Stop::No);
@@ -231,14 +233,7 @@ impl Workspace {
     ) -> Result<(Run, Agent), WorkspaceError> {
         self.database().write(|t| {
             let environment: Environment = environment::one(t, environment)?;
-            let agents = of_group(t, environment.group)?;
-            let count: i64 =
-                t.query_row("SELECT coalesce(max(id), 0) + 1 FROM runs", [], |row| {
-                    row.get(0)
-                })?;
-            // One after the other, so that all do their share.
-            let turn = usize::try_from(count).unwrap_or(0) % agents.len().max(1);
-            let Some(agent) = agents.into_iter().nth(turn) else {
+            let Some(agent) = least_busy(t, environment.group)? else {
                 return Err(WorkspaceError::Refused(format!(
                     "the agent group of the environment “{}” has no agent: add one first",
                     environment.name
@@ -271,14 +266,16 @@ impl Workspace {
                 log: Vec::new(),
             };
             t.execute(
-                "INSERT INTO runs (operation_id, project_id, state, record, place, heartbeat)
-                 VALUES (?, ?, 'running', ?, ?, ?)",
+                "INSERT INTO runs
+                 (operation_id, project_id, state, record, place, heartbeat, agent_id)
+                 VALUES (?, ?, 'running', ?, ?, ?, ?)",
                 params![
                     operation.id,
                     operation.project,
                     to_json(&run)?,
                     begin.place.as_ref().map(to_json).transpose()?,
-                    now()
+                    now(),
+                    agent.id
                 ],
             )?;
             run.id = RunId(t.last_insert_rowid());

@@ -1,0 +1,88 @@
+//! Certificate authorities that are trusted beside the system's own: a company's
+//! own, or that of a proxy that opens TLS.
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+/// Certificate authorities to trust beside the system's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Certificates(Vec<CertificateDer<'static>>);
+
+/// Why a text holds no certificates to trust.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CertificatesError {
+    /// It is no PEM.
+    #[error(
+        "this is no PEM: a certificate stands between -----BEGIN CERTIFICATE----- and \
+         -----END CERTIFICATE-----"
+    )]
+    Malformed,
+    /// There is none in it.
+    #[error("there is no certificate in it: put the authority's certificate there, as PEM")]
+    None,
+    /// One of them can vouch for nothing.
+    #[error("certificate {number} cannot be an authority's: {why}")]
+    Unusable {
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Certificates {
+    /// Reads certificates in PEM, one or several. Other parts, such as a key,
+    /// are passed over.
+    ///
+    /// # Errors
+    /// If there is none, or one that can vouch for nothing.
+    pub fn from_pem(pem: &str) -> Result<Self, CertificatesError> {
+        let mut certificates = Vec::new();
+        let mut store = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let certificate = certificate.map_err(|_| CertificatesError::Malformed)?;
+            store
+                .add(certificate.clone())
+                .map_err(|error| CertificatesError::Unusable {
+                    number: certificates.len() + 1,
+                    why: error.to_string(),
+                })?;
+            certificates.push(certificate);
+        }
+        if certificates.is_empty() {
+            return Err(CertificatesError::None);
+        }
+        Ok(Self(certificates))
+    }
+
+    pub(super) fn for_client(&self) -> reqwest::Result<Vec<reqwest::Certificate>> {
+        self.0
+            .iter()
+            .map(|certificate| reqwest::Certificate::from_der(certificate))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_authority_is_told() {
+        let pem = |content: &str| {
+            format!("-----BEGIN CERTIFICATE-----\n{content}\n-----END CERTIFICATE-----\n")
+        };
+        let read = |text: &str| Certificates::from_pem(text).unwrap_err();
+        assert_eq!(read(""), CertificatesError::None);
+        assert_eq!(read("a certificate"), CertificatesError::None);
+        assert_eq!(
+            read("-----BEGIN CERTIFICATE-----\nAAAA"),
+            CertificatesError::Malformed
+        );
+        assert!(matches!(
+            read(&pem("AAAA")),
+            CertificatesError::Unusable { number: 1, .. }
+        ));
+    }
+}
