@@ -5,6 +5,7 @@ use crate::support::{
     CLIENT_ID, CLIENT_SECRET, Outcome, call, connector, oauth, run, sandbox_with, write,
 };
 use coupa_sandbox::{Client, Sandbox, minimal};
+use host_harness::runtime::RunFiles;
 use host_harness::runtime::design::Object;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,6 +21,8 @@ enum Cell {
     Refused,
     /// There was no record to do it to.
     Nothing,
+    /// No field tells such records apart.
+    NoKey,
 }
 
 impl Cell {
@@ -29,6 +32,7 @@ impl Cell {
             Self::Done => "✓",
             Self::Refused => "refused",
             Self::Nothing => "no record",
+            Self::NoKey => "no key",
         }
     }
 }
@@ -238,7 +242,7 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
             .map(|key| (*key).to_owned())
             .or(fallback.map(|(name, _)| name.clone()));
         let cell = match key {
-            None => Cell::Nothing,
+            None => Cell::NoKey,
             Some(key) => {
                 let record = body.to_string();
                 let options = [("key", key.as_str())];
@@ -284,17 +288,28 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
         };
         actions.push((action.name.to_owned(), done));
     }
-    if offers("upload") && offers("create") || place.ends_with("attachments") {
-        let record = r#"{"text":"a note","intent":"Internal"}"#;
-        let outcome = write(oauth(sandbox), "upload", &place, &[], &[record]).await;
+    if offers("upload") {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.pdf"), b"%PDF-1.7").unwrap();
+        let mut connection = oauth(sandbox);
+        connection.files = Some(RunFiles::in_folder(folder.path()));
+        let record = match &id {
+            Some(id) if !place.ends_with("attachments") => {
+                format!(r#"{{"id":{id},"file":"a.pdf"}}"#)
+            }
+            _ => r#"{"file":"a.pdf","intent":"Internal"}"#.to_owned(),
+        };
+        let item = host_harness::runtime::types::Item {
+            key: "1".to_owned(),
+            data: record,
+        };
+        let outcome = run(connection, call("upload", &place, &[]), vec![item]).await;
         cells.insert("upload", of(&outcome, &format!("upload {place}")));
-    } else if offers("upload") {
-        cells.insert("upload", Cell::Done);
     }
     if offers("download") {
         let folder = tempfile::tempdir().unwrap();
         let mut connection = oauth(sandbox);
-        connection.files = Some(host_harness::runtime::RunFiles::in_folder(folder.path()));
+        connection.files = Some(RunFiles::in_folder(folder.path()));
         let outcome = run(connection, call("download", &place, &[]), Vec::new()).await;
         cells.insert("download", of(&outcome, &format!("download {place}")));
     }
@@ -322,7 +337,7 @@ fn page(rows: &[Row]) -> String {
          Every collection of release R39, through the real component against the Coupa\n\
          sandbox. A test makes this page. ✓: done; *refused*: sent, and refused by Coupa's own\n\
          rules, as an action is in the wrong state; *no record*: there was none to do it to;\n\
-         empty: Coupa does not offer it.\n\n",
+         *no key*: no field tells such records apart; empty: Coupa does not offer it.\n\n",
     );
     let total = |cell: Cell| {
         rows.iter()

@@ -519,3 +519,138 @@ fn ctrl_c_lets_records_under_way_finish_and_tries_no_more() {
     assert_eq!(report["not_tried_from"], format!("line {}", created + 1));
     assert!(!folder.read("report.json").contains(CLIENT_SECRET));
 }
+
+#[test]
+fn changes_are_kept_in_a_state_file_and_plans_and_dry_runs_write_nothing() {
+    let sandbox = sandbox(&[("suppliers", 60)]);
+    let folder = Folder::new(&sandbox);
+    let all = sandbox.count("suppliers") as usize;
+    for (turn, expected) in [all, 0].into_iter().enumerate() {
+        let output = format!("changes-{turn}.ndjson");
+        let ran = folder.run(&[
+            "run",
+            "changes",
+            "suppliers",
+            "--state",
+            "suppliers.state",
+            "--output",
+            &output,
+        ]);
+        assert!(ran.status.success(), "{}", text(&ran.stderr));
+        assert_eq!(lines(&folder.read(&output)).len(), expected, "turn {turn}");
+    }
+    let (code, said) = folder.code(&["run", "query", "suppliers", "--state", "x"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("starts anew"), "{said}");
+
+    let plan = folder.run(&["plan", "query", "suppliers", "--look", "--json"]);
+    let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    assert_eq!(plan["extent"]["records"].as_u64(), Some(all as u64));
+    assert_eq!(plan["permissions"]["needed"][0], "core.supplier.read");
+
+    folder.write(
+        "new.ndjson",
+        "{\"number\":\"D-1\",\"name\":\"Dry\"}\n{\"number\":\"S-00001\",\"website\":\"https://dry.example\"}\n",
+    );
+    let upsert = [
+        "run",
+        "upsert",
+        "suppliers",
+        "-o",
+        "key=number",
+        "--input",
+        "new.ndjson",
+    ];
+    let mut dry = upsert.to_vec();
+    dry.push("--dry-run");
+    let (code, said) = folder.code(&dry);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("nothing was written; would be: 1 created, 1 updated"),
+        "{said}"
+    );
+    let would = lines(&folder.read("new.ndjson.would.ndjson"));
+    assert_eq!(would.len(), 2);
+    assert_eq!(sandbox.count("suppliers"), all as u64);
+    let (code, said) = folder.code(&upsert);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 created, 1 updated"), "{said}");
+    assert_eq!(sandbox.count("suppliers"), all as u64 + 1);
+}
+
+#[test]
+fn an_export_never_writes_over_what_it_has_marked() {
+    let sandbox = sandbox(&[("purchase_orders", 60)]);
+    let folder = Folder::new(&sandbox);
+    let export = [
+        "run",
+        "export",
+        "purchase_orders",
+        "--output",
+        "orders.ndjson",
+    ];
+    let (code, said) = folder.code(&export);
+    assert_eq!(code, Some(0), "{said}");
+    let first = lines(&folder.read("orders.ndjson"));
+    assert!(!first.is_empty());
+    for order in &first {
+        let id = order["id"].as_i64().unwrap();
+        assert_eq!(
+            sandbox.record("purchase_orders", id).unwrap()["exported"],
+            true
+        );
+    }
+    let (code, said) = folder.code(&export);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("move it away"), "{said}");
+    let (code, said) = folder.code(&["run", "export", "purchase_orders", "--output", "o.json"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("ndjson or csv"), "{said}");
+    let (code, said) = folder.code(&[
+        "run",
+        "export",
+        "purchase_orders",
+        "--output",
+        "more.ndjson",
+    ]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(folder.read("more.ndjson").is_empty(), "all were marked");
+}
+
+#[test]
+fn files_are_uploaded_and_downloaded_by_the_program() {
+    let sandbox = sandbox(&[("invoices", 1)]);
+    let folder = Folder::new(&sandbox);
+    std::fs::create_dir(folder.path("scans")).unwrap();
+    folder.write("scans/a.pdf", "%PDF-1.7 a scan");
+    folder.write(
+        "up.ndjson",
+        "{\"invoice-id\":1,\"file\":\"a.pdf\",\"intent\":\"Internal\"}\n",
+    );
+    let (code, said) = folder.code(&[
+        "run",
+        "upload",
+        "invoices/{invoice_id}/attachments",
+        "--input",
+        "up.ndjson",
+        "--files",
+        "scans",
+    ]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = folder.code(&[
+        "run",
+        "download",
+        "invoices/1/attachments",
+        "--output",
+        "down.ndjson",
+        "--files",
+        "got",
+    ]);
+    assert_eq!(code, Some(0), "{said}");
+    let record = &lines(&folder.read("down.ndjson"))[0];
+    let name = record["downloaded"]["file"].as_str().unwrap();
+    assert_eq!(folder.read(&format!("got/{name}")), "%PDF-1.7 a scan");
+    let (code, said) = folder.code(&["run", "download", "invoices/1/attachments"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("no place for files"), "{said}");
+}

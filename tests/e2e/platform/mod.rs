@@ -5,6 +5,7 @@ mod agents;
 mod api;
 mod command_line;
 mod connections;
+mod feeds;
 mod generic;
 mod operations;
 mod proxy;
@@ -51,10 +52,22 @@ impl Place {
         name: &str,
         options: &[(&str, &str)],
     ) -> Activity {
+        self.activity_of(connection, activity, "suppliers", name, options)
+            .await
+    }
+
+    pub async fn activity_of(
+        &self,
+        connection: ConnectionId,
+        activity: &str,
+        object: &str,
+        name: &str,
+        options: &[(&str, &str)],
+    ) -> Activity {
         let draft = ActivityDraft {
             name: name.to_owned(),
             activity: activity.to_owned(),
-            object: "suppliers".to_owned(),
+            object: object.to_owned(),
             options: settings(options),
         };
         self.workspace

@@ -48,7 +48,7 @@ impl Place {
             .unwrap()
     }
 
-    fn lines(&self, name: &str) -> Vec<serde_json::Value> {
+    pub fn lines(&self, name: &str) -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(self.workspace.files_folder().join(name)).unwrap();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
