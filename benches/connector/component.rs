@@ -35,6 +35,7 @@ pub fn read(url: &str, compiled: &Path) -> Result<Measured> {
             object: "suppliers".to_owned(),
             options: Vec::new(),
             resume: None,
+            dry_run: false,
         };
         let mut execution = session.execute(call, futures::stream::empty().boxed());
         let usage = execution.usage().clone();

@@ -46,6 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         object,
         options: vec![limit],
         resume: None,
+        dry_run: false,
     };
     let mut run = session.execute(call, futures::stream::empty().boxed());
     while let Some(events) = run.next().await {

@@ -120,7 +120,7 @@ enum Command {
     /// `harness run list`, `show`, `rejected`, `cancel`, `resume` and `again`
     /// are about the runs of the workspace's operations.
     #[command(args_conflicts_with_subcommands = true)]
-    Run(run::Runs),
+    Run(Box<run::Runs>),
     /// Serve the screen, and the HTTP API under it.
     Serve(workspace::ServeArguments),
     /// Connections of the workspace.
@@ -290,10 +290,10 @@ async fn on_workspace(workspace: Workspace, command: Command) -> Result<ExitCode
         Command::Agent { command, at } => command.run(&workspace, &at),
         Command::Group { command, at } => command.run(&workspace, &at),
         Command::Environment { command, at } => command.run(&workspace, &at),
-        Command::Run(run::Runs {
-            command: Some(command),
-            ..
-        }) => command.run(&workspace).await,
+        Command::Run(runs) => match runs.command {
+            Some(command) => command.run(&workspace).await,
+            None => Ok(ExitCode::FAILURE),
+        },
         // All others need no workspace, and were dealt with.
         _ => Ok(ExitCode::FAILURE),
     }

@@ -48,6 +48,7 @@ async fn a_new_user_goes_from_nothing_to_a_run_and_its_rejected_records() {
     browser.see("main", "The connection works").await;
     browser.see("main", "none → 0.1.0, downloaded now").await;
     browser.click("#save").await;
+    browser.see("#status", "Saved.").await;
     browser.see("h1", "Coupa by key").await;
 
     // And one by OAuth.
@@ -71,6 +72,7 @@ async fn a_new_user_goes_from_nothing_to_a_run_and_its_rejected_records() {
     browser.see("main", "The connection works").await;
     browser.picture("connection").await;
     browser.click("#save").await;
+    browser.see("#status", "Saved.").await;
     browser.see("h1", "Coupa").await;
     assert!(!browser.source().await.contains(CLIENT_SECRET));
 
