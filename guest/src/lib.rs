@@ -2,7 +2,7 @@
 //! the contract's streams and futures and plain Rust, an HTTP client over
 //! `wasi:http`, and builders for errors, properties and the like.
 //!
-//! A connector implements [`Connector`] and names its type once:
+//! A connector implements `Connector` and names its type once:
 //!
 //! ```rust,ignore
 //! struct Acme;

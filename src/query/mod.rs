@@ -1,11 +1,13 @@
 //! What is asked of a collection: filters, order, fields, and its pages.
 
 mod attribute;
+mod checkpoint;
 mod fields;
 mod filter;
 mod pages;
 
 pub use attribute::{SPECIAL_FILTERS, closest, same_name};
+pub use checkpoint::read_checkpoint;
 pub use fields::Fields;
 pub use filter::{Filter, Operator};
 pub use pages::{Cursor, Page, Pages, Plan};

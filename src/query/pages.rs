@@ -7,7 +7,7 @@
 //! The end is an empty page, never a short one: how Coupa treats a `limit` is
 //! not certain enough to lose records over, and one more request is cheap.
 
-use super::{Fields, Filter, Operator, encode};
+use super::{Fields, Filter, Operator, encode, read_checkpoint};
 use crate::client::{Client, not_json};
 use crate::contract::{Error, ErrorKind, Item, PlannedRequest};
 use crate::fingerprint::fingerprint;
@@ -60,23 +60,7 @@ impl Cursor {
     /// # Errors
     /// If it is not one, or is of another object or other options.
     pub fn parse(text: &str, plan: &Plan) -> Result<Self, Error> {
-        let cursor: Self = serde_json::from_str(text).map_err(|_| {
-            Error::setting(
-                "resume.malformed",
-                "the checkpoint to resume from cannot be read",
-            )
-            .remedy("Give it exactly as it was printed, or start anew without it.")
-        })?;
-        if cursor.of != plan.fingerprint() {
-            return Err(Error::setting(
-                "resume.of-another-call",
-                "the checkpoint is of another object, or of other options",
-            )
-            .remedy(
-                "Repeat the call with the options it had, or start anew without the checkpoint.",
-            ));
-        }
-        Ok(cursor)
+        read_checkpoint(text, &plan.fingerprint(), |cursor: &Self| &cursor.of)
     }
 
     /// Right after a record, in keyset reading.

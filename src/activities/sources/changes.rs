@@ -6,7 +6,7 @@
 //! begins a little before the end of this one, and what looks the same as before
 //! is left out.
 
-use super::query::PAGES_AHEAD;
+use super::reading::each_page;
 use super::window::{Seen, Window};
 use super::{CHANGES, selection};
 use crate::activities::{Events, Options, notices, summary, warning};
@@ -16,11 +16,9 @@ use crate::contract::{
 };
 use crate::fingerprint::fingerprint;
 use crate::host::Host;
-use crate::query::{Cursor, Filter, Operator, Page, Pages, Plan};
+use crate::query::{Cursor, Filter, Operator, Page, Plan, read_checkpoint};
 use crate::time::Moment;
 use coupa_catalog::Collection;
-use futures::channel::mpsc;
-use futures::{StreamExt, future};
 use serde::{Deserialize, Serialize};
 
 const DEFAULT_OVERLAP: u64 = 300;
@@ -283,47 +281,35 @@ impl Changes {
             Some(id) => Cursor::after(id, &plan),
             None => plan.start(),
         };
-        let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
-        let reader = Pages {
-            client,
-            plan: &plan,
-        };
-        let reading = reader.read(cursor, sender);
         let before = Seen::parse(&state.seen).unwrap_or_default();
         let mut seen = Seen::parse(&begun.seen).unwrap_or_default();
-        let delivering = async {
-            let mut delivered = 0;
-            while let Some(page) = pages.next().await {
-                let Page {
-                    items,
-                    next,
-                    warning: said,
-                } = page?;
-                let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
-                batch.extend(notices(client.ledger()));
-                batch.extend(said.map(warning));
-                for item in items {
-                    if self.is_news(&item, window, begun.pass, &before, &mut seen) {
-                        delivered += 1;
-                        batch.push(Event::Item(item));
-                    }
-                }
-                begun.after = next.last_id();
-                begun.seen = seen.text();
-                let reached = State {
-                    under_way: Some(begun.clone()),
-                    ..state.clone()
-                };
-                batch.push(Event::Checkpoint(reached.text()));
-                if events.emit(batch).await.is_err() {
-                    pages.close();
-                    return Ok((delivered, true));
+        let mut delivered = 0;
+        let all_taken = each_page(client, &plan, cursor, async |page| {
+            let Page {
+                items,
+                next,
+                warning: said,
+            } = page;
+            let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
+            batch.extend(notices(client.ledger()));
+            batch.extend(said.map(warning));
+            for item in items {
+                if self.is_news(&item, window, begun.pass, &before, &mut seen) {
+                    delivered += 1;
+                    batch.push(Event::Item(item));
                 }
             }
-            Ok((delivered, false))
-        };
-        let ((), delivered) = future::join(reading, delivering).await;
-        delivered
+            begun.after = next.last_id();
+            begun.seen = seen.text();
+            let reached = State {
+                under_way: Some(begun.clone()),
+                ..state.clone()
+            };
+            batch.push(Event::Checkpoint(reached.text()));
+            Ok(events.emit(batch).await.is_ok())
+        })
+        .await?;
+        Ok((delivered, !all_taken))
     }
 
     fn is_news(
@@ -426,23 +412,7 @@ impl Changes {
 
 impl State {
     fn parse(text: &str, of: &str) -> Result<Self, Error> {
-        let state: Self = serde_json::from_str(text).map_err(|_| {
-            Error::setting(
-                "resume.malformed",
-                "the checkpoint to resume from cannot be read",
-            )
-            .remedy("Give it exactly as it was printed, or start anew without it.")
-        })?;
-        if state.of != of {
-            return Err(Error::setting(
-                "resume.of-another-call",
-                "the checkpoint is of another object, or of other options",
-            )
-            .remedy(
-                "Repeat the call with the options it had, or start anew without the checkpoint.",
-            ));
-        }
-        Ok(state)
+        read_checkpoint(text, of, |state: &Self| &state.of)
     }
 
     fn text(&self) -> String {

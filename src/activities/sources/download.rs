@@ -1,7 +1,7 @@
 //! Download: files out of Coupa, streamed into the run's files. The record of each
 //! says under which name, how large, and its SHA-256.
 
-use super::query::PAGES_AHEAD;
+use super::reading::each_page;
 use super::{DOWNLOAD, selection};
 use crate::activities::{Events, Options, notices, summary, warning};
 use crate::client::Client;
@@ -9,10 +9,8 @@ use crate::contract::{
     Activity, Call, Error, Event, Item, PlannedRequest, Property, PropertyKind, Summary,
 };
 use crate::host::{Host, Kept, Method, Response};
-use crate::query::{Cursor, Page, Pages, Plan};
+use crate::query::{Cursor, Page, Plan};
 use coupa_catalog::Collection;
-use futures::channel::mpsc;
-use futures::{StreamExt, future};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
@@ -158,47 +156,33 @@ impl Download {
         client: &Client<H>,
         events: &mut impl Events,
     ) -> Result<Summary, Error> {
-        let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
-        let reader = Pages {
-            client,
-            plan: &self.plan,
-        };
-        let reading = reader.read(self.start.clone(), sender);
-        let delivering = async {
-            let mut delivered = 0;
-            while let Some(page) = pages.next().await {
-                let Page {
-                    items,
-                    next,
-                    warning: said,
-                } = page?;
-                let mut batch: Vec<Event> = said.map(warning).into_iter().collect();
-                // A file may take long, so each is told as it is there.
-                for item in items {
-                    let fetched = self.fetch(client, item).await?;
-                    batch.extend(notices(client.ledger()));
-                    if let Some(item) = fetched {
-                        delivered += 1;
-                        batch.push(Event::Item(item));
-                    }
-                    if events.emit(std::mem::take(&mut batch)).await.is_err() {
-                        pages.close();
-                        return Ok((delivered, true));
-                    }
+        let mut succeeded = 0;
+        let all_taken = each_page(client, &self.plan, self.start.clone(), async |page| {
+            let Page {
+                items,
+                next,
+                warning: said,
+            } = page;
+            let mut batch: Vec<Event> = said.map(warning).into_iter().collect();
+            // A file may take long, so each is told as it is there.
+            for item in items {
+                let fetched = self.fetch(client, item).await?;
+                batch.extend(notices(client.ledger()));
+                if let Some(item) = fetched {
+                    succeeded += 1;
+                    batch.push(Event::Item(item));
                 }
-                batch.push(Event::Checkpoint(next.to_text()));
-                if events.emit(batch).await.is_err() {
-                    pages.close();
-                    return Ok((delivered, true));
+                if events.emit(std::mem::take(&mut batch)).await.is_err() {
+                    return Ok(false);
                 }
             }
-            Ok((delivered, false))
-        };
-        let ((), delivered) = future::join(reading, delivering).await;
-        let (succeeded, stopped_early) = delivered?;
+            batch.push(Event::Checkpoint(next.to_text()));
+            Ok(events.emit(batch).await.is_ok())
+        })
+        .await?;
         Ok(Summary {
             succeeded,
-            stopped_early,
+            stopped_early: !all_taken,
             ..summary(client.ledger())
         })
     }

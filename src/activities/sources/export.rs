@@ -5,17 +5,16 @@
 //! by one; a second time has no effect. What was not acknowledged comes again with
 //! the next call.
 
-use super::query::PAGES_AHEAD;
+use super::reading::each_page;
 use super::{EXPORT, selection};
 use crate::activities::{Events, Options, notices, summary, warning};
 use crate::client::{Client, Exchange, Repeat, not_json};
 use crate::contract::{Activity, Call, Error, ErrorKind, Event, PlannedRequest, Summary};
 use crate::fingerprint::fingerprint;
 use crate::host::{Host, Method};
-use crate::query::{Cursor, Filter, Operator, Page, Pages, Plan};
+use crate::query::{Cursor, Filter, Operator, Page, Plan, read_checkpoint};
 use coupa_catalog::Collection;
-use futures::channel::mpsc;
-use futures::{StreamExt, future, stream};
+use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 /// Records marked at the same time.
@@ -118,44 +117,31 @@ impl Export {
         client: &Client<H>,
         events: &mut impl Events,
     ) -> Result<Summary, Error> {
-        let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
-        let reader = Pages {
-            client,
-            plan: &self.plan,
-        };
-        let reading = reader.read(self.start.clone(), sender);
-        let delivering = async {
-            let mut delivered = 0;
-            while let Some(page) = pages.next().await {
-                let Page {
-                    items,
-                    next,
-                    warning: said,
-                } = page?;
-                delivered += items.len() as u64;
-                let ids = items.iter().filter_map(|item| item.key.parse().ok());
-                let reached = Reached {
-                    of: self.of.clone(),
-                    ids: ids.collect(),
-                    taken: next.taken(),
-                };
-                let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
-                batch.extend(notices(client.ledger()));
-                batch.extend(said.map(warning));
-                batch.extend(items.into_iter().map(Event::Item));
-                batch.push(Event::Checkpoint(reached.text()));
-                if events.emit(batch).await.is_err() {
-                    pages.close();
-                    return Ok((delivered, true));
-                }
-            }
-            Ok((delivered, false))
-        };
-        let ((), delivered) = future::join(reading, delivering).await;
-        let (succeeded, stopped_early) = delivered?;
+        let mut succeeded = 0;
+        let all_taken = each_page(client, &self.plan, self.start, async |page| {
+            let Page {
+                items,
+                next,
+                warning: said,
+            } = page;
+            succeeded += items.len() as u64;
+            let ids = items.iter().filter_map(|item| item.key.parse().ok());
+            let reached = Reached {
+                of: self.of.clone(),
+                ids: ids.collect(),
+                taken: next.taken(),
+            };
+            let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
+            batch.extend(notices(client.ledger()));
+            batch.extend(said.map(warning));
+            batch.extend(items.into_iter().map(Event::Item));
+            batch.push(Event::Checkpoint(reached.text()));
+            Ok(events.emit(batch).await.is_ok())
+        })
+        .await?;
         Ok(Summary {
             succeeded,
-            stopped_early,
+            stopped_early: !all_taken,
             ..summary(client.ledger())
         })
     }
@@ -211,20 +197,7 @@ struct Mark {
 
 impl Reached {
     fn parse(text: &str, of: &str) -> Result<Self, Error> {
-        let reached: Self = serde_json::from_str(text).map_err(|_| {
-            Error::setting("resume.malformed", "the checkpoint cannot be read")
-                .remedy("Give it exactly as it was printed, or start anew without it.")
-        })?;
-        if reached.of != of {
-            return Err(Error::setting(
-                "resume.of-another-call",
-                "the checkpoint is of another object, or of other options",
-            )
-            .remedy(
-                "Repeat the call with the options it had, or start anew without the checkpoint.",
-            ));
-        }
-        Ok(reached)
+        read_checkpoint(text, of, |reached: &Self| &reached.of)
     }
 
     fn text(&self) -> String {

@@ -5,6 +5,7 @@ mod download;
 mod export;
 mod get;
 mod query;
+mod reading;
 mod selection;
 #[cfg(test)]
 mod tests;

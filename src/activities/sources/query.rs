@@ -1,18 +1,13 @@
 //! Query: reads the records of an object that meet its filters.
 
+use super::reading::each_page;
 use super::{QUERY, selection};
 use crate::activities::{Events, Options, notices, summary, warning};
 use crate::client::Client;
 use crate::contract::{Activity, Call, Error, Event, PlannedRequest, Summary};
 use crate::host::Host;
-use crate::query::{Cursor, Page, Pages, Plan};
+use crate::query::{Cursor, Page, Plan};
 use coupa_catalog::Collection;
-use futures::channel::mpsc;
-use futures::{StreamExt, future};
-
-/// Pages read ahead of what the host has taken. Together with the page being
-/// fetched and the one being delivered this bounds the memory of a query.
-pub(super) const PAGES_AHEAD: usize = 2;
 
 /// The activity.
 pub fn activity() -> Activity {
@@ -70,40 +65,25 @@ impl Query {
         client: &Client<H>,
         events: &mut impl Events,
     ) -> Result<Summary, Error> {
-        let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
-        let reader = Pages {
-            client,
-            plan: &self.plan,
-        };
-        let reading = reader.read(self.start, sender);
-        let delivering = async {
-            let mut delivered = 0;
-            while let Some(page) = pages.next().await {
-                let Page {
-                    items,
-                    next,
-                    warning: said,
-                } = page?;
-                delivered += items.len() as u64;
-                let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
-                batch.extend(notices(client.ledger()));
-                batch.extend(said.map(warning));
-                batch.extend(items.into_iter().map(Event::Item));
-                batch.push(Event::Checkpoint(next.to_text()));
-                if events.emit(batch).await.is_err() {
-                    // Nobody listens any more. Dropping the channel ends the
-                    // reading too.
-                    pages.close();
-                    return Ok((delivered, true));
-                }
-            }
-            Ok((delivered, false))
-        };
-        let ((), delivered) = future::join(reading, delivering).await;
-        let (succeeded, stopped_early) = delivered?;
+        let mut succeeded = 0;
+        let all_taken = each_page(client, &self.plan, self.start, async |page| {
+            let Page {
+                items,
+                next,
+                warning: said,
+            } = page;
+            succeeded += items.len() as u64;
+            let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
+            batch.extend(notices(client.ledger()));
+            batch.extend(said.map(warning));
+            batch.extend(items.into_iter().map(Event::Item));
+            batch.push(Event::Checkpoint(next.to_text()));
+            Ok(events.emit(batch).await.is_ok())
+        })
+        .await?;
         Ok(Summary {
             succeeded,
-            stopped_early,
+            stopped_early: !all_taken,
             ..summary(client.ledger())
         })
     }
