@@ -1,7 +1,7 @@
 //! Activities: what a connection is used for, as a step of an operation.
 
 use super::connection::{self, On, Resolved, Setting, pairs};
-use super::connectors::role;
+use super::connectors::{PropertyForm, role};
 use super::database::{all, exists, first, json, to_json};
 use super::error::WorkspaceError;
 use super::id::{ActivityId, ConnectionId, EnvironmentId};
@@ -58,6 +58,8 @@ pub struct Shape {
     pub request: Option<serde_json::Value>,
     /// Absent: it answers no records.
     pub response: Option<serde_json::Value>,
+    /// The activity's options, with the choices that the object has.
+    pub options: Vec<PropertyForm>,
 }
 
 const COLUMNS: &str =
@@ -292,7 +294,8 @@ impl Workspace {
         })
     }
 
-    /// What goes into an activity of an object, and what comes out.
+    /// What goes into an activity of an object, and what comes out; `refresh` asks
+    /// the remote system anew for what is its own, as custom fields are.
     ///
     /// # Errors
     /// What the connector says.
@@ -302,9 +305,10 @@ impl Workspace {
         environment: EnvironmentId,
         activity: &str,
         object: &str,
+        refresh: bool,
     ) -> Result<Shape, WorkspaceError> {
         let mut session = self.design_session(connection, environment).await?;
-        shape_of(&mut session, activity, object).await
+        shape_of(&mut session, activity, object, refresh).await
     }
 
     /// A session for looking, while something is designed. It goes through the
@@ -347,8 +351,9 @@ pub(super) async fn shape_of(
     session: &mut Session,
     activity: &str,
     object: &str,
+    refresh: bool,
 ) -> Result<Shape, WorkspaceError> {
-    let shape = session.describe_object(activity, object, false).await?;
+    let shape = session.describe_object(activity, object, refresh).await?;
     let parse = |schema: Option<String>| {
         schema
             .map(|schema| serde_json::from_str(&schema))
@@ -362,6 +367,7 @@ pub(super) async fn shape_of(
     Ok(Shape {
         request: parse(shape.request)?,
         response: parse(shape.response)?,
+        options: shape.options.iter().map(Into::into).collect(),
     })
 }
 

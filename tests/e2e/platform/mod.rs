@@ -1,6 +1,7 @@
 //! The platform around connectors: every rule at the library, through the real
 //! component and against the sandbox.
 
+mod activities;
 mod agents;
 mod api;
 mod command_line;

@@ -93,6 +93,9 @@ struct OfShape {
     environment: EnvironmentId,
     activity: String,
     object: String,
+    /// Asks the remote system anew for what is its own, as custom fields are.
+    #[serde(default)]
+    refresh: bool,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -292,7 +295,7 @@ async fn shape(
 ) -> Answer<Shape> {
     answer(
         workspace
-            .shape(id, of.environment, &of.activity, &of.object)
+            .shape(id, of.environment, &of.activity, &of.object, of.refresh)
             .await,
     )
 }

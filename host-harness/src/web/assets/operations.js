@@ -204,7 +204,8 @@ function editActivity(world, connection, type, saved) {
     const object = el("input", { id: "activity-object", value: saved?.object ?? "", placeholder: "Search the objects", oninput: () => search() });
     const found = el("div", { role: "group", "aria-label": "Objects" });
     const shape = el("div", {});
-    const drawn = drawForm(type.options, saved?.options ?? [], [], world.variables, () => {});
+    let drawn = drawForm(type.options, saved?.options ?? [], [], world.variables, () => {});
+    const options = el("div", {}, drawn.node);
     let timer;
     const search = (now) => {
       clearTimeout(timer);
@@ -217,10 +218,13 @@ function editActivity(world, connection, type, saved) {
         }, entry.title, el("small", {}, entry.name))));
       }, now ? 0 : 250);
     };
-    const review = async () => {
-      const shapes = await attempt(() => get(`/connections/${connection.id}/shape?environment=${world.state.environment}&activity=${type.name}&object=${encodeURIComponent(object.value)}`), problem);
+    const review = async (refresh = false) => {
+      const shapes = await attempt(() => get(`/connections/${connection.id}/shape?environment=${world.state.environment}&activity=${type.name}&object=${encodeURIComponent(object.value)}&refresh=${refresh}`), problem);
       if (!shapes) return;
       problem.textContent = "";
+      // An object may have choices of its own, as its actions are.
+      drawn = drawForm(shapes.options, drawn.settings(), [], world.variables, () => {});
+      replace(options, drawn.node);
       replace(shape, ["request", "response"].filter((key) => shapes[key]).map((key) =>
         el("details", {}, el("summary", {}, `Review the ${key}`), tree(shapes[key]))));
     };
@@ -228,8 +232,8 @@ function editActivity(world, connection, type, saved) {
     open(el("h3", {}, `${type.title} — ${connection.name}`), el("p", { class: "hint" }, type.description),
       el("div", { class: "field" }, el("label", { for: "activity-name" }, "Activity name *"), name),
       el("div", { class: "field" }, el("label", { for: "activity-object" }, "Object *"), object,
-        el("button", { type: "button", onclick: () => search(true) }, "Refresh the objects"), found),
-      shape, drawn.node, problem,
+        el("button", { type: "button", onclick: () => { search(true); if (object.value) review(true); } }, "Refresh the objects"), found),
+      shape, options, problem,
       el("div", { class: "row end" },
         el("button", { type: "button", onclick: () => close(undefined) }, "Cancel"),
         el("button", { type: "button", class: "primary", id: "save-activity", onclick: async () => {

@@ -243,7 +243,7 @@ impl Workspace {
         let resolved = self.resolve(&connection, connector.descriptor(), on)?;
         check_options(&form, &activity, &resolved.values)?;
         let mut session = connector.session(resolved.connection).await?;
-        activity::shape_of(&mut session, &activity.activity, &activity.object).await
+        activity::shape_of(&mut session, &activity.activity, &activity.object, false).await
     }
 
     /// An activity and its connection.
