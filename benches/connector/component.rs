@@ -23,15 +23,15 @@ const SESSIONS: usize = 200;
 /// So many that none ever waits.
 const REQUESTS_PER_SECOND: u32 = 1_000_000;
 
-/// Reads all suppliers and counts them.
-pub fn read(url: &str, compiled: &Path) -> Result<Measured> {
+/// Reads all suppliers by a source activity and counts them.
+pub fn read(url: &str, compiled: &Path, activity: &str) -> Result<Measured> {
     end_with_parent();
     tokio::runtime::Runtime::new()?.block_on(async {
         let (connector, runtime, load) = connector_from(compiled).await?;
         let mut meter = Meter::start()?;
         let session = connector.session(connection(url)).await?;
         let call = Call {
-            activity: "query".to_owned(),
+            activity: activity.to_owned(),
             object: "suppliers".to_owned(),
             options: Vec::new(),
             resume: None,

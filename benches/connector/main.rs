@@ -58,7 +58,9 @@ fn main() -> Result<()> {
         ["--quick"] => compare(&QUICK),
         ["serve", records] => pages::serve(records.parse()?),
         ["native", url] => child::answer(&native::read(url)?),
-        ["component", url, compiled] => child::answer(&component::read(url, Path::new(compiled))?),
+        ["component", url, compiled, activity] => {
+            child::answer(&component::read(url, Path::new(compiled), activity)?)
+        }
         ["load", compiled] => child::answer(&component::load(Path::new(compiled))?),
         _ => Err(format!("unknown arguments: {words:?}; there is only --quick").into()),
     }
@@ -77,7 +79,7 @@ fn compare(extent: &Extent) -> Result<()> {
     for pair in 0..=extent.pairs {
         eprintln!("pair {pair} of {}", extent.pairs);
         let native = server.native()?;
-        let component = server.component(&compiled)?;
+        let component = server.component(&compiled, "query")?;
         if native.bytes != component.bytes {
             return Err("the two read different records".into());
         }
@@ -86,19 +88,26 @@ fn compare(extent: &Extent) -> Result<()> {
             pairs.push((native, component));
         }
     }
+    let mut changes = Vec::new();
+    for pair in 0..extent.pairs {
+        eprintln!("changes {pair} of {}", extent.pairs);
+        let query = server.component(&compiled, "query")?;
+        changes.push((query, server.component(&compiled, "changes")?));
+    }
     drop(server);
 
     let mut sizes = Vec::new();
     for &records in extent.sizes {
         eprintln!("memory at {records} records");
         let server = Server::start(records)?;
-        sizes.push((server.native()?, server.component(&compiled)?));
+        sizes.push((server.native()?, server.component(&compiled, "query")?));
     }
     print!(
         "{}",
         Report {
             loaded,
             pairs,
+            changes,
             sizes,
             size: std::fs::metadata(built())?.len()
         }
@@ -128,8 +137,13 @@ impl Server {
         self.whole(child::measure(&["native", &self.url])?)
     }
 
-    fn component(&self, compiled: &str) -> Result<Measured> {
-        self.whole(child::measure(&["component", &self.url, compiled])?)
+    fn component(&self, compiled: &str, activity: &str) -> Result<Measured> {
+        self.whole(child::measure(&[
+            "component",
+            &self.url,
+            compiled,
+            activity,
+        ])?)
     }
 
     /// A run, if it has read everything.

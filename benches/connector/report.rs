@@ -22,7 +22,9 @@ pub struct Report {
     pub loaded: Loaded,
     /// Native and component, in the order they ran.
     pub pairs: Vec<(Measured, Measured)>,
-    /// Likewise, by number of records, fewest first.
+    /// The component's Query and Changes of the same records.
+    pub changes: Vec<(Measured, Measured)>,
+    /// Native and component by number of records, fewest first.
     pub sizes: Vec<(Measured, Measured)>,
     /// Of the component, in bytes.
     pub size: u64,
@@ -32,6 +34,7 @@ impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", machine())?;
         self.speed(f)?;
+        self.activities(f)?;
         self.memory(f)?;
         self.start(f)?;
         self.targets(f)
@@ -62,6 +65,17 @@ impl Report {
         row(f, "time, s", 3, &elapsed)?;
         row(f, "processor time, s", 3, &processor)?;
         row(f, "until the first record, ms", 1, &first)
+    }
+
+    fn activities(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "\n| | Query | Changes | Changes / Query |\n|---|---:|---:|---:|"
+        )?;
+        let elapsed = ratios(&self.changes, |run| run.elapsed.as_secs_f64());
+        let processor = ratios(&self.changes, |run| run.processor.as_secs_f64());
+        row(f, "time, s", 3, &elapsed)?;
+        row(f, "processor time, s", 3, &processor)
     }
 
     fn memory(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -156,21 +170,7 @@ impl Report {
 
     /// A figure of the native runs, of the component's, and the ratio pair by pair.
     fn pairs(&self, figure: impl Fn(&Measured) -> f64) -> (Spread, Spread, Spread) {
-        let (native, component): (Vec<_>, Vec<_>) = self
-            .pairs
-            .iter()
-            .map(|(native, component)| (figure(native), figure(component)))
-            .unzip();
-        let ratios: Vec<_> = native
-            .iter()
-            .zip(&component)
-            .map(|(native, component)| component / native)
-            .collect();
-        (
-            Spread::of(&native),
-            Spread::of(&component),
-            Spread::of(&ratios),
-        )
+        ratios(&self.pairs, figure)
     }
 
     /// The median of something that each run of the component has.
@@ -194,6 +194,23 @@ impl Report {
             _ => f64::NAN,
         }
     }
+}
+
+/// A figure of one kind of runs, of the other, and the ratio pair by pair.
+fn ratios(
+    pairs: &[(Measured, Measured)],
+    figure: impl Fn(&Measured) -> f64,
+) -> (Spread, Spread, Spread) {
+    let (one, other): (Vec<_>, Vec<_>) = pairs
+        .iter()
+        .map(|(one, other)| (figure(one), figure(other)))
+        .unzip();
+    let ratios: Vec<_> = one
+        .iter()
+        .zip(&other)
+        .map(|(one, other)| other / one)
+        .collect();
+    (Spread::of(&one), Spread::of(&other), Spread::of(&ratios))
 }
 
 fn row(
