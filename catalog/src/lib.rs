@@ -6,9 +6,9 @@
 //! by hand and holds what that description leaves out or has wrong, such as
 //! natural keys.
 //!
-//! They lie packed in a component, and are unpacked when one is first asked for,
-//! which takes about a millisecond. Nothing is parsed up front: a look-up scans the
-//! text for the lines that it needs.
+//! They lie packed in a component, and are unpacked once in an instance, when one is
+//! first asked for. Nothing is parsed up front: a look-up scans the text for the
+//! lines that it needs.
 //!
 //! # The form of `r39.txt`
 //!
