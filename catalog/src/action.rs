@@ -1,8 +1,7 @@
 //! Actions: what a path offers beside reading and writing records.
 
 use crate::collection::{Collection, Verb, paths};
-use crate::fact_of_path;
-use crate::text::facts;
+use crate::{fact, fact_of_path};
 
 /// What an action is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,14 +119,7 @@ impl Action {
     /// The names of what it takes in the query of the URL; all else goes into the
     /// body.
     pub fn parameters(&self) -> Vec<&'static str> {
-        facts()
-            .lines()
-            .find_map(|line| {
-                let mut words = line.split(' ');
-                (words.next() == Some("parameters") && words.next() == Some(self.template))
-                    .then(|| words.collect())
-            })
-            .unwrap_or_default()
+        fact("parameters", self.template)
     }
 }
 

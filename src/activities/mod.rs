@@ -93,7 +93,7 @@ pub fn activity(name: &str) -> Result<Activity, Error> {
     if let Some(at) = activities.iter().position(|activity| activity.name == name) {
         return Ok(activities.swap_remove(at));
     }
-    let names: Vec<_> = activities.iter().map(|activity| activity.name).collect();
+    let names = [sources::NAMES.as_slice(), &targets::NAMES].concat();
     Err(Error::setting(
         "call.unknown-activity",
         format!("there is no activity “{name}”"),
@@ -194,9 +194,9 @@ pub fn any_collection(object: &str) -> Result<Collection, Error> {
 
 /// The names of the activities that a collection allows.
 pub fn allowed(collection: &Collection) -> Vec<&'static str> {
-    all()
-        .iter()
-        .map(|activity| activity.name)
+    sources::NAMES
+        .into_iter()
+        .chain(targets::NAMES)
         .filter(|name| allows(collection, name))
         .collect()
 }
@@ -243,4 +243,15 @@ fn is_about_the_connection(error: &Error) -> bool {
         ErrorKind::Authentication | ErrorKind::InvalidSettings | ErrorKind::Unreachable
     ) || error.code.starts_with("token.")
         || error.code == "coupa.redirect"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_of_the_activities() {
+        let named = sources::NAMES.into_iter().chain(targets::NAMES);
+        assert!(all().iter().map(|activity| activity.name).eq(named));
+    }
 }

@@ -151,6 +151,17 @@ impl Plan {
         format!("{}?{}", self.path, parts.join("&"))
     }
 
+    /// Where a read starts that may resume an earlier one.
+    ///
+    /// # Errors
+    /// If the checkpoint is none of this plan.
+    pub fn start_at(&self, resume: Option<&str>) -> Result<Cursor, Error> {
+        match resume {
+            Some(checkpoint) => Cursor::parse(checkpoint, self),
+            None => Ok(self.start()),
+        }
+    }
+
     /// Whether a filter only says where a keyset starts.
     fn is_start(&self, filter: &Filter) -> bool {
         let operator = if self.descending {

@@ -6,7 +6,7 @@
 //! begins a little before the end of this one, and what looks the same as before
 //! is left out.
 
-use super::reading::each_page;
+use super::reading::{batch, each_page};
 use super::window::{Seen, Window};
 use super::{CHANGES, selection};
 use crate::activities::{Events, Options, notices, summary, warning};
@@ -290,22 +290,16 @@ impl Changes {
                 next,
                 warning: said,
             } = page;
-            let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
-            batch.extend(notices(client.ledger()));
-            batch.extend(said.map(warning));
-            for item in items {
-                if self.is_news(&item, window, begun.pass, &before, &mut seen) {
-                    delivered += 1;
-                    batch.push(Event::Item(item));
-                }
-            }
+            let mut news = items;
+            news.retain(|item| self.is_news(item, window, begun.pass, &before, &mut seen));
+            delivered += news.len() as u64;
             begun.after = next.last_id();
             begun.seen = seen.text();
             let reached = State {
                 under_way: Some(begun.clone()),
                 ..state.clone()
             };
-            batch.push(Event::Checkpoint(reached.text()));
+            let batch = batch(client, said, news, reached.text());
             Ok(events.emit(batch).await.is_ok())
         })
         .await?;

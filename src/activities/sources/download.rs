@@ -101,10 +101,7 @@ impl Download {
         options: &Options<'_>,
     ) -> Result<Self, Error> {
         let plan = selection::plan(call, collection, options)?;
-        let start = match &call.resume {
-            Some(checkpoint) => Cursor::parse(checkpoint, &plan)?,
-            None => plan.start(),
-        };
+        let start = plan.start_at(call.resume.as_deref())?;
         let offered: Vec<&'static str> = own_files(collection).collect();
         let below = match options.text("file") {
             None => offered.first().copied(),

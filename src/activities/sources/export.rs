@@ -5,11 +5,11 @@
 //! by one; a second time has no effect. What was not acknowledged comes again with
 //! the next call.
 
-use super::reading::each_page;
+use super::reading::{batch, each_page};
 use super::{EXPORT, selection};
-use crate::activities::{Events, Options, notices, summary, warning};
+use crate::activities::{Events, Options, summary};
 use crate::client::{Client, Exchange, Repeat, not_json};
-use crate::contract::{Activity, Call, Error, ErrorKind, Event, PlannedRequest, Summary};
+use crate::contract::{Activity, Call, Error, ErrorKind, PlannedRequest, Summary};
 use crate::fingerprint::fingerprint;
 use crate::host::{Host, Method};
 use crate::query::{Cursor, Filter, Operator, Page, Plan, read_checkpoint};
@@ -131,11 +131,7 @@ impl Export {
                 ids: ids.collect(),
                 taken: next.taken(),
             };
-            let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
-            batch.extend(notices(client.ledger()));
-            batch.extend(said.map(warning));
-            batch.extend(items.into_iter().map(Event::Item));
-            batch.push(Event::Checkpoint(reached.text()));
+            let batch = batch(client, said, items, reached.text());
             Ok(events.emit(batch).await.is_ok())
         })
         .await?;

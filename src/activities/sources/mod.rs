@@ -26,6 +26,9 @@ pub const CHANGES: &str = "changes";
 pub const EXPORT: &str = "export";
 pub const DOWNLOAD: &str = "download";
 
+/// Their names, in the order to show them.
+pub const NAMES: [&str; 5] = [QUERY, GET, CHANGES, EXPORT, DOWNLOAD];
+
 /// The source activities, in the order to show them.
 pub fn activities() -> Vec<Activity> {
     vec![

@@ -1,10 +1,10 @@
 //! Query: reads the records of an object that meet its filters.
 
-use super::reading::each_page;
+use super::reading::{batch, each_page};
 use super::{QUERY, selection};
-use crate::activities::{Events, Options, notices, summary, warning};
+use crate::activities::{Events, Options, summary};
 use crate::client::Client;
-use crate::contract::{Activity, Call, Error, Event, PlannedRequest, Summary};
+use crate::contract::{Activity, Call, Error, PlannedRequest, Summary};
 use crate::host::Host;
 use crate::query::{Cursor, Page, Plan};
 use coupa_catalog::Collection;
@@ -43,10 +43,7 @@ impl Query {
         options: &Options<'_>,
     ) -> Result<Self, Error> {
         let plan = selection::plan(call, collection, options)?;
-        let start = match &call.resume {
-            Some(checkpoint) => Cursor::parse(checkpoint, &plan)?,
-            None => plan.start(),
-        };
+        let start = plan.start_at(call.resume.as_deref())?;
         Ok(Self { plan, start })
     }
 
@@ -73,11 +70,7 @@ impl Query {
                 warning: said,
             } = page;
             succeeded += items.len() as u64;
-            let mut batch: Vec<Event> = Vec::with_capacity(items.len() + 2);
-            batch.extend(notices(client.ledger()));
-            batch.extend(said.map(warning));
-            batch.extend(items.into_iter().map(Event::Item));
-            batch.push(Event::Checkpoint(next.to_text()));
+            let batch = batch(client, said, items, next.to_text());
             Ok(events.emit(batch).await.is_ok())
         })
         .await?;

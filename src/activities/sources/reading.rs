@@ -1,7 +1,8 @@
 //! Reading ahead while what was read is handed over.
 
+use crate::activities::{notices, warning};
 use crate::client::Client;
-use crate::contract::Error;
+use crate::contract::{Error, Event, Item};
 use crate::host::Host;
 use crate::query::{Cursor, Page, Pages, Plan};
 use futures::channel::mpsc;
@@ -41,4 +42,19 @@ pub async fn each_page<H: Host>(
     };
     let ((), all_taken) = future::join(reading, delivering).await;
     all_taken
+}
+
+/// What is told of a page: notices, what a person should know, the records, and the
+/// checkpoint after them.
+pub fn batch<H: Host>(
+    client: &Client<H>,
+    said: Option<String>,
+    items: impl IntoIterator<Item = Item>,
+    checkpoint: String,
+) -> Vec<Event> {
+    notices(client.ledger())
+        .chain(said.map(warning))
+        .chain(items.into_iter().map(Event::Item))
+        .chain([Event::Checkpoint(checkpoint)])
+        .collect()
 }

@@ -100,15 +100,7 @@ impl Action {
         let name = self.action.name;
         let (path, finding) = match self.action.subject {
             Subject::Collection => (format!("{path}/{name}"), None),
-            Subject::Record => (
-                format!("{path}/<id>/{name}"),
-                (!self.key.is_id()).then(|| PlannedRequest {
-                    method: Method::Get.as_str(),
-                    path: format!("{path}?<{}>&limit=2", self.key.text()),
-                    body: None,
-                    note: "once for each record, to find its id".to_owned(),
-                }),
-            ),
+            Subject::Record => (format!("{path}/<id>/{name}"), self.key.planned_for_id(path)),
         };
         finding
             .into_iter()
@@ -148,13 +140,9 @@ impl Action {
             None => format!("{path}/{name}"),
             Some(id) => format!("{path}/{id}/{name}"),
         };
-        for (n, parameter) in self.action.parameters().into_iter().enumerate() {
+        for parameter in self.action.parameters() {
             if let Some(value) = record.take(parameter).as_ref().and_then(text_of) {
-                let separator = if n == 0 || !url.contains('?') {
-                    '?'
-                } else {
-                    '&'
-                };
+                let separator = if url.contains('?') { '&' } else { '?' };
                 let parameter = parameter.replace('-', "_");
                 url.push_str(&format!("{separator}{parameter}={}", encode(&value)));
             }

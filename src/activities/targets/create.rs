@@ -65,12 +65,8 @@ impl Create {
             note: "once for each record".to_owned(),
         }];
         if let Some(key) = self.unique.first() {
-            requests.push(PlannedRequest {
-                method: Method::Get.as_str(),
-                path: format!("{path}?<{}>&limit=2", key.text()),
-                body: None,
-                note: "only where no answer came, to see whether the record arrived".to_owned(),
-            });
+            let note = "only where no answer came, to see whether the record arrived";
+            requests.push(key.planned(path, note));
         }
         requests
     }

@@ -46,13 +46,8 @@ impl Delete {
     }
 
     pub fn requests(&self, path: &str) -> Vec<PlannedRequest> {
-        let finding = (!self.key.is_id()).then(|| PlannedRequest {
-            method: Method::Get.as_str(),
-            path: format!("{path}?<{}>&limit=2", self.key.text()),
-            body: None,
-            note: "once for each record, to find its id".to_owned(),
-        });
-        finding
+        self.key
+            .planned_for_id(path)
             .into_iter()
             .chain([PlannedRequest {
                 method: Method::Delete.as_str(),

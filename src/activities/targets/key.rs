@@ -6,8 +6,8 @@
 
 use super::record::{field_of, text_of};
 use crate::client::{Client, not_json};
-use crate::contract::{Error, ErrorKind};
-use crate::host::Host;
+use crate::contract::{Error, ErrorKind, PlannedRequest};
+use crate::host::{Host, Method};
 use crate::query::{closest, encode, same_name};
 use coupa_catalog::{Collection, FieldKind};
 use serde_json::value::RawValue;
@@ -73,6 +73,21 @@ impl Key {
             })
         };
         Ok(Wanted(self.0.iter().map(value).collect::<Result<_, _>>()?))
+    }
+
+    /// The look-up by it, for a plan.
+    pub fn planned(&self, path: &str, note: &str) -> PlannedRequest {
+        PlannedRequest {
+            method: Method::Get.as_str(),
+            path: format!("{path}?<{}>&limit=2", self.text()),
+            body: None,
+            note: note.to_owned(),
+        }
+    }
+
+    /// The look-up that finds a record's id, for a plan; none where the key is the id.
+    pub fn planned_for_id(&self, path: &str) -> Option<PlannedRequest> {
+        (!self.is_id()).then(|| self.planned(path, "once for each record, to find its id"))
     }
 
     /// Whether an association stands in it.

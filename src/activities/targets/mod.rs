@@ -45,6 +45,9 @@ pub const UPLOAD: &str = "upload";
 
 const DEFAULT_CONCURRENCY: u64 = 4;
 
+/// Their names, in the order to show them.
+pub const NAMES: [&str; 6] = [CREATE, UPDATE, UPSERT, DELETE, ACTION, UPLOAD];
+
 /// The target activities, in the order to show them.
 pub fn activities() -> Vec<Activity> {
     vec![

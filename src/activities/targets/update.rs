@@ -104,7 +104,7 @@ impl Update {
     }
 
     pub fn requests(&self, path: &str) -> Vec<PlannedRequest> {
-        let mut requests = Vec::new();
+        let mut requests = Vec::from_iter(self.key.planned_for_id(path));
         let mut push = |method: Method, path: String, body: Option<&str>, note: &str| {
             requests.push(PlannedRequest {
                 method: method.as_str(),
@@ -113,15 +113,6 @@ impl Update {
                 note: note.to_owned(),
             });
         };
-        if !self.key.is_id() {
-            let path = format!("{path}?<{}>&limit=2", self.key.text());
-            push(
-                Method::Get,
-                path,
-                None,
-                "once for each record, to find its id",
-            );
-        }
         if self.skip_unchanged {
             let path = format!("{path}/<id>");
             push(

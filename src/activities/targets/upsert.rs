@@ -74,24 +74,22 @@ impl Upsert {
     }
 
     pub fn requests(&self, path: &str) -> Vec<PlannedRequest> {
-        let creating = self.create.requests(path).into_iter().take(1);
-        let updating = self.update.requests(path).into_iter();
-        updating
-            .filter(|request| request.method != Method::Put.as_str())
-            .chain(creating.map(|request| PlannedRequest {
-                note: "where there is no such record".to_owned(),
+        let with_note = |note: &'static str| {
+            move |request: PlannedRequest| PlannedRequest {
+                note: note.to_owned(),
                 ..request
-            }))
-            .chain(
-                self.update
-                    .requests(path)
-                    .into_iter()
-                    .filter(|request| request.method == Method::Put.as_str())
-                    .map(|request| PlannedRequest {
-                        note: "where there is one".to_owned(),
-                        ..request
-                    }),
-            )
+            }
+        };
+        let creating = self.create.requests(path).into_iter().take(1);
+        let (changing, looking): (Vec<_>, Vec<_>) = self
+            .update
+            .requests(path)
+            .into_iter()
+            .partition(|request| request.method == Method::Put.as_str());
+        looking
+            .into_iter()
+            .chain(creating.map(with_note("where there is no such record")))
+            .chain(changing.into_iter().map(with_note("where there is one")))
             .collect()
     }
 
