@@ -15,6 +15,7 @@ use crate::registry::{
     ConnectorName, Digest, Entry, InvalidName, LocalRegistry, Published, Pulled, RegistryError,
     Requirement, Store, StoreError,
 };
+use crate::runtime::recording::Recording;
 use crate::runtime::{
     CompiledCode, Connection, Connector, Limits, MOST_MEMORY, Runtime, RuntimeError, SecretError,
     SecretSource,
@@ -197,6 +198,15 @@ impl Agent {
         self.cache.namespace(name)
     }
 
+    /// Loads a version that was downloaded before, by its digest.
+    ///
+    /// # Errors
+    /// If it is not among this agent's copies, or no longer what it was.
+    pub async fn load_stored(&self, digest: Digest) -> Result<Connector, AgentError> {
+        let bytes = self.store.read(&digest)?;
+        self.load(digest, bytes).await
+    }
+
     /// Makes a connector of a component that is not in the registry.
     ///
     /// # Errors
@@ -237,6 +247,7 @@ impl Agent {
             },
             proxy: None,
             certificates: file.certificates.clone(),
+            recording: Recording::Off,
         }
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` →
 //! `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
-//! `connection`, `records`, `cache` and `sealing` beneath.
+//! `connection`, `records`, `cache`, `sealing` and `observability` beneath.
 
 pub mod agent;
 pub mod cache;
@@ -20,6 +20,7 @@ pub mod connection;
 pub mod egress;
 pub mod form;
 pub mod mapping;
+pub mod observability;
 pub mod records;
 pub mod registry;
 pub mod run;

@@ -13,6 +13,7 @@ mod files;
 mod hostile;
 mod json_list;
 mod limits;
+mod operate;
 mod platform;
 mod program;
 mod query;

@@ -1,9 +1,11 @@
 //! The command line: what a person types, and what it answers.
 
 mod discover;
+mod logging;
 mod plan;
 mod progress;
 mod registry;
+mod replay;
 mod run;
 mod table;
 mod workspace;
@@ -56,6 +58,9 @@ struct Arguments {
     /// Say more on standard error: once for what happens, twice for each request.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+
+    #[command(flatten)]
+    logging: logging::Logging,
 
     #[command(subcommand)]
     command: Command,
@@ -121,6 +126,9 @@ enum Command {
     /// are about the runs of the workspace's operations.
     #[command(args_conflicts_with_subcommands = true)]
     Run(Box<run::Runs>),
+    /// Run what a support bundle has recorded again, without any network, and
+    /// compare: exit code 0 where the same comes of it.
+    Replay(replay::ReplayArguments),
     /// Serve the screen, and the HTTP API under it.
     Serve(workspace::ServeArguments),
     /// Connections of the workspace.
@@ -208,16 +216,6 @@ struct Connected {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let level = match arguments.verbose {
-        0 => "error",
-        1 => "host_harness=info",
-        _ => "host_harness=debug",
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .without_time()
-        .init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -225,7 +223,17 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let export = match arguments.logging.start(arguments.verbose, runtime.handle()) {
+        Ok(export) => export,
+        Err(error) => {
+            eprintln!("harness: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let ended = runtime.block_on(dispatch(arguments));
+    if let Some(export) = export {
+        export.end();
+    }
     // Standard input may still be read from in a thread that cannot be stopped.
     runtime.shutdown_background();
     match ended {
@@ -269,6 +277,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
             ..
         } => discover::form(&agent, &connected).await,
         Command::Plan(arguments) => plan::plan(&agent, arguments).await,
+        Command::Replay(arguments) => replay::run(&agent, arguments).await,
         Command::Run(runs) if runs.command.is_none() => run::run(&agent, runs.execution()?).await,
         other => {
             let workspace = Workspace::with_agent(&home, agent)?;

@@ -14,6 +14,7 @@ mod client;
 mod policy;
 mod proxy;
 mod proxy_trouble;
+mod recorded;
 mod resolver;
 mod traffic;
 
@@ -24,6 +25,8 @@ pub use proxy::{Proxy, ProxyError};
 pub use proxy_trouble::ProxyTrouble;
 pub use traffic::Traffic;
 
+use crate::observability::{Answer, SPANS, metrics};
+use crate::runtime::recording::Recording;
 use crate::runtime::{Level, Redactor, RunLog};
 use bytes::Bytes;
 use client::BetweenBytes;
@@ -33,6 +36,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, Semaphore};
+use tracing::Instrument;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Requests of one session under way at the same time; more wait.
@@ -59,6 +63,20 @@ struct Door {
     log: RunLog,
     redactor: Redactor,
     traffic: Traffic,
+    recording: Recording,
+}
+
+/// Where a door tells what passes.
+#[derive(Default)]
+pub struct Witness {
+    /// The run's log.
+    pub log: RunLog,
+    /// What learns of tokens.
+    pub redactor: Redactor,
+    /// What counts.
+    pub traffic: Traffic,
+    /// What is kept of it all, or given in place of a network.
+    pub recording: Recording,
 }
 
 impl Egress {
@@ -68,9 +86,7 @@ impl Egress {
         proxy: Option<Proxy>,
         certificates: Certificates,
         budget: Option<Arc<Budget>>,
-        log: RunLog,
-        redactor: Redactor,
-        traffic: Traffic,
+        witness: Witness,
     ) -> Self {
         let policy = match &proxy {
             Some(proxy) => policy.with_proxy(proxy.host()),
@@ -83,9 +99,10 @@ impl Egress {
             client: OnceCell::new(),
             budget,
             places: Arc::new(Semaphore::new(MOST_REQUESTS)),
-            log,
-            redactor,
-            traffic,
+            log: witness.log,
+            redactor: witness.redactor,
+            traffic: witness.traffic,
+            recording: witness.recording,
         }))
     }
 }
@@ -103,6 +120,7 @@ impl Door {
             &[("origin", origin), ("rule", denied.to_string())],
         );
         self.traffic.count_refused();
+        metrics().refused.inc();
         match denied {
             Denied::Address(_) => Error::DestinationIpProhibited,
             _ => Error::HttpRequestDenied,
@@ -142,6 +160,14 @@ impl Door {
     }
 
     async fn send(&self, request: http::Request<WasiBody>, options: RequestOptions) -> Sent {
+        match &self.recording {
+            Recording::Off => self.send_out(request, options).await,
+            Recording::On(recorder) => self.send_recorded(recorder, request, options).await,
+            Recording::Replayed(replay) => self.send_replayed(replay, request).await,
+        }
+    }
+
+    async fn send_out(&self, request: http::Request<WasiBody>, options: RequestOptions) -> Sent {
         let (parts, body) = request.into_parts();
         if let Err(denied) = self.policy.check(&parts.uri) {
             return Err(self.refuse(&denied, &parts.uri));
@@ -151,6 +177,7 @@ impl Door {
         if let Some(budget) = &self.budget {
             let waited = budget.take().await;
             self.traffic.add_waited(waited);
+            metrics().rate_waited(waited);
         }
         if let Some(value) = parts.headers.get(http::header::AUTHORIZATION)
             && let Ok(value) = value.to_str()
@@ -185,13 +212,28 @@ impl Door {
                 Ok(answer)
             }
         };
+        let took = started.elapsed();
+        let span = tracing::Span::current();
+        match &answered {
+            Ok(answer) => {
+                metrics().request(Answer::of(answer.status().as_u16()), took);
+                span.record("http.response.status_code", answer.status().as_u16());
+                if answer.status().as_u16() >= 400 {
+                    span.record("error.type", answer.status().as_str());
+                }
+            }
+            Err(error) => {
+                metrics().request(Answer::None, took);
+                span.record("error.type", tracing::field::display(error));
+            }
+        }
         let fields = |outcome: String| {
             [
                 ("method", parts.method.to_string()),
                 // The query may hold what is nobody's business.
                 ("path", parts.uri.path().to_owned()),
                 ("outcome", outcome),
-                ("ms", started.elapsed().as_millis().to_string()),
+                ("ms", took.as_millis().to_string()),
             ]
         };
         match answered {
@@ -237,7 +279,21 @@ impl WasiHttpHooks for Egress {
         _: Settled,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let door = Arc::clone(&self.0);
-        Box::new(async move { door.send(request, options.unwrap_or_default()).await })
+        // The query may hold what is nobody's business.
+        let span = tracing::info_span!(
+            target: SPANS,
+            "http",
+            otel.name = %request.method(),
+            otel.kind = "client",
+            http.request.method = %request.method(),
+            server.address = request.uri().host().unwrap_or_default(),
+            server.port = request.uri().port_u16(),
+            url.path = request.uri().path(),
+            http.response.status_code = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+        );
+        let sent = async move { door.send(request, options.unwrap_or_default()).await };
+        Box::new(sent.instrument(span))
     }
 
     fn is_supported_scheme(&mut self, scheme: &http::uri::Scheme) -> bool {
@@ -265,9 +321,12 @@ mod tests {
             proxy,
             certificates,
             None,
-            log.clone(),
-            redactor,
-            traffic.clone(),
+            Witness {
+                log: log.clone(),
+                redactor,
+                traffic: traffic.clone(),
+                ..Witness::default()
+            },
         );
         (egress, log, traffic)
     }

@@ -1,6 +1,7 @@
 //! What went over the network in a run.
 
 use super::ProxyTrouble;
+use crate::observability::metrics;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -63,6 +64,7 @@ impl Traffic {
 
     pub(super) fn add_received(&self, bytes: usize) {
         self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        metrics().received.inc_by(bytes as u64);
     }
 
     pub(super) fn add_waited(&self, waited: Duration) {

@@ -9,9 +9,10 @@ use super::guest::Guest;
 use super::limits::Limits;
 use super::session::{Connection, Session};
 use crate::egress::Budgets;
+use crate::observability::{Counted, metrics};
 use crate::registry::Digest;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 
@@ -76,10 +77,12 @@ impl Runtime {
             .compiling
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let started = Instant::now();
         let component = self
             .compiled
             .load(self.engine.wasmtime(), digest, bytes)
             .map_err(|source| RuntimeError::Compile { digest, source })?;
+        metrics().made_ready(started.elapsed());
         self.linker
             .instantiate_pre(&component)
             .and_then(ConnectorComponentPre::new)
@@ -97,6 +100,7 @@ impl Runtime {
 
     /// A place in the pool of instances, given back when it is dropped.
     pub(super) async fn place(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RuntimeError> {
+        let _waiting = Counted::up(&metrics().waiting);
         let place = Arc::clone(&self.places).acquire_owned();
         match tokio::time::timeout(PATIENCE, place).await {
             Ok(Ok(place)) => Ok(place),
@@ -137,7 +141,7 @@ impl Connector {
             wall: Duration::from_secs(10),
             requests_per_second: None,
         };
-        let descriptor = Session::describe(&runtime, &pre, limits).await?;
+        let descriptor = Session::describe(&runtime, &pre, digest, limits).await?;
         Ok(Self {
             runtime,
             pre,
@@ -162,6 +166,13 @@ impl Connector {
     /// If the process is full, or the component breaks down at once. Whether the
     /// settings fit is for the connector to say, where it is called.
     pub async fn session(&self, connection: Connection) -> Result<Session, RuntimeError> {
-        Session::open(&self.runtime, &self.pre, &self.descriptor, connection).await
+        Session::open(
+            &self.runtime,
+            &self.pre,
+            &self.descriptor,
+            self.digest,
+            connection,
+        )
+        .await
     }
 }

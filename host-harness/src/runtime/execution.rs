@@ -5,16 +5,19 @@ use super::bindings::types::{Call, Event, Item, Summary};
 use super::error::{ConnectorError, RuntimeError};
 use super::guest::Guest;
 use super::limits::Usage;
+use super::recording::Recorder;
 use super::redaction::Redactor;
 use super::run_log::RunLog;
 use super::session::{Session, clean};
 use crate::egress::Traffic;
+use crate::observability::SPANS;
 use futures::channel::{mpsc, oneshot};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
     Destination, FutureConsumer, FutureReader, Source, StreamConsumer, StreamProducer,
@@ -33,12 +36,16 @@ pub struct Execution {
     log: RunLog,
     traffic: Traffic,
     redactor: Redactor,
+    recorder: Option<Recorder>,
 }
 
 impl Execution {
     /// The next events, in order; none when the run has ended.
     pub async fn next(&mut self) -> Option<Vec<Event>> {
         let mut events = self.events.next().await?;
+        if let Some(recorder) = &self.recorder {
+            recorder.events(&events);
+        }
         for event in &mut events {
             match event {
                 // Data is the user's own and passes as it is.
@@ -65,11 +72,15 @@ impl Execution {
     /// Waits for the end once no more events come, and may be given up and
     /// called again until it answers; not after that.
     pub(crate) async fn ended(&mut self) -> Result<Summary, RuntimeError> {
-        match (&mut self.ended).await {
+        let ended = match (&mut self.ended).await {
             Ok(ended) => ended,
             Err(error) if error.is_cancelled() => Err(RuntimeError::Cancelled),
             Err(_) => Err(RuntimeError::Trap("the host itself panicked".to_owned())),
+        };
+        if let Some(recorder) = &self.recorder {
+            recorder.end(&ended);
         }
+        ended
     }
 
     /// What the run has used so far.
@@ -104,7 +115,27 @@ pub(super) fn start(
     let (sender, events) = mpsc::channel(BATCHES_AHEAD);
     let (usage, log) = (session.usage().clone(), session.log().clone());
     let (traffic, redactor) = (session.traffic().clone(), session.redactor().clone());
-    let ended = tokio::spawn(async move { run(&mut session, call, input, sender).await });
+    let (connector, digest) = session.connector();
+    let recorder = session.recorder().cloned();
+    let input = match recorder.clone() {
+        Some(recorder) => {
+            recorder.call(connector, &digest, &session.connection(), &call);
+            input.inspect(move |item| recorder.input(item)).boxed()
+        }
+        None => input,
+    };
+    let span = tracing::info_span!(
+        target: SPANS,
+        "execute",
+        otel.name = %call.activity,
+        connector,
+        %digest,
+        connection = session.connection_name(),
+        activity = %call.activity,
+        object = %call.object,
+    );
+    let running = async move { run(&mut session, call, input, sender).await };
+    let ended = tokio::spawn(running.instrument(span));
     Execution {
         events,
         ended,
@@ -112,6 +143,7 @@ pub(super) fn start(
         log,
         traffic,
         redactor,
+        recorder,
     }
 }
 

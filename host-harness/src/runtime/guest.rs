@@ -4,6 +4,7 @@
 use super::bindings::integration::connector::{cache, log, secrets, types};
 use super::files::RunFiles;
 use super::limits::{CpuMeter, LimitReached, Limits, MemoryLimiter, Usage};
+use super::recording::{Clock, Recording};
 use super::redaction::Redactor;
 use super::run_log::{Level, RunLog};
 use super::secret_source::{SecretError, SecretSource};
@@ -15,6 +16,7 @@ use std::time::Duration;
 use wasmtime::component::{Accessor, HasData, Linker, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView, WasiClocksView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// Bytes that one call between guest and host may copy: bounds one event, one
@@ -28,11 +30,32 @@ const MOST_HEADER_BYTES: usize = 128 << 10;
 /// The data of a store.
 pub(super) struct Guest {
     table: ResourceTable,
-    clocks: WasiClocksCtx,
+    clocks: Clocks,
     http: WasiHttpCtx,
     egress: Egress,
     memory: MemoryLimiter,
     services: Services,
+}
+
+/// What the time is.
+pub(super) enum Clocks {
+    /// This machine's.
+    System(WasiClocksCtx),
+    /// One that a recording goes with. Only a whole context can be given one.
+    Recorded(Box<WasiCtx>),
+}
+
+impl Clocks {
+    pub(super) fn of(recording: &Recording) -> Self {
+        match recording {
+            Recording::Off => Self::System(WasiClocksCtx::default()),
+            Recording::On(_) | Recording::Replayed(_) => Self::Recorded(Box::new(
+                WasiCtxBuilder::new()
+                    .wall_clock(Clock(recording.clone()))
+                    .build(),
+            )),
+        }
+    }
 }
 
 /// What the contract's own interfaces need.
@@ -53,6 +76,7 @@ impl Guest {
         engine: &wasmtime::Engine,
         services: Services,
         egress: Egress,
+        clocks: Clocks,
         limits: &Limits,
         usage: &Usage,
     ) -> (Store<Self>, CpuMeter) {
@@ -62,7 +86,7 @@ impl Guest {
         http.set_field_size_limit(MOST_HEADER_BYTES);
         let guest = Self {
             table,
-            clocks: WasiClocksCtx::default(),
+            clocks,
             http,
             egress,
             memory: MemoryLimiter::new(limits.memory, usage.clone()),
@@ -109,7 +133,10 @@ impl WasiHttpView for Guest {
 impl WasiClocksView for Guest {
     fn clocks(&mut self) -> WasiClocksCtxView<'_> {
         WasiClocksCtxView {
-            ctx: &mut self.clocks,
+            ctx: match &mut self.clocks {
+                Clocks::System(clocks) => clocks,
+                Clocks::Recorded(context) => context.clocks(),
+            },
             table: &mut self.table,
         }
     }

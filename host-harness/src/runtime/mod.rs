@@ -15,6 +15,7 @@ mod execution;
 mod files;
 mod guest;
 mod limits;
+pub mod recording;
 mod redaction;
 mod run_log;
 mod secret_source;

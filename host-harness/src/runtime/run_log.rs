@@ -46,7 +46,7 @@ pub struct Line {
 
 /// A run's log: everything but details, which only go to `tracing`, as every
 /// line does.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RunLog {
     lines: Arc<Mutex<Kept>>,
     redactor: Redactor,

@@ -5,14 +5,17 @@ use super::connector::Runtime;
 use super::error::{ConnectorError, RuntimeError};
 use super::execution::{self, Execution};
 use super::files::RunFiles;
-use super::guest::{Guest, Services};
+use super::guest::{Clocks, Guest, Services};
 use super::limits::{CpuMeter, LimitReached, Limits, Usage};
+use super::recording::{Recorder, Recording};
 use super::redaction::Redactor;
 use super::run_log::RunLog;
 use super::secret_source::{NoSecrets, SecretSource};
 use crate::cache::{Cache, Namespace};
 use crate::connection::Environment;
-use crate::egress::{Certificates, Egress, EgressPolicy, Proxy, Traffic};
+use crate::egress::{Certificates, Egress, EgressPolicy, Proxy, Traffic, Witness};
+use crate::observability::{Broken, metrics};
+use crate::registry::Digest;
 use futures::stream::BoxStream;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -42,6 +45,8 @@ pub struct Connection {
     pub proxy: Option<Proxy>,
     /// Certificate authorities that are trusted beside the system's.
     pub certificates: Certificates,
+    /// Whether what happens is recorded.
+    pub recording: Recording,
 }
 
 impl Connection {
@@ -57,6 +62,7 @@ impl Connection {
             limits: Limits::default(),
             proxy: None,
             certificates: Certificates::default(),
+            recording: Recording::Off,
         }
     }
 
@@ -88,6 +94,9 @@ pub struct Session {
     traffic: Traffic,
     /// After a limit or a trap the instance is of no more use.
     broken: bool,
+    /// Whose instance it is: name, version and digest.
+    connector: (String, Digest),
+    recording: Recording,
     _place: OwnedSemaphorePermit,
 }
 
@@ -96,6 +105,7 @@ impl Session {
         runtime: &Runtime,
         pre: &ConnectorComponentPre<Guest>,
         descriptor: &design::Descriptor,
+        digest: Digest,
         connection: Connection,
     ) -> Result<Self, RuntimeError> {
         let policy = EgressPolicy::new(
@@ -138,14 +148,27 @@ impl Session {
             proxy,
             connection.certificates.clone(),
             budget,
-            log.clone(),
-            redactor.clone(),
-            traffic.clone(),
+            Witness {
+                log: log.clone(),
+                redactor: redactor.clone(),
+                traffic: traffic.clone(),
+                recording: connection.recording.clone(),
+            },
         );
+        if let Some(recorder) = connection.recording.recorder() {
+            recorder.knows(redactor.clone());
+        }
+        // A cache would hide what was asked when it was filled.
+        let cache = match connection.recording {
+            Recording::Off => connection.cache.clone(),
+            Recording::On(_) | Recording::Replayed(_) => {
+                Cache::in_memory().namespace(&connection.name)
+            }
+        };
         let services = Services {
             secret_names,
             secrets: Arc::clone(&connection.secrets),
-            cache: connection.cache.clone(),
+            cache,
             files: connection.files.clone(),
             redactor: redactor.clone(),
             log: log.clone(),
@@ -153,14 +176,23 @@ impl Session {
         let place = runtime.place().await?;
         let usage = Usage::default();
         let engine = runtime.engine().wasmtime();
-        let (mut store, meter) = Guest::store(engine, services, egress, &connection.limits, &usage);
+        let (mut store, meter) = Guest::store(
+            engine,
+            services,
+            egress,
+            Clocks::of(&connection.recording),
+            &connection.limits,
+            &usage,
+        );
         // A component may compute while it is instantiated, too.
         let wall = connection.limits.wall;
+        let started = Instant::now();
         let instantiating = tokio::time::timeout(wall, pre.instantiate_async(&mut store));
         let instance = match meter.metered(instantiating).await {
             Ok(instance) => instance.map_err(|error| RuntimeError::from_call(&error))?,
             Err(_) => return Err(LimitReached::Wall(wall).into()),
         };
+        metrics().instantiated(started.elapsed());
         Ok(Self {
             store,
             instance,
@@ -172,6 +204,8 @@ impl Session {
             log,
             traffic,
             broken: false,
+            connector: (format!("{} {}", descriptor.id, descriptor.version), digest),
+            recording: connection.recording,
             _place: place,
         })
     }
@@ -179,6 +213,7 @@ impl Session {
     pub(super) async fn describe(
         runtime: &Runtime,
         pre: &ConnectorComponentPre<Guest>,
+        digest: Digest,
         limits: Limits,
     ) -> Result<design::Descriptor, RuntimeError> {
         let nothing = design::Descriptor {
@@ -193,7 +228,7 @@ impl Session {
         };
         let mut connection = Connection::new("describe");
         connection.limits = limits;
-        let mut session = Self::open(runtime, pre, &nothing, connection).await?;
+        let mut session = Self::open(runtime, pre, &nothing, digest, connection).await?;
         let call = session
             .instance
             .integration_connector_design()
@@ -361,6 +396,19 @@ impl Session {
         &self.traffic
     }
 
+    /// The name and version of the connector, and its digest.
+    pub(super) fn connector(&self) -> (&str, Digest) {
+        (&self.connector.0, self.connector.1)
+    }
+
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.recording.recorder()
+    }
+
+    pub(super) fn connection_name(&self) -> &str {
+        &self.connection.name
+    }
+
     pub(super) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
@@ -398,6 +446,11 @@ impl Session {
         tracing::debug!(elapsed = ?started.elapsed(), ok = result.is_ok(), "call into the connector ended");
         self.broken = result.is_err();
         if let Err(error) = &result {
+            metrics().instance_broke(match error {
+                RuntimeError::Trap(_) => Broken::Trap,
+                RuntimeError::Limit(_) => Broken::Limit,
+                _ => Broken::Other,
+            });
             self.log
                 .host(super::run_log::Level::Error, &error.to_string(), &[]);
         }
@@ -407,6 +460,12 @@ impl Session {
     fn said(&self, mut error: types::Error) -> RuntimeError {
         clean(&mut error, &self.redactor, &self.traffic);
         RuntimeError::Connector(ConnectorError(error))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        metrics().instance_ended(self.usage.peak_memory(), self.usage.cpu());
     }
 }
 

@@ -21,12 +21,14 @@ mod connection;
 mod connectors;
 mod database;
 mod dependent;
+mod drain;
 mod environment;
 mod error;
 mod exchange;
 mod files;
 mod first;
 mod group;
+mod health;
 mod id;
 mod name;
 mod operation;
@@ -43,6 +45,7 @@ pub use connection::{
 };
 pub use connectors::{ActivityType, ConnectorVersions, Form, Object, PropertyForm};
 pub use dependent::Dependent;
+pub use drain::Drained;
 pub use environment::{Environment, EnvironmentKind};
 pub use error::WorkspaceError;
 pub use exchange::{Exported, Imported};
@@ -58,6 +61,7 @@ pub use operation::{
 };
 pub use organization::{Organization, Policies};
 pub use project::Project;
+pub use run::{BUNDLE_FORMAT, BundleManifest};
 pub use run::{LogLine, Rejection, Run, RunConnector, RunCounts, RunFilter, RunState, Trigger};
 pub use variable::{EnvironmentValue, Predefined, Scope, Variable, VariableDraft, VariableValue};
 
@@ -84,6 +88,7 @@ struct Inner {
     /// For what is asked while things are designed, by no agent in particular.
     designer: local::Agent,
     agents: Mutex<BTreeMap<AgentId, local::Agent>>,
+    own_runs: drain::OwnRuns,
 }
 
 impl Workspace {
@@ -117,11 +122,16 @@ impl Workspace {
             key,
             designer,
             agents: Mutex::default(),
+            own_runs: drain::OwnRuns::default(),
         })))
     }
 
     fn database(&self) -> &Database {
         &self.0.database
+    }
+
+    fn own_runs(&self) -> &drain::OwnRuns {
+        &self.0.own_runs
     }
 
     fn key(&self) -> &SealingKey {

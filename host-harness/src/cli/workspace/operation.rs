@@ -56,6 +56,10 @@ pub enum OperationCommand {
     Run {
         /// Its name.
         name: String,
+        /// Record what is sent and what is answered, without secrets, so that the
+        /// run can be replayed. Records do stand in it.
+        #[arg(long)]
+        record: bool,
     },
     /// Give one another name.
     Rename {
@@ -237,9 +241,14 @@ impl OperationCommand {
                     lines.join("\n")
                 })
             }
-            Self::Run { name } => {
+            Self::Run { name, record } => {
                 let environment = at.environment(workspace)?.id;
-                let run = workspace.start_run(named(&name)?.id, environment).await?;
+                let operation = named(&name)?.id;
+                let run = if record {
+                    workspace.start_recorded_run(operation, environment).await?
+                } else {
+                    workspace.start_run(operation, environment).await?
+                };
                 runs::watch(workspace, at, run).await
             }
             Self::Rename { name, to } => {

@@ -42,6 +42,17 @@ pub enum RunCommand {
         #[command(flatten)]
         at: Where,
     },
+    /// Put all that is known of one into a file, without secrets: a support
+    /// bundle. `harness replay` runs it again where it was recorded.
+    Bundle {
+        /// Its number.
+        run: RunId,
+        /// The file, a .tar.gz.
+        #[arg(short, long, value_name = "FILE")]
+        output: std::path::PathBuf,
+        #[command(flatten)]
+        at: Where,
+    },
     /// Try the rejected records of one again.
     Again {
         /// Its number.
@@ -102,6 +113,16 @@ impl RunCommand {
             Self::Resume { run, at } => {
                 let run = workspace.resume_run(run).await?;
                 watch(workspace, &at, run).await
+            }
+            Self::Bundle { run, output, at } => {
+                let recordings = workspace.bundle_run(run, &output)?;
+                at.say(&recordings, || match recordings.as_slice() {
+                    [] => format!(
+                        "{}: the run was not recorded, so it cannot be replayed",
+                        output.display()
+                    ),
+                    names => format!("{}: with {}", output.display(), names.join(" and ")),
+                })
             }
             Self::Again { run, at, uncertain } => {
                 let run = workspace.rerun_rejected(run, uncertain).await?;

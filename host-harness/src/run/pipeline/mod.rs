@@ -4,6 +4,7 @@
 //! source's checkpoint is told only when every record before it has been
 //! written and synced, or answered by the target, or its rejection was kept.
 
+mod counted;
 mod deliver;
 mod source;
 mod store;
@@ -162,6 +163,17 @@ impl Pipeline {
     /// If the operation cannot start: its files cannot be used. All else is in
     /// the report.
     pub async fn run(
+        self,
+        stop: watch::Receiver<Stop>,
+        observer: &mut dyn Observer,
+    ) -> Result<Report, RunError> {
+        let mut counted = counted::Counted::new(observer);
+        let ended = self.run_observed(stop, &mut counted).await;
+        counted.end(ended.as_ref().ok());
+        ended
+    }
+
+    async fn run_observed(
         self,
         stop: watch::Receiver<Stop>,
         observer: &mut dyn Observer,

@@ -1,8 +1,11 @@
 //! Runs of operations: their records, and starting, stopping and resuming them.
 
+mod bundle;
 mod continuation;
 mod observe;
 mod start;
+
+pub use bundle::{BUNDLE_FORMAT, BundleManifest};
 
 use super::Workspace;
 use super::database::{all, first, json, to_json};

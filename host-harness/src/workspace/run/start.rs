@@ -4,8 +4,10 @@
 use super::observe::{Keeper, beat};
 use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
 use crate::mapping::Mapping;
+use crate::observability::SPANS;
 use crate::records::Format;
 use crate::run::{Pipeline, Place, Source, Stop, Target};
+use crate::runtime::recording::Recording;
 use crate::runtime::types::Call;
 use crate::runtime::{RunFiles, Session};
 use crate::workspace::agent::least_busy;
@@ -23,6 +25,7 @@ use rusqlite::{OptionalExtension, params};
 use std::io::Cursor;
 use std::path::Path;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 /// What a run begins with, beside its operation.
 struct Begin {
@@ -32,6 +35,8 @@ struct Begin {
     records: Option<Vec<u8>>,
     place: Option<Place>,
     previous_error: Option<String>,
+    /// Whether what is sent and answered is recorded.
+    record: bool,
 }
 
 impl Begin {
@@ -42,6 +47,7 @@ impl Begin {
             records: None,
             place: None,
             previous_error: None,
+            record: false,
         }
     }
 }
@@ -59,6 +65,23 @@ impl Workspace {
     ) -> Result<RunId, WorkspaceError> {
         self.begin(operation, environment, Begin::by(Trigger::Started))
             .await
+    }
+
+    /// The same, and records what is sent and what is answered, for
+    /// [`Workspace::bundle_run`].
+    ///
+    /// # Errors
+    /// Everything that keeps it from running, before anything has moved.
+    pub async fn start_recorded_run(
+        &self,
+        operation: OperationId,
+        environment: EnvironmentId,
+    ) -> Result<RunId, WorkspaceError> {
+        let begin = Begin {
+            record: true,
+            ..Begin::by(Trigger::Started)
+        };
+        self.begin(operation, environment, begin).await
     }
 
     /// Tries the rejected records of a run again, through the operation as it is
@@ -182,6 +205,7 @@ impl Workspace {
         begin: Begin,
     ) -> BoxFuture<'_, Result<RunId, WorkspaceError>> {
         Box::pin(async move {
+            self.own_runs().refuse_when_draining()?;
             let operation = self.operation(operation)?;
             let mut draft: crate::workspace::OperationDraft = operation.clone().into();
             if begin.records.is_some() {
@@ -217,9 +241,21 @@ impl Workspace {
             let (sender, stop) = watch::channel(Stop::No);
             tokio::spawn(beat(self.clone(), id, sender));
             let workspace = self.clone();
-            tokio::spawn(async move {
+            let span = tracing::info_span!(
+                target: SPANS,
+                "run",
+                run = %id,
+                operation = %operation.name,
+                environment = %run.environment_name,
+                agent = %run.agent,
+            );
+            self.own_runs().begun(id);
+            let conducted = async move {
+                let own_runs = workspace.clone();
                 workspace.conduct(operation, run, agent, begin, stop).await;
-            });
+                own_runs.own_runs().ended(id);
+            };
+            tokio::spawn(conducted.instrument(span));
             Ok(id)
         })
     }
@@ -365,6 +401,7 @@ impl Workspace {
             ..Situation::default()
         };
         let again = begin.records.is_some();
+        let record = begin.record;
         // What is read goes on from run to run, so that no run may write over what
         // another has written.
         let mut goes_on = false;
@@ -380,7 +417,7 @@ impl Workspace {
             },
             (None, Some(Endpoint::Activity { activity })) => {
                 let mut instance = self
-                    .instance(*activity, "source", run, agent, &situation)
+                    .instance(*activity, "source", run, agent, &situation, record)
                     .await?;
                 continues = instance.continues;
                 goes_on = continues || instance.acknowledging.is_some();
@@ -412,7 +449,7 @@ impl Workspace {
             }
             Some(Endpoint::Activity { activity }) => {
                 let instance = self
-                    .instance(*activity, "target", run, agent, &situation)
+                    .instance(*activity, "target", run, agent, &situation, record)
                     .await?;
                 Target::Activity {
                     session: Box::new(instance.session),
@@ -452,6 +489,7 @@ impl Workspace {
         run: &mut Run,
         agent: &Agent,
         situation: &Situation,
+        record: bool,
     ) -> Result<Instance, WorkspaceError> {
         let (activity, connection) = self.with_connection(id)?;
         let fetched = self
@@ -495,6 +533,9 @@ impl Workspace {
         } else {
             None
         };
+        if record {
+            connection.recording = Recording::On(self.recorder(run.id, role)?);
+        }
         let session = fetched.connector.session(connection).await?;
         Ok(Instance {
             session,

@@ -1,0 +1,121 @@
+//! Ending a process without breaking off what runs in it.
+
+use super::error::WorkspaceError;
+use super::id::RunId;
+use super::{RunState, Workspace};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a run is given to finish what is under way once it is asked to stop.
+const TO_STOP: Duration = Duration::from_secs(20);
+/// How long it is given to break off.
+const TO_BREAK_OFF: Duration = Duration::from_secs(5);
+const LOOKED_EVERY: Duration = Duration::from_millis(50);
+
+/// The runs of this process, and whether it takes more.
+#[derive(Default)]
+pub(super) struct OwnRuns(Mutex<Own>);
+
+#[derive(Default)]
+struct Own {
+    draining: bool,
+    running: BTreeSet<RunId>,
+}
+
+/// How the runs of a process ended when it was drained.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Those that came to their own end.
+    pub finished: usize,
+    /// Those that were stopped; each can be resumed where it reached a place.
+    pub stopped: Vec<RunId>,
+}
+
+impl OwnRuns {
+    fn own(&self) -> std::sync::MutexGuard<'_, Own> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// # Errors
+    /// Where the process takes no more runs.
+    pub(super) fn refuse_when_draining(&self) -> Result<(), WorkspaceError> {
+        if self.own().draining {
+            return Err(WorkspaceError::Refused(
+                "this process is about to end and takes no more runs: start it again when the \
+                 host is back"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.own().draining
+    }
+
+    pub(super) fn begun(&self, run: RunId) {
+        self.own().running.insert(run);
+    }
+
+    pub(super) fn ended(&self, run: RunId) {
+        self.own().running.remove(&run);
+    }
+
+    fn running(&self) -> BTreeSet<RunId> {
+        self.own().running.clone()
+    }
+
+    async fn all_ended(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        while !self.running().is_empty() {
+            if Instant::now() >= until {
+                return false;
+            }
+            tokio::time::sleep(LOOKED_EVERY).await;
+        }
+        true
+    }
+}
+
+impl Workspace {
+    /// Takes no more runs, gives those of this process `grace` to come to their
+    /// end, and stops the others at the next place where they can be resumed.
+    ///
+    /// # Errors
+    /// If a run cannot be asked to stop.
+    pub async fn drain(&self, grace: Duration) -> Result<Drained, WorkspaceError> {
+        let runs = self.own_runs();
+        runs.own().draining = true;
+        let all = runs.running();
+        let mut patience = grace;
+        // Asked to stop first, and to break off then.
+        for next in [TO_STOP, TO_BREAK_OFF, Duration::ZERO] {
+            if runs.all_ended(patience).await {
+                break;
+            }
+            for run in runs.running() {
+                match self.cancel_run(run) {
+                    // It has ended just now.
+                    Ok(()) | Err(WorkspaceError::Refused(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            patience = next;
+        }
+        let mut stopped = Vec::new();
+        for id in &all {
+            if matches!(
+                self.run(*id)?.state,
+                RunState::Interrupted | RunState::Running
+            ) {
+                stopped.push(*id);
+            }
+        }
+        Ok(Drained {
+            finished: all.len() - stopped.len(),
+            stopped,
+        })
+    }
+}
