@@ -4,6 +4,7 @@ use super::{Place, Served, requests, with_tls};
 use crate::support::{CLIENT_SECRET, sandbox};
 use coupa_sandbox::{Fault, FaultRule};
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The value of one series; zero where there is none yet.
@@ -15,6 +16,23 @@ fn number(metrics: &str, series: &str) -> f64 {
     line.map_or(0.0, |line| {
         line.rsplit(' ').next().unwrap().parse().unwrap()
     })
+}
+
+/// What the registry keeps of its versions, beside their bytes.
+fn receipts(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(receipts(&path));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            found.push(path);
+        }
+    }
+    found
 }
 
 async fn ended_runs(served: &Served, count: f64) -> String {
@@ -89,9 +107,10 @@ async fn monitoring_sees_what_runs_and_whether_the_host_is_well() {
         "{metrics}"
     );
 
-    // A registry that is gone: alive, and not ready, and it says why.
-    std::fs::rename(place.path().join("registry"), place.path().join("away")).unwrap();
-    std::fs::write(place.path().join("registry"), "a file").unwrap();
+    // A registry that is damaged: alive, and not ready, and it says why.
+    let receipts = receipts(&place.path().join("registry"));
+    assert_eq!(receipts.len(), 1, "{receipts:?}");
+    std::fs::write(&receipts[0], "{").unwrap();
     let (status, ready) = served.get("/readyz").await;
     let ready: Value = serde_json::from_str(&ready).unwrap();
     assert_eq!((status, served.get("/healthz").await.0), (503, 200));
