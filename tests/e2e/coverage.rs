@@ -385,6 +385,21 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
             *number += 1;
             record = minimal::body(collection.record_type, *number);
         }
+        // What any of the actions may want to know.
+        for (name, value) in [
+            ("ids", serde_json::json!([1, 2])),
+            ("amount", serde_json::json!("5.00")),
+            ("approver", serde_json::json!({ "login": "kbrand" })),
+            ("reason-insight-code", serde_json::json!("WRONG_ITEM")),
+        ] {
+            record[name] = value;
+        }
+        if action.verb == coupa_catalog::Verb::Delete
+            && let Some(id) = &id
+        {
+            // Where it is a file that goes, there has to be one.
+            has_file(sandbox, &format!("{place}/{id}/{}", action.path));
+        }
         for parameter in action.path.split('/').filter(|part| part.starts_with('{')) {
             record[parameter.trim_matches(['{', '}'])] = 1.into();
         }
