@@ -1,4 +1,4 @@
-//! Paths: which collections there are and what they allow.
+//! Paths: which collections and other objects there are and what they allow.
 
 use crate::text;
 
@@ -25,13 +25,27 @@ impl Verb {
     }
 }
 
-/// A path below `/api` that lists records of one type.
+/// What reading a path answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A collection: pages of a list, with filters and an order. Where the release
+    /// has no such list, only what lies below the path can be reached.
+    Collection,
+    /// A list of which the release does not say which parameters it takes, nor
+    /// whether it has pages.
+    List,
+    /// One record, without an id in the path.
+    Record,
+}
+
+/// A path below `/api` that records of one type lie at or below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collection {
     /// Without `/api/`, such as `purchase_orders`, or with the parent's id in
     /// braces: `suppliers/{supplier_id}/addresses`.
     pub path: &'static str,
     pub record_type: &'static str,
+    pub kind: Kind,
     verbs: &'static str,
     xml_list_element: Option<&'static str>,
 }
@@ -55,9 +69,9 @@ impl Collection {
         self.path.contains('{')
     }
 
-    /// `GET` on the collection.
+    /// `GET` on the collection, page by page, with filters and by id.
     pub fn can_list(&self) -> bool {
-        self.verbs.contains(Verb::Get.letter())
+        self.kind == Kind::Collection && self.verbs.contains(Verb::Get.letter())
     }
 
     /// `POST` on the collection.
@@ -85,15 +99,15 @@ impl Collection {
         self.record_allows(Verb::Delete)
     }
 
-    /// Whether this is the collection that `path` (without `/api/`) means,
-    /// with the ids of its parents filled in.
+    /// Whether this is the collection that `path` (without `/api/`) means, with the
+    /// ids of its parents filled in, or some of them.
     fn matches(&self, path: &str) -> bool {
         let mut template = self.path.split('/');
         let mut given = path.split('/');
         loop {
             match (template.next(), given.next()) {
                 (None, None) => return true,
-                (Some(t), Some(g)) if t.starts_with('{') => {
+                (Some(t), Some(g)) if t.starts_with('{') && t != g => {
                     if g.is_empty() || !g.bytes().all(|b| b.is_ascii_digit()) {
                         return false;
                     }
@@ -133,9 +147,46 @@ pub fn collections() -> impl Iterator<Item = Collection> {
             path: words.next()?,
             verbs: words.next()?,
             record_type: words.next()?,
+            kind: Kind::Collection,
             xml_list_element: words.next(),
         })
     })
+}
+
+/// Everything that can be named to read or write it: the collections, and after
+/// them what the release describes by its paths alone, such as `requisitions/mine`.
+pub fn objects() -> impl Iterator<Item = Collection> {
+    let further = text::facts().lines().filter_map(|line| {
+        let mut words = line.strip_prefix("object ")?.split(' ');
+        let path = words.next()?;
+        Some(Collection {
+            path,
+            verbs: verbs_of(path),
+            record_type: words.next()?,
+            kind: match words.next() {
+                Some("list") => Kind::List,
+                Some("record") => Kind::Record,
+                _ => Kind::Collection,
+            },
+            xml_list_element: None,
+        })
+    });
+    collections().chain(further)
+}
+
+/// The object of a path without `/api/`: `requisitions/mine`, `suppliers/83/addresses`,
+/// or a path's template.
+pub fn find_object(path: &str) -> Option<Collection> {
+    objects()
+        .find(|object| object.path == path)
+        .or_else(|| objects().find(|object| object.matches(path)))
+}
+
+/// The letters of a path's verbs; none where the release has no such path.
+fn verbs_of(path: &str) -> &'static str {
+    paths()
+        .find(|(known, _)| *known == path)
+        .map_or("", |(_, verbs)| verbs)
 }
 
 /// The collection of a path without `/api/`: `suppliers`, or
@@ -168,6 +219,24 @@ mod tests {
 
         assert!(!find_collection("currencies").unwrap().can_create());
         assert!(find_collection("invoices").unwrap().can_create(), "by fact");
+    }
+
+    #[test]
+    fn what_is_no_collection_is_an_object_all_the_same() {
+        let mine = find_object("requisitions/mine").unwrap();
+        assert_eq!((mine.kind, mine.can_list()), (Kind::List, false));
+        assert_eq!(
+            find_object("requisitions/current_cart").unwrap().kind,
+            Kind::Record
+        );
+        let invites = find_object("supplier_invites").unwrap();
+        assert!(invites.can_create() && invites.can_show() && !invites.can_list());
+        let attachments = find_object("easy_form_responses/7/attachments").unwrap();
+        assert!(attachments.can_show() && !attachments.can_create());
+        assert!(find_collection("requisitions/mine").is_none());
+        for object in objects() {
+            assert_eq!(find_object(object.path), Some(object));
+        }
     }
 
     #[test]

@@ -34,11 +34,15 @@
 mod action;
 mod collection;
 mod field;
+mod file;
 mod text;
 
 pub use action::{Action, Subject};
-pub use collection::{Collection, Verb, collections, find_collection, paths};
+pub use collection::{
+    Collection, Kind, Verb, collections, find_collection, find_object, objects, paths,
+};
 pub use field::{Field, FieldKind, field, fields, record_types};
+pub use file::File;
 
 /// The release that the catalog was made from, such as `R39`.
 pub fn release() -> &'static str {
@@ -179,8 +183,18 @@ mod tests {
                     assert!(find_collection(&words[1][1..]).is_some(), "{line}");
                     continue;
                 }
-                "action" | "parameters" => {
+                "action" | "parameters" | "file" => {
                     assert!(paths().any(|(path, _)| path == words[1]), "{line}");
+                    continue;
+                }
+                "object" => {
+                    assert!(find_collection(words[1]).is_none(), "{line}");
+                    // A type of no fields is one that the release only names.
+                    let is_known = record_types().any(|name| name == words[2]);
+                    assert!(is_known || words[2] == "SupplierInvite", "{line}");
+                    let (at, below) = (words[1], format!("{}/", words[1]));
+                    let named = |path: &str| path == at || path.starts_with(&below);
+                    assert!(paths().any(|(path, _)| named(path)), "{line}");
                     continue;
                 }
                 "scope" => {
@@ -201,8 +215,8 @@ mod tests {
 
     #[test]
     fn every_collection_has_a_scope() {
-        for collection in collections() {
-            assert!(scopes(collection.path).is_some(), "{}", collection.path);
+        for object in objects() {
+            assert!(scopes(object.path).is_some(), "{}", object.path);
         }
         let of = |read: &str, write: &str| Some((read.to_owned(), write.to_owned()));
         assert_eq!(

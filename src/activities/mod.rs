@@ -55,9 +55,10 @@ pub enum Prepared {
 /// Names the place and what would be right.
 pub fn prepare(call: &Call) -> Result<Prepared, Error> {
     let activity = activity(&call.activity)?;
-    let collection = match activity.role {
-        Role::Source => collection(&call.object)?,
-        Role::Target => any_collection(&call.object)?,
+    // What reads by ids says itself where the parents' are needed.
+    let collection = match activity.name {
+        sources::QUERY | sources::CHANGES | sources::EXPORT => collection(&call.object)?,
+        _ => any_collection(&call.object)?,
     };
     offered(&activity, &collection, &call.object)?;
     let can_resume = activity.role == Role::Source && activity.name != sources::GET;
@@ -157,20 +158,44 @@ impl Prepared {
     }
 }
 
-/// The collection that an object's name means.
+/// The collection that an object's name means, of which the records can be read: under
+/// one parent, or where its id is left open in braces, under all of them.
 ///
 /// # Errors
-/// Names the closest object there is, or the parent's id that is missing.
+/// Names the closest object there is, or the parent of which Coupa has no list.
 pub fn collection(object: &str) -> Result<Collection, Error> {
     let collection = any_collection(object)?;
-    if object.contains('{') {
-        return Err(Error::setting(
-            "call.parent-missing",
-            format!("“{object}” needs the id of the record that it belongs to"),
-        )
-        .remedy("Put the id in place of the braces, such as suppliers/83/addresses."));
+    for (at, _) in object.match_indices("/{") {
+        let parents = object.get(..at).unwrap_or_default();
+        if !coupa_catalog::find_object(parents).is_some_and(|parents| parents.can_list()) {
+            return Err(parent_missing(object).remedy(format!(
+                "Coupa has no list of {parents} to go through: {FILL_IN}"
+            )));
+        }
     }
     Ok(collection)
+}
+
+const FILL_IN: &str = "put the id in place of the braces, as in suppliers/83/addresses.";
+
+/// An object's name leaves open what its records belong to, where that has to be said.
+fn parent_missing(object: &str) -> Error {
+    Error::setting(
+        "call.parent-missing",
+        format!("“{object}” needs the id of the record that it belongs to"),
+    )
+    .remedy(format!("In the object's name, {FILL_IN}"))
+}
+
+/// That an object's name says of which record its own records are part.
+///
+/// # Errors
+/// If a parent's id is left open in braces.
+fn under_one_parent(object: &str) -> Result<(), Error> {
+    if object.contains('{') {
+        return Err(parent_missing(object));
+    }
+    Ok(())
 }
 
 /// The same, where a record may say itself what it belongs to.
@@ -178,8 +203,8 @@ pub fn collection(object: &str) -> Result<Collection, Error> {
 /// # Errors
 /// Names the closest object there is.
 pub fn any_collection(object: &str) -> Result<Collection, Error> {
-    coupa_catalog::find_collection(object).ok_or_else(|| {
-        let names = coupa_catalog::collections().map(|collection| collection.path);
+    coupa_catalog::find_object(object).ok_or_else(|| {
+        let names = coupa_catalog::objects().map(|object| object.path);
         let remedy = match crate::query::closest(object, names) {
             Some(name) => format!("Did you mean “{name}”?"),
             None => "List the objects to see their names.".to_owned(),

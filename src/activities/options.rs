@@ -33,6 +33,21 @@ impl<'a> Options<'a> {
         Ok(Self(options))
     }
 
+    /// An option that the activity has, though not for this object.
+    pub fn not_here(
+        name: &str,
+        mut form: Vec<Property>,
+        narrow: impl FnOnce(&mut Vec<Property>),
+    ) -> Error {
+        narrow(&mut form);
+        let names: Vec<_> = form.iter().map(|property| property.name).collect();
+        Error::setting(
+            "option.unknown",
+            format!("for this object the activity has no option “{name}”"),
+        )
+        .remedy(format!("Options: {}.", names.join(", ")))
+    }
+
     /// The value of an option; none where it is absent or blank.
     pub fn text(&self, name: &str) -> Option<&'a str> {
         self.all(name).next()

@@ -3,11 +3,13 @@
 
 mod answer;
 mod backoff;
+mod disposition;
 mod multipart;
 mod token;
 
 pub use answer::{messages_per_field, not_json, not_sent as unreachable, refusal};
 pub use backoff::Backoff;
+pub use disposition::file_name;
 pub use multipart::Multipart;
 pub use token::{Token, TokenStore, mint};
 

@@ -63,7 +63,10 @@ fn headers(response: &HttpResponse) -> Vec<(String, String)> {
         .map(|(name, value)| {
             (
                 name.to_ascii_lowercase(),
-                String::from_utf8_lossy(&value).into_owned(),
+                // Whatever is no UTF-8 is meant as the older ISO-8859-1.
+                String::from_utf8(value).unwrap_or_else(|bytes| {
+                    bytes.as_bytes().iter().copied().map(char::from).collect()
+                }),
             )
         })
         .collect()

@@ -1,4 +1,4 @@
-//! The objects: Coupa's collections.
+//! The objects: Coupa's collections, and what else can be read or written.
 
 use crate::activities;
 
@@ -19,7 +19,7 @@ pub struct Object {
 /// letters and digits, and their case.
 pub fn objects(search: Option<&str>) -> Vec<Object> {
     let wanted = search.map(plain);
-    coupa_catalog::collections()
+    coupa_catalog::objects()
         .map(|collection| (collection, title(collection.path)))
         .filter(|(collection, title)| {
             wanted.as_deref().is_none_or(|wanted| {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn objects_are_found_by_name_and_title() {
-        assert_eq!(objects(None).len(), 144);
+        assert_eq!(objects(None).len(), 166);
         let found = objects(Some("Purchase Order"));
         let orders = found
             .iter()
@@ -95,6 +95,23 @@ mod tests {
         assert_eq!(
             attachments.activities,
             ["query", "get", "changes", "download", "delete", "upload"]
+        );
+        let offered = |name: &str| {
+            let found = objects(Some(name));
+            let found = found.into_iter().find(|object| object.name == name);
+            found.unwrap().activities
+        };
+        assert_eq!(offered("requisitions/mine"), ["query"]);
+        assert_eq!(offered("requisitions/current_cart"), ["get"]);
+        assert_eq!(offered("asn/lines"), ["action"]);
+        assert_eq!(offered("supplier_invites"), ["get", "create"]);
+        assert_eq!(
+            offered("supplier_information_tax_registrations"),
+            ["get", "create", "update", "delete"]
+        );
+        assert_eq!(
+            offered("invoices/{invoice_id}/payment_receipts"),
+            ["download"]
         );
         assert!(objects(Some("nothing like it")).is_empty());
     }

@@ -5,13 +5,11 @@ use crate::activities::{self, Prepared};
 use crate::client::{Client, not_json};
 use crate::contract::{Call, Error, Extent, Permissions, Plan, Role};
 use crate::host::Host;
-use crate::query;
+use crate::query::{self, PAGE};
 use crate::time::Moment;
 use serde::de::IgnoredAny;
 use std::collections::BTreeSet;
 
-/// Coupa's greatest page.
-const PAGE: u64 = 50;
 /// Records beyond this are not counted: the offsets would be too costly.
 const MOST_COUNTED: u64 = 1 << 24;
 
@@ -40,7 +38,12 @@ pub async fn plan<H: Host>(client: &Client<H>, call: &Call, look: bool) -> Resul
     if look && permissions.held.is_none() {
         notes.push("Coupa does not say what the credentials allow.".to_owned());
     }
-    let extent = match (look, paged(&prepared, now)) {
+    let paged = paged(&prepared, now).filter(|(plan, _)| plan.has_pages);
+    let extent = match (look, paged) {
+        (true, Some((plan, _))) if !plan.levels().is_empty() => {
+            notes.extend(walk(client, &plan).await?);
+            None
+        }
         (true, Some((plan, each))) => count(client, &plan).await?.map(|records| {
             let requests = records.div_ceil(PAGE) + 1 + records * each;
             Extent {
@@ -72,18 +75,46 @@ fn paged(prepared: &Prepared, now: Moment) -> Option<(query::Plan, u64)> {
         Prepared::Query(query) => Some((query.plan().clone(), 0)),
         Prepared::Changes(changes) => Some((changes.plan(now), 0)),
         Prepared::Export(export) => Some((export.plan().clone(), 1)),
-        Prepared::Download(download) => Some((download.plan().clone(), 1)),
+        Prepared::Download(download) => download.plan().map(|plan| (plan.clone(), 1)),
         Prepared::Get(_) | Prepared::Target(_) => None,
     }
 }
 
-/// The scopes that a call needs.
+/// How much it is to read under every parent. How many records each has, nothing but
+/// the reading tells.
+async fn walk<H: Host>(client: &Client<H>, plan: &query::Plan) -> Result<Option<String>, Error> {
+    let Some(level) = plan.levels().first().copied() else {
+        return Ok(None);
+    };
+    let parents = plan.parents_below(level);
+    let found = count(client, &parents).await?;
+    Ok(found.map(|found| {
+        let requests = found.div_ceil(PAGE) + 1 + found;
+        format!(
+            "There are {found} records at {}: reading under each takes at least {requests} requests, \
+             {} s, and one more for each {PAGE} records and each parent that has any.",
+            parents.path,
+            requests / u64::from(REQUESTS_PER_SECOND)
+        )
+    }))
+}
+
+/// The scopes that a call needs, those for its parents among them where it goes
+/// through them.
 fn needed<'a>(call: &Call, methods: impl Iterator<Item = &'a str>) -> Vec<String> {
     let Some((read, write)) = coupa_catalog::scopes(&call.object) else {
         return Vec::new();
     };
+    let is_source = activities::activity(&call.activity).is_ok_and(|a| a.role == Role::Source);
+    let parents = call
+        .object
+        .match_indices("/{")
+        .filter(|_| is_source)
+        .filter_map(|(at, _)| Some(coupa_catalog::scopes(call.object.get(..at)?)?.0))
+        .collect::<Vec<String>>();
     let needed: BTreeSet<&String> = methods
         .map(|method| if method == "GET" { &read } else { &write })
+        .chain(&parents)
         .collect();
     needed.into_iter().cloned().collect()
 }
@@ -167,6 +198,15 @@ mod tests {
         };
         let needed = needed(&call, ["PUT", "GET", "PUT"].into_iter());
         assert_eq!(needed, ["core.supplier.read", "core.supplier.write"]);
+        let walk = Call {
+            activity: "query".to_owned(),
+            object: "uoms/{uom_id}/translations".to_owned(),
+            ..Call::default()
+        };
+        assert_eq!(
+            super::needed(&walk, ["GET"].into_iter()),
+            ["core.object_translations.read", "core.uom.read"]
+        );
         let held = ["core.supplier.read", "core.invoice.read"];
         let found = permissions(needed, Some(held.map(str::to_owned).to_vec()));
         assert_eq!(found.missing, ["core.supplier.write"]);

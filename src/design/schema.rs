@@ -76,21 +76,33 @@ fn by_catalog(
         }
         schema
     });
+    let mut answered = response(record_type, Depth::Record);
+    if activity.role == Role::Source {
+        // Records that are read under all parents say which theirs is.
+        for parent in targets::parents(object) {
+            say(&mut answered, &parent.replace('_', "-"));
+        }
+    }
     Ok(Shape {
         request: request.map(document),
-        response: Some(document(response(record_type, Depth::Record))),
+        response: Some(document(answered)),
         options: activities::options_for(&activity, collection),
     })
 }
 
 /// A whole number that says what a record belongs to.
-fn need(schema: &mut Value, name: &str) {
+fn say(schema: &mut Value, name: &str) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert(
             name.to_owned(),
             json!({ "type": "integer", "description": "the id of what the record belongs to" }),
         );
     }
+}
+
+/// The same, where a record has to say it.
+fn need(schema: &mut Value, name: &str) {
+    say(schema, name);
     if let Some(schema) = schema.as_object_mut() {
         let required = schema.entry("required").or_insert_with(|| json!([]));
         if let Some(required) = required.as_array_mut() {
@@ -378,6 +390,11 @@ mod tests {
             shape("query", "supliers").unwrap_err().code,
             "call.unknown-object"
         );
-        assert!(shape("query", "suppliers/{supplier_id}/addresses").is_ok());
+        let walk = shape("query", "suppliers/{supplier_id}/addresses").unwrap();
+        let fields = parse(walk.response);
+        assert_eq!(
+            fields["properties"]["supplier-id"]["type"],
+            json!("integer")
+        );
     }
 }

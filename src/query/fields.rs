@@ -47,6 +47,13 @@ impl Fields {
         Ok(Self(nodes))
     }
 
+    /// The id alone.
+    pub fn id() -> Self {
+        let mut id = Self(Vec::new());
+        id.ensure("id");
+        id
+    }
+
     /// Reads a plain field as well, by its name in snake case.
     pub fn ensure(&mut self, name: &str) {
         if !self.0.iter().any(|node| node.name == name) {

@@ -5,12 +5,14 @@ mod checkpoint;
 mod fields;
 mod filter;
 mod pages;
+mod parents;
 
 pub use attribute::{SPECIAL_FILTERS, closest, same_name};
 pub use checkpoint::read_checkpoint;
 pub use fields::Fields;
 pub use filter::{Filter, Operator};
-pub use pages::{Cursor, Page, Pages, Plan};
+pub use pages::{Cursor, PAGE, Page, Pages, Plan};
+pub use parents::id_in_key;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

@@ -6,6 +6,9 @@
 //!
 //! The end is an empty page, never a short one: how Coupa treats a `limit` is
 //! not certain enough to lose records over, and one more request is cheap.
+//!
+//! Where parents' ids are left open in the path, the same is read under each parent
+//! (`parents`).
 
 use super::{Fields, Filter, Operator, encode, read_checkpoint};
 use crate::client::{Client, not_json};
@@ -19,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// Coupa's greatest page.
-const PAGE: u64 = 50;
+pub const PAGE: u64 = 50;
 /// Pages asked for at once where the order is not by id.
 const AT_ONCE: u64 = 4;
 
@@ -40,18 +43,33 @@ pub struct Plan {
     pub has_id: bool,
     /// Whether the path holds the id of a parent, which may not exist.
     pub is_nested: bool,
+    /// Whether it is known that there are pages, and an order by id.
+    pub has_pages: bool,
 }
 
 /// Where to go on, as it travels in a checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The last id delivered; in keyset reading only.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<i64>,
-    /// Records delivered so far, which is the offset where there is no keyset.
+    /// Records delivered so far, which is the offset where there is no keyset; under
+    /// this parent, where there are several.
     taken: u64,
+    /// The parent that is being read, by its id and before it those of its own
+    /// parents. Empty where the path leaves none open, or none has been read yet.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    parents: Vec<i64>,
+    /// Records delivered under the parents before.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    before: u64,
     /// What was asked; a checkpoint of another question is refused.
     of: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Cursor {
@@ -64,28 +82,34 @@ impl Cursor {
     }
 
     /// Right after a record, in keyset reading.
-    pub fn after(id: i64, plan: &Plan) -> Self {
-        Self {
-            after: Some(id),
-            ..plan.start()
-        }
-    }
-
-    /// With records that were delivered before.
     #[must_use]
-    pub fn with_taken(mut self, taken: u64) -> Self {
-        self.taken = taken;
+    pub fn after(mut self, id: i64) -> Self {
+        self.after = Some(id);
         self
     }
 
-    /// The last id delivered; none where nothing was, or there is no keyset.
-    pub fn last_id(&self) -> Option<i64> {
-        self.after
+    /// With so many records that were delivered before, under a parent or none.
+    #[must_use]
+    pub fn having(mut self, taken: u64, parents: Vec<i64>, before: u64) -> Self {
+        self.taken = taken;
+        self.parents = parents;
+        self.before = before;
+        self
     }
 
-    /// Records delivered so far.
+    /// Records delivered so far; under this parent, where there are several.
     pub fn taken(&self) -> u64 {
         self.taken
+    }
+
+    /// The parent that is being read, and before it its own parents.
+    pub fn parents(&self) -> &[i64] {
+        &self.parents
+    }
+
+    /// Records delivered under the parents before.
+    pub fn before(&self) -> u64 {
+        self.before
     }
 
     /// As it travels.
@@ -105,7 +129,7 @@ pub struct Page {
 
 impl Plan {
     fn is_keyset(&self) -> bool {
-        self.has_id && self.order_by.as_deref().is_none_or(|field| field == "id")
+        self.has_pages && self.has_id && self.order_by.as_deref().is_none_or(|field| field == "id")
     }
 
     /// Where a read starts that resumes nothing.
@@ -120,25 +144,49 @@ impl Plan {
             } else {
                 ids.max()
             },
-            taken: 0,
             of: self.fingerprint(),
+            ..Cursor::default()
         }
     }
 
-    /// The first page, and how the others follow.
+    /// The first page, and how the others follow; before it, where the parents are
+    /// found.
     pub fn requests(&self, start: &Cursor) -> Vec<PlannedRequest> {
         let size = PAGE.min(self.left(start));
-        let note = if self.is_keyset() {
-            "for the first page; each further page begins after the last id, until one is empty"
-        } else {
-            "for the first page; each further page begins at the next offset, until one is empty"
+        let note = match (self.has_pages, self.is_keyset()) {
+            (true, true) => {
+                "for the first page; each further page begins after the last id, until one is empty"
+            }
+            (true, false) => {
+                "for the first page; each further page begins at the next offset, until one is empty"
+            }
+            (false, _) => {
+                "for the first page; whether there are more is not documented: the next offset \
+                 is asked for until nothing new comes"
+            }
         };
-        vec![PlannedRequest {
+        let levels = self.levels();
+        let mut note = note.to_owned();
+        if !levels.is_empty() {
+            note = format!("under each of them, at least once: {note}");
+        }
+        let shown = |path: String| path.replace('{', "<").replace('}', ">");
+        let walk = levels.into_iter().map(|level| {
+            let parents = self.parents_below(level);
+            PlannedRequest {
+                method: "GET",
+                path: shown(parents.url(&parents.start(), 0, PAGE)),
+                body: None,
+                note: format!("for the ids of the parents, {PAGE} at a time"),
+            }
+        });
+        let own = PlannedRequest {
             method: "GET",
-            path: self.url(start, start.taken, size),
+            path: shown(self.url(start, start.taken, size)),
             body: None,
-            note: note.to_owned(),
-        }]
+            note,
+        };
+        walk.chain([own]).collect()
     }
 
     /// The URL of what stands at an offset, and no more of it than that it is there.
@@ -187,7 +235,7 @@ impl Plan {
     }
 
     /// The URL of a page of `size` records.
-    fn url(&self, cursor: &Cursor, offset: u64, size: u64) -> String {
+    pub(super) fn url(&self, cursor: &Cursor, offset: u64, size: u64) -> String {
         let mut parts: Vec<String> = self
             .filters
             .iter()
@@ -230,9 +278,10 @@ impl Plan {
         fingerprint(&question)
     }
 
-    fn left(&self, cursor: &Cursor) -> u64 {
-        self.limit
-            .map_or(u64::MAX, |limit| limit.saturating_sub(cursor.taken))
+    pub(super) fn left(&self, cursor: &Cursor) -> u64 {
+        self.limit.map_or(u64::MAX, |limit| {
+            limit.saturating_sub(cursor.taken.saturating_add(cursor.before))
+        })
     }
 }
 
@@ -247,10 +296,22 @@ impl<H: Host> Pages<'_, H> {
     /// it reads ahead. An error is the last thing sent. Ends quietly when
     /// nobody takes pages any more.
     pub async fn read(&self, cursor: Cursor, mut out: Sender<Result<Page, Error>>) {
+        if self.plan.levels().is_empty() {
+            return self.read_one(cursor, out).await;
+        }
+        if let Err(error) = self.under_each_parent(cursor, &mut out).await {
+            let _ = out.send(Err(error)).await;
+        }
+    }
+
+    /// The same, of a path that leaves no parent open.
+    pub(super) async fn read_one(&self, cursor: Cursor, mut out: Sender<Result<Page, Error>>) {
         let ended = if self.plan.is_keyset() {
             self.by_keyset(cursor, &mut out).await
-        } else {
+        } else if self.plan.has_pages {
             self.by_offset(cursor, &mut out).await
+        } else {
+            self.while_new(cursor, &mut out).await
         };
         if let Err(error) = ended {
             let _ = out.send(Err(error)).await;
@@ -342,7 +403,53 @@ impl<H: Host> Pages<'_, H> {
         }
     }
 
-    async fn fetch(&self, url: String, taken: u64) -> Result<Fetched, Error> {
+    /// Reads a list of which nobody says whether it has pages: it may be answered
+    /// whole whatever is asked for, and then the same comes again and again. A list of
+    /// exactly a page that comes again could have more than can be had.
+    async fn while_new(
+        &self,
+        mut cursor: Cursor,
+        out: &mut Sender<Result<Page, Error>>,
+    ) -> Result<(), Error> {
+        let mut first: Option<Vec<String>> = None;
+        loop {
+            let size = PAGE.min(self.plan.left(&cursor));
+            if size == 0 {
+                return Ok(());
+            }
+            let url = self.plan.url(&cursor, cursor.taken, size);
+            let mut fetched = self.fetch(url, cursor.taken).await?;
+            let found = fetched.items.len() as u64;
+            if first.as_ref().is_some_and(|first| {
+                fetched
+                    .signs()
+                    .all(|sign| first.iter().any(|known| known == sign))
+            }) {
+                fetched.items.clear();
+                if cursor.taken == PAGE {
+                    fetched.warning = Some(format!(
+                        "{} answers the same {PAGE} records at every offset: if there are more, \
+                         they cannot be read",
+                        self.plan.path
+                    ));
+                }
+                return send_warning(fetched, cursor, out).await;
+            }
+            if found == 0 {
+                return send_warning(fetched, cursor, out).await;
+            }
+            if first.is_none() {
+                first = Some(fetched.signs().map(str::to_owned).collect());
+            }
+            fetched.keep(self.plan.left(&cursor));
+            // More than was asked for: it is the whole list.
+            if !deliver(fetched, &mut cursor, out).await || found > size {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) async fn fetch(&self, url: String, taken: u64) -> Result<Fetched, Error> {
         let plan = self.plan;
         let answered = self
             .client
@@ -376,10 +483,10 @@ impl<H: Host> Pages<'_, H> {
 }
 
 /// A page as it came.
-struct Fetched {
-    items: Vec<Item>,
+pub(super) struct Fetched {
+    pub(super) items: Vec<Item>,
     /// In the order of the items; none for one that has no id.
-    ids: Vec<Option<i64>>,
+    pub(super) ids: Vec<Option<i64>>,
     warning: Option<String>,
 }
 
@@ -408,6 +515,14 @@ impl Fetched {
         })
     }
 
+    /// What tells its records apart: their ids, and where they have none all they say.
+    fn signs(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|item| match item.key.as_str() {
+            "" => item.data.as_str(),
+            key => key,
+        })
+    }
+
     /// Drops what is more than was asked for.
     fn keep(&mut self, asked: u64) {
         let asked = usize::try_from(asked).unwrap_or(usize::MAX);
@@ -417,7 +532,11 @@ impl Fetched {
 
     /// The id to go on after; none where the page is empty. Every id has to lie
     /// beyond the one before, or reading on could lose records or never end.
-    fn last_id(&self, descending: bool, mut before: Option<i64>) -> Result<Option<i64>, Error> {
+    pub(super) fn last_id(
+        &self,
+        descending: bool,
+        mut before: Option<i64>,
+    ) -> Result<Option<i64>, Error> {
         let mut last = None;
         for id in &self.ids {
             let Some(id) = id else {
@@ -522,6 +641,7 @@ mod tests {
             limit: None,
             has_id: true,
             is_nested: false,
+            has_pages: true,
         }
     }
 

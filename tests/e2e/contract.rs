@@ -106,7 +106,7 @@ async fn activities_objects_and_shapes_are_discovered() {
     );
 
     let objects = session.objects(None).await.unwrap();
-    assert_eq!(objects.len(), 144);
+    assert_eq!(objects.len(), 166);
     for wanted in [
         "suppliers",
         "purchase_orders",

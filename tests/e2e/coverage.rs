@@ -1,9 +1,11 @@
 //! All of Coupa's collections, each through the real component: what is offered is
 //! done, and `docs/coverage.md` says with what came of it.
 
+use crate::reach;
 use crate::support::{
     CLIENT_ID, CLIENT_SECRET, Outcome, call, connector, oauth, run, sandbox_with, write,
 };
+use coupa_catalog::{Collection, Kind};
 use coupa_sandbox::{Client, Sandbox, minimal};
 use host_harness::runtime::RunFiles;
 use host_harness::runtime::design::Object;
@@ -49,7 +51,7 @@ const ACTIVITIES: [&str; 10] = [
 ];
 
 fn all_scopes() -> BTreeSet<String> {
-    coupa_catalog::collections()
+    coupa_catalog::objects()
         .filter_map(|collection| coupa_catalog::scopes(collection.path))
         .flat_map(|(read, write)| [read, write])
         .collect()
@@ -57,7 +59,12 @@ fn all_scopes() -> BTreeSet<String> {
 
 /// A sandbox with some records in every collection.
 fn whole() -> Sandbox {
-    let records: Vec<(&str, u64)> = coupa_catalog::collections().map(|c| (c.path, 4)).collect();
+    let listed = coupa_catalog::collections().map(|c| c.path);
+    let unlisted = coupa_catalog::objects()
+        .filter(|object| object.kind == Kind::Collection && !object.can_list())
+        .map(|object| object.path)
+        .filter(|path| !UNSEEDED.contains(path));
+    let records: Vec<(&str, u64)> = listed.chain(unlisted).map(|path| (path, 4)).collect();
     sandbox_with(&records, |configuration| {
         configuration.clients = vec![Client {
             id: CLIENT_ID.to_owned(),
@@ -66,6 +73,13 @@ fn whole() -> Sandbox {
         }];
     })
 }
+
+/// What has no list and comes with the records that it is part of, or is none.
+const UNSEEDED: [&str; 3] = [
+    "asn/lines",
+    "quote_suppliers",
+    "suppliers/{supplier_id}/supplier_user_integration_contacts",
+];
 
 /// Scopes that the sandbox asks for beside those of the catalog's table: the two
 /// do not share one, so that neither can hide the other's mistake.
@@ -111,7 +125,7 @@ async fn places(sandbox: &Sandbox, object: &str) -> Vec<String> {
             let ids = match &parents.ended {
                 Some(Ok(_)) => parents.keys(),
                 // What has no list, such as custom objects' definitions.
-                _ => vec![1],
+                _ => (1..=4).collect(),
             };
             next.extend(ids.iter().map(|id| format!("{place}/{id}")));
         }
@@ -139,15 +153,97 @@ fn of(outcome: &Outcome, what: &str) -> Cell {
     }
 }
 
+/// Where there is no list: the first of some ids under some parents that there is.
+async fn probe(
+    sandbox: &Sandbox,
+    collection: &Collection,
+    places: &[String],
+) -> Option<(String, i64)> {
+    let most = if collection.shows_the_record() {
+        40
+    } else {
+        600
+    };
+    for place in places {
+        // Tables are shared, so that the first of a parent may come late.
+        for id in 1..=most {
+            let is_there = if collection.shows_the_record() {
+                let got = source(sandbox, "get", place, &[("value", &id.to_string())]).await;
+                matches!(got.ended, Some(Ok(_)))
+            } else if collection.can_show() {
+                has_file(sandbox, &format!("{place}/{id}"))
+            } else if let Some(file) = collection.files().next() {
+                has_file(sandbox, &format!("{place}/{id}/{}", file.name))
+            } else {
+                sandbox.record(collection.path, id).is_some()
+            };
+            if is_there {
+                return Some((place.clone(), id));
+            }
+        }
+    }
+    None
+}
+
+/// Puts a file where one can be.
+fn has_file(sandbox: &Sandbox, path: &str) -> bool {
+    let file = serde_json::json!({ "path": path, "size": 1000, "content_type": "image/png" });
+    let file = serde_json::from_value(file).unwrap();
+    sandbox.add_file(&file).is_some()
+}
+
+/// A record's own id, in a key that may hold those of its parents before it.
+fn own_id(key: &str) -> String {
+    key.rsplit('/').next().unwrap().to_owned()
+}
+
+/// Reads what is nested under all parents, and holds it against one of them.
+async fn walk(sandbox: &Sandbox, object: &Object, place: &str, id: Option<&String>) {
+    let all = source(sandbox, "query", &object.name, &[]).await;
+    of(&all, &format!("query {}", object.name));
+    let keys: BTreeSet<&str> = all.items.iter().map(|item| item.key.as_str()).collect();
+    assert_eq!(
+        keys.len(),
+        all.items.len(),
+        "{}: a key came twice",
+        object.name
+    );
+    let parents: Vec<&str> = place
+        .split('/')
+        .filter(|part| part.parse::<i64>().is_ok())
+        .collect();
+    if let Some(id) = id {
+        let key = format!("{}/{id}", parents.join("/"));
+        assert!(keys.contains(key.as_str()), "{}: no {key}", object.name);
+    }
+    for record in all.records() {
+        for name in object.name.split('/').filter(|part| part.starts_with('{')) {
+            let name = name.trim_matches(['{', '}']).replace('_', "-");
+            assert!(
+                record.get(&name).is_some(),
+                "{}: no {name} in {record}",
+                object.name
+            );
+        }
+    }
+}
+
 async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row {
-    let collection = coupa_catalog::find_collection(&object.name).unwrap();
+    let collection = coupa_catalog::find_object(&object.name).unwrap();
     let offers = |activity: &str| object.activities.iter().any(|offered| offered == activity);
     let mut cells: BTreeMap<&'static str, Cell> =
         ACTIVITIES.map(|name| (name, Cell::NotOffered)).into();
     // The first parent that has such records; else the first.
     let mut place = String::new();
     let mut id = None;
-    for candidate in places(sandbox, &object.name).await {
+    let places = places(sandbox, &object.name).await;
+    if collection.kind == Kind::Collection && !collection.can_list() {
+        if let Some((found, at)) = probe(sandbox, &collection, &places).await {
+            place = found;
+            id = Some(at.to_string());
+        }
+    }
+    for candidate in places {
         if place.is_empty() {
             place.clone_from(&candidate);
         }
@@ -157,7 +253,7 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
         let found = source(sandbox, "query", &candidate, &[("limit", "2")]).await;
         if let Some(first) = found.items.first() {
             place = candidate;
-            id = Some(first.key.clone()).filter(|key| !key.is_empty());
+            id = Some(own_id(&first.key)).filter(|key| !key.is_empty());
             break;
         }
     }
@@ -172,6 +268,15 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
                 Cell::Done
             },
         );
+    }
+    let mut above = object
+        .name
+        .match_indices("/{")
+        .map(|(at, _)| &object.name[..at]);
+    let is_walked = object.name.contains('{')
+        && above.all(|path| coupa_catalog::find_object(path).is_some_and(|o| o.can_list()));
+    if offers("query") && is_walked {
+        walk(sandbox, object, &place, id.as_ref()).await;
     }
     for activity in ["changes", "export"] {
         if offers(activity) {
@@ -190,6 +295,10 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
     let id = created.or(id);
     if offers("get") {
         let cell = match &id {
+            _ if collection.kind == Kind::Record => {
+                let found = source(sandbox, "get", &place, &[]).await;
+                of(&found, &format!("get {place}"))
+            }
             None => Cell::Nothing,
             Some(id) => {
                 let found = source(sandbox, "get", &place, &[("value", id)]).await;
@@ -276,6 +385,21 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
             *number += 1;
             record = minimal::body(collection.record_type, *number);
         }
+        // What any of the actions may want to know.
+        for (name, value) in [
+            ("ids", serde_json::json!([1, 2])),
+            ("amount", serde_json::json!("5.00")),
+            ("approver", serde_json::json!({ "login": "kbrand" })),
+            ("reason-insight-code", serde_json::json!("WRONG_ITEM")),
+        ] {
+            record[name] = value;
+        }
+        if action.verb == coupa_catalog::Verb::Delete
+            && let Some(id) = &id
+        {
+            // Where it is a file that goes, there has to be one.
+            has_file(sandbox, &format!("{place}/{id}/{}", action.path));
+        }
         for parameter in action.path.split('/').filter(|part| part.starts_with('{')) {
             record[parameter.trim_matches(['{', '}'])] = 1.into();
         }
@@ -283,12 +407,26 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
         let options = [("action", action.name)];
         let outcome = write(oauth(sandbox), "action", &place, &options, &[&record]).await;
         let done = match outcome.rejected.first() {
-            Some(rejection) if rejection.error.code == "coupa.not-found" => Cell::Refused,
+            // There is nothing yet that could be taken away.
+            Some(rejection)
+                if action.verb == coupa_catalog::Verb::Delete
+                    && rejection.error.code == "coupa.not-found" =>
+            {
+                Cell::Refused
+            }
             _ => of(&outcome, &format!("{} {place} {record}", action.name)),
         };
         actions.push((action.name.to_owned(), done));
     }
-    if offers("upload") {
+    let uploads: Vec<Option<&str>> = match collection.files().find(|file| file.upload().is_some()) {
+        None => vec![None],
+        Some(_) => collection
+            .files()
+            .filter(|file| file.upload().is_some())
+            .map(|file| Some(file.name))
+            .collect(),
+    };
+    for file in uploads.into_iter().filter(|_| offers("upload")) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.pdf"), b"%PDF-1.7").unwrap();
         let mut connection = oauth(sandbox);
@@ -303,15 +441,55 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
             key: "1".to_owned(),
             data: record,
         };
-        let outcome = run(connection, call("upload", &place, &[]), vec![item]).await;
-        cells.insert("upload", of(&outcome, &format!("upload {place}")));
+        let options: Vec<_> = file.iter().map(|name| ("file", *name)).collect();
+        let outcome = run(connection, call("upload", &place, &options), vec![item]).await;
+        let cell = of(&outcome, &format!("upload {place} {file:?}"));
+        // The first is what is meant by the object; the others may want a state.
+        cells.entry("upload").and_modify(|before| {
+            if *before != Cell::Done {
+                *before = cell;
+            }
+        });
     }
+    let downloads: Vec<&str> = collection
+        .files()
+        .filter(coupa_catalog::File::can_download)
+        .map(|file| file.name)
+        .collect();
     if offers("download") {
-        let folder = tempfile::tempdir().unwrap();
-        let mut connection = oauth(sandbox);
-        connection.files = Some(RunFiles::in_folder(folder.path()));
-        let outcome = run(connection, call("download", &place, &[]), Vec::new()).await;
-        cells.insert("download", of(&outcome, &format!("download {place}")));
+        if downloads.is_empty() {
+            let named = (!collection.can_list()).then(|| {
+                let id = id.as_deref();
+                (
+                    "value",
+                    id.unwrap_or_else(|| panic!("no record at {place}")),
+                )
+            });
+            let options: Vec<_> = named.into_iter().collect();
+            cells.insert("download", download(sandbox, &place, &options).await);
+        }
+        for name in downloads {
+            if let Some(id) = &id {
+                assert!(
+                    has_file(sandbox, &format!("{place}/{id}/{name}")),
+                    "{place} {name}"
+                );
+            }
+            let mut options = vec![("file", name)];
+            if !collection.can_list() {
+                let id = id.as_deref();
+                options.push((
+                    "value",
+                    id.unwrap_or_else(|| panic!("no record at {place}")),
+                ));
+            }
+            let cell = download(sandbox, &place, &options).await;
+            assert!(
+                id.is_none() || cell == Cell::Done,
+                "{place} {name}: {cell:?}"
+            );
+            cells.insert("download", cell);
+        }
     }
     if offers("delete") {
         let cell = match &id {
@@ -331,10 +509,23 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
     }
 }
 
+/// Downloads: done where there was a file.
+async fn download(sandbox: &Sandbox, place: &str, options: &[(&str, &str)]) -> Cell {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = oauth(sandbox);
+    connection.files = Some(RunFiles::in_folder(folder.path()));
+    let outcome = run(connection, call("download", place, options), Vec::new()).await;
+    match of(&outcome, &format!("download {place} {options:?}")) {
+        Cell::Done if outcome.items.is_empty() => Cell::Nothing,
+        cell => cell,
+    }
+}
+
 fn page(rows: &[Row]) -> String {
     let mut text = String::from(
         "# What was exercised of Coupa\n\n\
-         Every collection of release R39, through the real component against the Coupa\n\
+         Every object of release R39, the collections first, then what it describes by paths\n\
+         alone, through the real component against the Coupa\n\
          sandbox. A test makes this page. ✓: done; *refused*: sent, and refused by Coupa's own\n\
          rules, as an action is in the wrong state; *no record*: there was none to do it to;\n\
          *no key*: no field tells such records apart; empty: Coupa does not offer it.\n\n",
@@ -351,7 +542,7 @@ fn page(rows: &[Row]) -> String {
         .collect();
     let _ = writeln!(
         text,
-        "{} collections; {} uses done, {} refused, {} without a record; {} actions, {} of them done \
+        "{} objects; {} uses done, {} refused, {} without a record; {} actions, {} of them done \
          and the others refused by state.\n",
         rows.len(),
         total(Cell::Done),
@@ -388,7 +579,7 @@ async fn every_collection_is_exercised_through_the_component() {
     let sandbox = whole();
     let mut session = connector().session(oauth(&sandbox)).await.unwrap();
     let objects = session.objects(None).await.unwrap();
-    assert_eq!(objects.len(), 144);
+    assert_eq!(objects.len(), 166);
     let mut rows = Vec::new();
     let mut number = 10_000;
     for object in &objects {
@@ -419,5 +610,6 @@ async fn every_collection_is_exercised_through_the_component() {
         .collect();
     assert!(refused.len() <= 12, "{refused:?}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/coverage.md");
-    std::fs::write(path, page(&rows)).unwrap();
+    let reach = reach::page(&mut session, &objects, &sandbox).await;
+    std::fs::write(path, page(&rows) + &reach).unwrap();
 }

@@ -17,6 +17,7 @@ mod operate;
 mod platform;
 mod program;
 mod query;
+mod reach;
 mod screen;
 mod sources;
 mod support;

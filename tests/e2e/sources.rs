@@ -317,3 +317,274 @@ async fn custom_fields_are_learned_when_they_are_asked_for() {
         assert_eq!(sandbox.log().len(), sent);
     }
 }
+
+/// A sandbox in which some suppliers have addresses, some many.
+async fn with_addresses() -> (Sandbox, BTreeSet<String>) {
+    let sandbox = sandbox(&[("suppliers", 40)]);
+    let all = query(oauth(&sandbox), "suppliers", &[]).await.keys();
+    let mut records = Vec::new();
+    for (n, supplier) in all.iter().enumerate() {
+        let count = match n {
+            7 => 63,
+            n if n % 3 == 0 => 2,
+            _ => 0,
+        };
+        records.extend((0..count).map(|at| {
+            format!(
+                r#"{{"supplier-id":{supplier},"remit-to-code":"R{supplier}-{at}","street1":"1 Main St",
+                    "city":"Bern","postal-code":"3000","country":{{"code":"US"}}}}"#
+            )
+        }));
+    }
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    write(oauth(&sandbox), "create", ADDRESSES, &[], &records).await;
+    let mut keys = BTreeSet::new();
+    for supplier in all {
+        let object = format!("suppliers/{supplier}/addresses");
+        let own = query(oauth(&sandbox), &object, &[]).await;
+        keys.extend(
+            own.items
+                .iter()
+                .map(|item| format!("{supplier}/{}", item.key)),
+        );
+    }
+    assert!(keys.len() >= 80, "{}", keys.len());
+    sandbox.reset_log();
+    (sandbox, keys)
+}
+
+const ADDRESSES: &str = "suppliers/{supplier_id}/addresses";
+
+fn told(outcome: &Outcome) -> Vec<String> {
+    outcome.items.iter().map(|item| item.key.clone()).collect()
+}
+
+#[tokio::test]
+async fn what_is_nested_is_read_under_all_parents() {
+    let (sandbox, keys) = with_addresses().await;
+    let mut session = connector().session(oauth(&sandbox)).await.unwrap();
+    let plan = session
+        .plan(call("query", ADDRESSES, &[]), true)
+        .await
+        .unwrap();
+    let paths: Vec<_> = plan
+        .requests
+        .iter()
+        .map(|sent| sent.path.as_str())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/api/suppliers?order_by=id&dir=asc&limit=50&fields=%5B%22id%22%5D",
+            "/api/suppliers/<supplier_id>/addresses?order_by=id&dir=asc&limit=50",
+        ]
+    );
+    let suppliers = sandbox.count("suppliers");
+    let least = suppliers + suppliers.div_ceil(50) + 1;
+    let said = plan.notes.join(" ");
+    assert!(
+        said.contains(&format!("at least {least} requests")),
+        "{said}"
+    );
+
+    sandbox.reset_log();
+    let all = query(oauth(&sandbox), ADDRESSES, &[]).await;
+    assert_eq!(BTreeSet::from_iter(told(&all)), keys);
+    assert_eq!(all.items.len(), keys.len(), "none twice");
+    for (item, record) in all.items.iter().zip(all.records()) {
+        let id = format!("{}/{}", record["supplier-id"], record["id"]);
+        assert_eq!(item.key, id);
+    }
+    let sent = all.summary().requests;
+    assert!(
+        sent >= least && sent <= least + keys.len() as u64,
+        "{sent} requests"
+    );
+
+    // Given up inside a parent, and between two: each goes on where it was.
+    for checkpoint in &all.checkpoints {
+        let before = all.items.len();
+        let mut again = call("query", ADDRESSES, &[]);
+        again.resume = Some(checkpoint.clone());
+        let rest = run(oauth(&sandbox), again, Vec::new()).await;
+        assert!(rest.items.len() < before);
+        assert_eq!(told(&rest)[..], told(&all)[before - rest.items.len()..]);
+    }
+    let some = query(
+        oauth(&sandbox),
+        ADDRESSES,
+        &[("limit", "9"), ("filter", "city=Bern")],
+    )
+    .await;
+    assert_eq!(some.items.len(), 9);
+
+    // What cannot be gone through is refused before anything is sent.
+    sandbox.reset_log();
+    for (activity, object, options) in [
+        ("query", "charges/{charge_id}/attachments", &[][..]),
+        ("get", ADDRESSES, &[("value", "1")]),
+        ("download", "charges/{charge_id}/attachments", &[]),
+    ] {
+        let refused = run(oauth(&sandbox), call(activity, object, options), Vec::new()).await;
+        assert_eq!(refused.code(), "call.parent-missing", "{activity} {object}");
+    }
+    assert_eq!(sandbox.log().len(), 0);
+}
+
+#[tokio::test]
+async fn changes_under_all_parents_go_on_where_they_ended() {
+    let (sandbox, keys) = with_addresses().await;
+    let changes = async |resume: Option<String>| {
+        let mut call = call("changes", ADDRESSES, &[]);
+        call.resume = resume;
+        run(oauth(&sandbox), call, Vec::new()).await
+    };
+    // The window ends before this second, in which some were made.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let first = changes(None).await;
+    assert_eq!(BTreeSet::from_iter(told(&first)), keys);
+    // Broken off within: the rest comes, and nothing twice.
+    let middle = first.checkpoints.len() / 2;
+    let rest = changes(Some(first.checkpoints[middle].clone())).await;
+    let at = first.items.len() - rest.items.len();
+    assert_eq!(told(&rest)[..], told(&first)[at..]);
+    let place = rest.checkpoints.last().cloned();
+    let again = changes(place.clone()).await;
+    assert_eq!(told(&again), [""; 0], "nothing changed");
+
+    let key = keys.iter().next_back().unwrap();
+    let (supplier, id) = key.split_once('/').unwrap();
+    let record = format!(r#"{{"supplier-id":{supplier},"id":{id},"city":"Basel"}}"#);
+    let changed = write(oauth(&sandbox), "update", ADDRESSES, &[], &[&record]).await;
+    assert_eq!(changed.answers.len(), 1, "{changed:?}");
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let news = changes(again.checkpoints.last().cloned()).await;
+    assert_eq!(told(&news), [key.as_str()]);
+    let largest = first.checkpoints.iter().map(String::len).max().unwrap();
+    println!(
+        "the largest checkpoint of {} records: {largest} bytes",
+        keys.len()
+    );
+    assert!(largest <= 4096);
+}
+
+#[tokio::test]
+async fn files_come_down_under_all_parents_by_their_names() {
+    for (form, names) in [("both", 1), ("extended", 1), ("latin", 1), ("escaped", 1)] {
+        let sandbox = sandbox_with(&[("invoices", 5)], |configuration| {
+            configuration.switches.set("file_names", form).unwrap();
+        });
+        let invoices = query(oauth(&sandbox), "invoices", &[("limit", "3")])
+            .await
+            .keys();
+        let name = "Größe; x=1.pdf";
+        for invoice in &invoices {
+            let file = serde_json::json!({
+                "path": format!("invoices/{invoice}/attachments"), "size": 1000, "name": name,
+            });
+            assert!(
+                sandbox
+                    .add_file(&serde_json::from_value(file).unwrap())
+                    .is_some()
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = oauth(&sandbox);
+        connection.files = Some(host_harness::runtime::RunFiles::in_folder(folder.path()));
+        let object = "invoices/{invoice_id}/attachments";
+        let all = run(
+            connection.clone(),
+            call("download", object, &[]),
+            Vec::new(),
+        )
+        .await;
+        let mut kept: Vec<String> = all
+            .records()
+            .iter()
+            .filter_map(|record| Some(record["downloaded"]["file"].as_str()?.to_owned()))
+            .collect();
+        kept.sort();
+        kept.retain(|kept| kept == name);
+        assert_eq!(kept.len(), names, "{form}: {:?}", all.records());
+
+        // By their ids, without a list.
+        let record = all
+            .records()
+            .into_iter()
+            .find(|record| record["downloaded"]["file"] == name)
+            .unwrap();
+        let object = format!("invoices/{}/attachments", record["invoice-id"]);
+        let id = record["id"].to_string();
+        sandbox.reset_log();
+        let one = call("download", &object, &[("value", &id)]);
+        let one = run(connection, one, Vec::new()).await;
+        assert_eq!(
+            one.records()[0]["downloaded"]["sha256"],
+            record["downloaded"]["sha256"]
+        );
+        let read: Vec<_> = sandbox.log().into_iter().map(|sent| sent.path).collect();
+        assert_eq!(read.last(), Some(&format!("/api/{object}/{id}")));
+        assert!(!read.contains(&format!("/api/{object}")), "{read:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_collection_is_read_all_the_same() {
+    let sandbox = sandbox(&[("requisitions", 140)]);
+    let cart = r#"{"requisition-lines":[{"description":"Wrench","unit-price":"1"}]}"#;
+    let options = [("action", "create_as_cart")];
+    let made = write(oauth(&sandbox), "action", "requisitions", &options, &[cart]).await;
+    assert_eq!(made.answers.len(), 1, "{made:?}");
+    let got = run(
+        oauth(&sandbox),
+        call("get", "requisitions/current_cart", &[("fields", "status")]),
+        Vec::new(),
+    )
+    .await;
+    assert_eq!(got.records()[0]["status"], "cart");
+
+    let mine = query(oauth(&sandbox), "requisitions/mine", &[]).await;
+    let of_me = query(oauth(&sandbox), "requisitions", &[]).await;
+    let user = &mine.records()[0]["requested-by"]["id"];
+    let mut expected: Vec<i64> = of_me
+        .records()
+        .iter()
+        .filter(|record| &record["requested-by"]["id"] == user)
+        .map(|record| record["id"].as_i64().unwrap())
+        .collect();
+    let mut found = mine.keys();
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+
+    for (activity, object, options, code) in [
+        ("changes", "requisitions/mine", &[][..], "call.not-allowed"),
+        (
+            "get",
+            "requisitions/current_cart",
+            &[("value", "1")],
+            "option.unknown",
+        ),
+        (
+            "get",
+            "requisitions",
+            &[("value", "1"), ("filter", "status=draft")],
+            "option.unknown",
+        ),
+        (
+            "get",
+            "easy_form_responses",
+            &[("key", "status"), ("value", "x")],
+            "key.no-list",
+        ),
+        (
+            "download",
+            "invoices/1/payment_receipts",
+            &[],
+            "option.missing",
+        ),
+    ] {
+        let refused = run(oauth(&sandbox), call(activity, object, options), Vec::new()).await;
+        assert_eq!(refused.code(), code, "{activity} {object}");
+    }
+}

@@ -115,6 +115,9 @@ async fn every_day(sandbox: &Sandbox) {
     assert_eq!(payments.summary().succeeded, 0);
     let addresses = query(oauth(sandbox), "addresses", &[]).await;
     assert_eq!(addresses.summary().succeeded, sandbox.count("addresses"));
+    let recent = query(oauth(sandbox), "accounts/recent", &[]).await;
+    let accounts = query(oauth(sandbox), "accounts", &[("filter", "active=true")]).await;
+    assert_eq!(recent.summary().succeeded, accounts.summary().succeeded);
     let order = format!(r#"{{"id":{id}}}"#);
     let acted = write(
         oauth(sandbox),

@@ -1,6 +1,6 @@
 //! Upsert, Delete, Action, dry runs, and what Coupa ignored.
 
-use crate::support::{Outcome, call, oauth, query, run, sandbox, write};
+use crate::support::{Outcome, call, oauth, query, run, sandbox, sandbox_with, write};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::runtime::types::{Effect, ErrorKind, Item};
 
@@ -328,4 +328,110 @@ async fn lists_that_coupa_only_adds_to_can_be_set_exactly() {
     } else {
         panic!("{added:?}");
     }
+}
+
+#[tokio::test]
+async fn actions_reach_their_own_paths() {
+    let sandbox = sandbox(&[("asn/headers", 3), ("expense_lines", 2), ("contracts", 2)]);
+    let sent = |method: &str, path: &str| {
+        let log = sandbox.log();
+        let found = log
+            .iter()
+            .find(|sent| sent.method == method && sent.path == path);
+        found.map(|sent| sent.status)
+    };
+    for (object, action, record, method, path) in [
+        // The name of an action on the collection that one on a record has, too.
+        (
+            "asn/headers",
+            "collection/void",
+            r#"{"ids":[1]}"#,
+            "PUT",
+            "/api/asn/headers/void",
+        ),
+        (
+            "asn/lines",
+            "collection/void",
+            r#"{"ids":[1]}"#,
+            "PUT",
+            "/api/asn/lines/void",
+        ),
+        (
+            "asn/lines",
+            "void",
+            r#"{"id":2}"#,
+            "PUT",
+            "/api/asn/lines/2/void",
+        ),
+        // With the id of something else in the path.
+        (
+            "expense_lines",
+            "assign_attendee",
+            r#"{"id":1,"expense-attendee-id":4}"#,
+            "POST",
+            "/api/expense_lines/1/assign_attendee/4",
+        ),
+        (
+            "suppliers/{supplier_id}/supplier_user_integration_contacts",
+            "add",
+            r#"{"supplier-id":1,"id":5}"#,
+            "PUT",
+            "/api/suppliers/1/supplier_user_integration_contacts/add",
+        ),
+    ] {
+        let options = [("action", action)];
+        let outcome = write(oauth(&sandbox), "action", object, &options, &[record]).await;
+        let status = sent(method, path);
+        assert!(
+            status.is_some_and(|status| !matches!(status, 404 | 405)),
+            "{object} {action}: {status:?} {outcome:?}"
+        );
+    }
+    let options = [("action", "assign_attendee")];
+    let record = [r#"{"id":1}"#];
+    let missing = write(
+        oauth(&sandbox),
+        "action",
+        "expense_lines",
+        &options,
+        &record,
+    )
+    .await;
+    assert_eq!(missing.rejected[0].error.code, "record.parent-missing");
+}
+
+#[tokio::test]
+async fn what_has_no_list_is_created_read_and_deleted_by_id() {
+    let sandbox = sandbox_with(&[("supplier_information", 1)], |configuration| {
+        let scopes = ["read", "write", "delete"]
+            .map(|right| format!("core.supplier_information_tax_registrations.{right}"));
+        configuration.clients[0].scopes.extend(scopes);
+    });
+    let invite = r#"{"email":"new@supplier.example","name":"New Supplier"}"#;
+    let invited = write(
+        oauth(&sandbox),
+        "create",
+        "supplier_invites",
+        &[],
+        &[invite],
+    )
+    .await;
+    assert_eq!(effects(&invited), [("1", Effect::Created)], "{invited:?}");
+    let id = invited.answers[0].id.clone().unwrap();
+    let got = call("get", "supplier_invites", &[("value", &id)]);
+    let got = run(oauth(&sandbox), got, Vec::new()).await;
+    assert_eq!(got.summary().succeeded, 1);
+
+    let object = "supplier_information_tax_registrations";
+    let record = r#"{"number":"CHE-1","country":{"code":"US"}}"#;
+    let created = write(oauth(&sandbox), "create", object, &[], &[record]).await;
+    assert_eq!(effects(&created), [("1", Effect::Created)], "{created:?}");
+    let id = created.answers[0].id.clone().unwrap();
+    let record = format!(r#"{{"id":{id},"number":"CHE-2"}}"#);
+    let updated = write(oauth(&sandbox), "update", object, &[], &[&record]).await;
+    assert_eq!(effects(&updated), [("1", Effect::Updated)], "{updated:?}");
+    let deleted = write(oauth(&sandbox), "delete", object, &[], &[&record]).await;
+    assert_eq!(effects(&deleted), [("1", Effect::Deleted)], "{deleted:?}");
+    let again = write(oauth(&sandbox), "delete", object, &[], &[&record]).await;
+    assert_eq!(again.rejected[0].error.code, "record.not-found");
 }

@@ -1,9 +1,11 @@
 //! `cargo xtask catalog`: makes the catalog's text from the facts of a release
-//! and prints what changed since the text that is there.
+//! and prints what changed since the text that is there, object by object.
 //!
 //! The facts are one JSON document: `paths` (path → verbs), `collections`
 //! (path → record type and XML list element) and `types` (record type →
 //! field → kind and marks).
+
+mod difference;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -47,7 +49,7 @@ pub fn run(release: &str, source: &Path, target: &Path) -> Result<()> {
         .with_context(|| format!("{} is not in the form of release facts", source.display()))?;
     let new = text(release, &facts);
     let old = std::fs::read_to_string(target).unwrap_or_default();
-    print_difference(&old, &new);
+    print!("{}", difference::report(&old, &new));
     std::fs::write(target, new).with_context(|| format!("writing {}", target.display()))
 }
 
@@ -130,52 +132,4 @@ fn kind_word(kind: &str) -> String {
         name if name.starts_with('{') => "s".to_owned(),
         _ => "?".to_owned(),
     }
-}
-
-/// Prints what was added, removed and retyped, per record type and path.
-fn print_difference(old: &str, new: &str) {
-    let (old, new) = (entries(old), entries(new));
-    let mut counts = [0_usize; 3];
-    for (key, value) in &new {
-        match old.get(key) {
-            None => {
-                counts[0] += 1;
-                if !old.is_empty() {
-                    println!("added    {key}: {value}");
-                }
-            }
-            Some(before) if before != value => {
-                counts[1] += 1;
-                println!("changed  {key}: {before} -> {value}");
-            }
-            Some(_) => {}
-        }
-    }
-    for (key, value) in old.iter().filter(|(key, _)| !new.contains_key(*key)) {
-        counts[2] += 1;
-        println!("removed  {key}: {value}");
-    }
-    println!(
-        "{} added, {} changed, {} removed",
-        counts[0], counts[1], counts[2]
-    );
-}
-
-/// Each path and each field with the rest of its line.
-fn entries(text: &str) -> BTreeMap<String, String> {
-    let mut record_type = "";
-    let mut out = BTreeMap::new();
-    for line in text.lines() {
-        if let Some(name) = line.strip_prefix(':') {
-            record_type = name;
-        } else if let Some((name, rest)) = line.split_once(' ') {
-            let key = if name.starts_with('/') || record_type.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{record_type}.{name}")
-            };
-            out.insert(key, rest.to_owned());
-        }
-    }
-    out
 }

@@ -7,7 +7,7 @@
 //! is left out.
 
 use super::reading::{batch, each_page};
-use super::window::{Seen, Window};
+use super::window::{MOST_SEEN, Seen, Sign, Window};
 use super::{CHANGES, selection};
 use crate::activities::{Events, Options, notices, summary, warning};
 use crate::client::Client;
@@ -92,7 +92,7 @@ struct State {
     /// Up to where everything was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     done: Option<Moment>,
-    /// What was emitted of the last part before `done`.
+    /// What was emitted of the last part before `done`, and was not met again yet.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     seen: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,13 +105,30 @@ struct UnderWay {
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Moment>,
     upto: Moment,
-    /// The last id; none at the beginning of a pass.
+    /// None at the beginning of a pass.
     #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<i64>,
+    at: Option<Cursor>,
     /// 0: by the records' own time; then by those of associations.
     pass: usize,
     #[serde(skip_serializing_if = "String::is_empty", default)]
     seen: String,
+}
+
+/// What was told, as it is held against what is read.
+struct Memory {
+    /// By the windows before.
+    before: Seen,
+    /// By this one.
+    seen: Seen,
+    /// Where the window before ended.
+    done: Option<Moment>,
+}
+
+impl Memory {
+    /// Whether a checkpoint could hold one more.
+    fn has_room(&self) -> bool {
+        self.before.len() + self.seen.len() < MOST_SEEN
+    }
 }
 
 #[derive(Deserialize)]
@@ -227,7 +244,7 @@ impl Changes {
                 UnderWay {
                     from: window.from,
                     upto: window.upto,
-                    after: None,
+                    at: None,
                     pass: 0,
                     seen: String::new(),
                 }
@@ -242,12 +259,12 @@ impl Changes {
         let mut gone = !first.is_empty() && events.emit(first).await.is_err();
         while !gone && begun.pass < self.passes(&window) {
             let read = self
-                .read(client, &window, &state, &mut begun, events)
+                .read(client, &window, &mut state, &mut begun, events)
                 .await?;
             delivered += read.0;
             gone = read.1;
             begun.pass += 1;
-            begun.after = None;
+            begun.at = None;
         }
         if !gone {
             let done = State {
@@ -272,17 +289,17 @@ impl Changes {
         &self,
         client: &Client<H>,
         window: &Window,
-        state: &State,
+        state: &mut State,
         begun: &mut UnderWay,
         events: &mut impl Events,
     ) -> Result<(u64, bool), Error> {
         let plan = self.pass(window, begun.pass);
-        let cursor = match begun.after {
-            Some(id) => Cursor::after(id, &plan),
-            None => plan.start(),
+        let cursor = begun.at.clone().unwrap_or_else(|| plan.start());
+        let mut memory = Memory {
+            before: Seen::parse(&state.seen).unwrap_or_default(),
+            seen: Seen::parse(&begun.seen).unwrap_or_default(),
+            done: state.done,
         };
-        let before = Seen::parse(&state.seen).unwrap_or_default();
-        let mut seen = Seen::parse(&begun.seen).unwrap_or_default();
         let mut delivered = 0;
         let all_taken = each_page(client, &plan, cursor, async |page| {
             let Page {
@@ -291,10 +308,11 @@ impl Changes {
                 warning: said,
             } = page;
             let mut news = items;
-            news.retain(|item| self.is_news(item, window, begun.pass, &before, &mut seen));
+            news.retain(|item| self.is_news(item, window, begun.pass, &mut memory));
             delivered += news.len() as u64;
-            begun.after = next.last_id();
-            begun.seen = seen.text();
+            begun.at = Some(next);
+            begun.seen = memory.seen.text();
+            state.seen = memory.before.text();
             let reached = State {
                 under_way: Some(begun.clone()),
                 ..state.clone()
@@ -306,14 +324,7 @@ impl Changes {
         Ok((delivered, !all_taken))
     }
 
-    fn is_news(
-        &self,
-        item: &Item,
-        window: &Window,
-        pass: usize,
-        before: &Seen,
-        seen: &mut Seen,
-    ) -> bool {
+    fn is_news(&self, item: &Item, window: &Window, pass: usize, memory: &mut Memory) -> bool {
         if self.everything {
             return true;
         }
@@ -327,10 +338,14 @@ impl Changes {
             return false;
         }
         let again = updated_at.is_none_or(|time| window.is_in_the_overlap(time, self.overlap));
-        if again || pass > 0 {
-            seen.add(&item.data);
+        let sign = Sign::of(&item.data);
+        // What changed after the last window ended was not in it.
+        let is_later = updated_at.is_some_and(|time| memory.done.is_none_or(|done| time >= done));
+        let was_told = !is_later && memory.before.take(sign);
+        if (again || pass > 0) && memory.has_room() {
+            memory.seen.add(sign);
         }
-        !before.has(&item.data)
+        !was_told
     }
 
     fn passes(&self, window: &Window) -> usize {
@@ -386,7 +401,9 @@ impl Changes {
 
     /// The time by Coupa's clock, where it says it; else by this host's.
     async fn now<H: Host>(&self, client: &Client<H>) -> Result<Moment, Error> {
-        let url = format!("{}?limit=1&fields=%5B%22id%22%5D", self.plan.path);
+        // Any list tells it: where parents are left open, theirs.
+        let path = self.plan.path.split("/{").next().unwrap_or_default();
+        let url = format!("{path}?limit=1&fields=%5B%22id%22%5D");
         let said = client
             .get(url, |response| {
                 Ok(response.header("date").map(str::to_owned))
@@ -411,5 +428,43 @@ impl State {
 
     fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_checkpoint_fits() {
+        let mut seen = Seen::default();
+        for n in 0..MOST_SEEN {
+            seen.add(Sign::of(&n.to_string()));
+        }
+        let call = Call {
+            activity: CHANGES.to_owned(),
+            object: "suppliers/{supplier_id}/addresses".to_owned(),
+            ..Call::default()
+        };
+        let collection = coupa_catalog::find_object(&call.object).unwrap();
+        let options = Options::check(&[], &[]).unwrap();
+        let plan = selection::plan(&call, &collection, &options).unwrap();
+        let cursor = plan.start().after(i64::MAX);
+        let state = State {
+            of: fingerprint("x"),
+            done: Some(Moment::from_unix(i64::MAX)),
+            seen: String::new(),
+            under_way: Some(UnderWay {
+                from: Some(Moment::from_unix(i64::MAX)),
+                upto: Moment::from_unix(i64::MAX),
+                at: Some(cursor.having(u64::MAX, vec![i64::MAX; 2], u64::MAX)),
+                pass: 1,
+                seen: seen.text(),
+            }),
+        };
+        println!("{MOST_SEEN} records: {} bytes", state.text().len());
+        assert!(state.text().len() <= 4096, "{}", state.text().len());
+        let read = State::parse(&state.text(), &state.of).unwrap();
+        assert_eq!(read, state);
     }
 }

@@ -3,33 +3,16 @@
 
 use super::reading::each_page;
 use super::{DOWNLOAD, selection};
-use crate::activities::{Events, Options, notices, summary, warning};
-use crate::client::Client;
+use crate::activities::targets::parents;
+use crate::activities::{self, Events, Options, notices, summary, under_one_parent, warning};
+use crate::client::{self, Client};
 use crate::contract::{
     Activity, Call, Error, Event, Item, PlannedRequest, Property, PropertyKind, Summary,
 };
 use crate::host::{Host, Kept, Method, Response};
-use crate::query::{Cursor, Page, Plan};
+use crate::query::{Cursor, Page, Plan, id_in_key};
 use coupa_catalog::Collection;
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
-
-/// Files that a record has of its own: the collection, and the path below a record.
-const OWN_FILES: [(&str, &str); 10] = [
-    ("invoices", "retrieve_image_scan"),
-    ("invoices", "retrieve_legal_invoice_pdf"),
-    ("invoices", "retrieve_clearance_document"),
-    ("contracts", "retrieve_legal_agreement"),
-    ("expense_reports", "download"),
-    ("expense_artifacts", "image"),
-    ("items", "image"),
-    ("users", "avatar"),
-    ("users", "retrieve_avatar"),
-    (
-        "invoices/{invoice_id}/payment_receipts",
-        "retrieve_clearance_document",
-    ),
-];
 
 /// The activity.
 pub fn activity() -> Activity {
@@ -45,6 +28,13 @@ pub fn activity() -> Activity {
                 "Which file of a record, as the object offers it.",
                 PropertyKind::Text,
             ),
+            Property::new(
+                "value",
+                "Ids",
+                "The ids of the records, one for each. Empty: those that meet the filters.",
+                PropertyKind::Text,
+            )
+            .repeatable(),
             selection::filter(),
             selection::custom_field(),
             selection::limit(),
@@ -70,17 +60,14 @@ pub fn narrow(options: &mut [Property], collection: &Collection) {
 const ATTACHED: &str = "attachment";
 
 fn own_files(collection: &Collection) -> impl Iterator<Item = &'static str> {
-    let path = collection.path;
-    OWN_FILES
-        .iter()
-        .filter(move |(of, _)| *of == path)
-        .map(|(_, below)| *below)
+    let files = collection.files().filter(coupa_catalog::File::can_download);
+    files.map(|file| file.name)
 }
 
 /// Whether a collection has files.
 pub fn has_files(collection: &Collection) -> bool {
-    let attachments = collection.last_segment() == "attachments" && collection.can_list();
-    attachments || (collection.can_list() && own_files(collection).next().is_some())
+    let attachments = collection.last_segment() == "attachments" && collection.can_show();
+    attachments || own_files(collection).next().is_some()
 }
 
 /// A call of Download that was checked.
@@ -88,8 +75,12 @@ pub fn has_files(collection: &Collection) -> bool {
 pub struct Download {
     plan: Plan,
     start: Cursor,
+    /// Those that were named by their ids; none: all that the plan finds.
+    named: Vec<i64>,
     /// The path below a record; none for attachments.
     below: Option<&'static str>,
+    /// The fields that say what a record belongs to, where that was left open.
+    parents: Vec<String>,
 }
 
 impl Download {
@@ -100,6 +91,29 @@ impl Download {
         collection: &Collection,
         options: &Options<'_>,
     ) -> Result<Self, Error> {
+        let named = options.all("value").map(|value| {
+            value.parse().map_err(|_| {
+                Error::setting(
+                    "option.malformed",
+                    format!("the option “value” is “{value}”; it should be an id"),
+                )
+            })
+        });
+        let named: Vec<i64> = named.collect::<Result<_, _>>()?;
+        if !named.is_empty() {
+            under_one_parent(&call.object)?;
+        } else if collection.can_list() {
+            activities::collection(&call.object)?;
+        } else {
+            return Err(Error::setting(
+                "option.missing",
+                "say of which records to download the files",
+            )
+            .remedy(format!(
+                "Coupa has no list of {}: give the option value, once for each id.",
+                collection.path
+            )));
+        }
         let plan = selection::plan(call, collection, options)?;
         let start = plan.start_at(call.resume.as_deref())?;
         let offered: Vec<&'static str> = own_files(collection).collect();
@@ -120,29 +134,41 @@ impl Download {
                     })?,
             ),
         };
-        Ok(Self { plan, start, below })
+        Ok(Self {
+            plan,
+            start,
+            named,
+            below,
+            parents: parents(&call.object)
+                .map(|name| name.replace('_', "-"))
+                .collect(),
+        })
     }
 
-    /// What is read, page by page.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    /// What is read, page by page; none where the records are named.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.named.is_empty().then_some(&self.plan)
     }
 
     pub fn requests(&self) -> Vec<PlannedRequest> {
-        let mut requests = self.plan.requests(&self.start);
+        let mut requests = match self.plan() {
+            Some(plan) => plan.requests(&self.start),
+            None => Vec::new(),
+        };
+        let path = self.plan.path.replace('{', "<").replace('}', ">");
         requests.push(PlannedRequest {
             method: Method::Get.as_str(),
-            path: self.url("<id>"),
+            path: self.url(&path, "<id>"),
             body: None,
             note: "once for each record that has a file".to_owned(),
         });
         requests
     }
 
-    fn url(&self, id: &str) -> String {
+    fn url(&self, path: &str, id: &str) -> String {
         match self.below {
-            None => format!("{}/{id}", self.plan.path),
-            Some(below) => format!("{}/{id}/{below}", self.plan.path),
+            None => format!("{path}/{id}"),
+            Some(below) => format!("{path}/{id}/{below}"),
         }
     }
 
@@ -153,6 +179,9 @@ impl Download {
         client: &Client<H>,
         events: &mut impl Events,
     ) -> Result<Summary, Error> {
+        if !self.named.is_empty() {
+            return self.run_named(client, events).await;
+        }
         let mut succeeded = 0;
         let all_taken = each_page(client, &self.plan, self.start.clone(), async |page| {
             let Page {
@@ -161,9 +190,10 @@ impl Download {
                 warning: said,
             } = page;
             let mut batch: Vec<Event> = said.map(warning).into_iter().collect();
+            let path = self.plan.under(next.parents()).path;
             // A file may take long, so each is told as it is there.
             for item in items {
-                let fetched = self.fetch(client, item).await?;
+                let fetched = self.fetch(client, &path, item).await?;
                 batch.extend(notices(client.ledger()));
                 if let Some(item) = fetched {
                     succeeded += 1;
@@ -184,10 +214,47 @@ impl Download {
         })
     }
 
+    /// Downloads the files of the records that were named.
+    async fn run_named<H: Host>(
+        &self,
+        client: &Client<H>,
+        events: &mut impl Events,
+    ) -> Result<Summary, Error> {
+        let mut succeeded = 0;
+        let mut stopped_early = false;
+        for id in &self.named {
+            let item = Item {
+                key: id.to_string(),
+                data: json!({ "id": id }).to_string(),
+            };
+            let fetched = self.fetch(client, &self.plan.path, item).await?;
+            succeeded += u64::from(fetched.is_some());
+            let told = match fetched {
+                Some(item) => Event::Item(item),
+                None => warning(format!("the record {id} has no such file")),
+            };
+            let batch = notices(client.ledger()).chain([told]).collect();
+            if events.emit(batch).await.is_err() {
+                stopped_early = true;
+                break;
+            }
+        }
+        Ok(Summary {
+            succeeded,
+            stopped_early,
+            ..summary(client.ledger())
+        })
+    }
+
     /// Downloads the file of one record, and answers the record with what was
     /// kept; the record alone where it is an attachment without a file, none
     /// where it has no file of its own.
-    async fn fetch<H: Host>(&self, client: &Client<H>, item: Item) -> Result<Option<Item>, Error> {
+    async fn fetch<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        item: Item,
+    ) -> Result<Option<Item>, Error> {
         let mut record: Map<String, Value> = serde_json::from_str(&item.data).unwrap_or_default();
         let kind = record
             .get("type")
@@ -197,7 +264,8 @@ impl Download {
         if self.below.is_none() && !is_file {
             return Ok(Some(item));
         }
-        let fetched = client.download(self.url(&item.key), file_name).await;
+        let url = self.url(path, id_in_key(&item.key));
+        let fetched = client.download(url, file_name).await;
         let response = match fetched {
             Ok(response) => response,
             // Coupa says so of a record that has none; which status it has is not
@@ -212,7 +280,7 @@ impl Download {
         };
         let downloaded = downloaded(kept, &response);
         if self.below.is_some() {
-            record.retain(|name, _| name == "id");
+            record.retain(|name, _| name == "id" || self.parents.contains(name));
         }
         record.insert("downloaded".to_owned(), downloaded);
         Ok(Some(Item {
@@ -231,24 +299,12 @@ fn downloaded(kept: &Kept, response: &Response) -> Value {
     })
 }
 
-/// The name that an answer gives its file (RFC 6266); one of its own where it
-/// gives none. What is no part of a name is left out by the host.
+/// The name that an answer gives its file; one of its own where it gives none.
+/// What is no part of a name is left out by the host.
 fn file_name(response: &Response) -> String {
-    let disposition = response.header("content-disposition").unwrap_or_default();
-    let mut plain = None;
-    for part in disposition.split(';').map(str::trim) {
-        let Some((name, value)) = part.split_once('=') else {
-            continue;
-        };
-        match name.trim().to_ascii_lowercase().as_str() {
-            "filename*" => {
-                let text = value.rsplit('\'').next().unwrap_or(value);
-                return percent_decode_str(text).decode_utf8_lossy().into_owned();
-            }
-            "filename" => plain = Some(value.trim().trim_matches('"').to_owned()),
-            _ => {}
-        }
-    }
+    let named = response
+        .header("content-disposition")
+        .and_then(client::file_name);
     let media = response.header("content-type").unwrap_or_default();
     let end = match media.split(';').next().unwrap_or_default().trim() {
         "application/pdf" => "pdf",
@@ -260,9 +316,7 @@ fn file_name(response: &Response) -> String {
         "text/plain" => "txt",
         _ => "bin",
     };
-    plain
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| format!("file.{end}"))
+    named.unwrap_or_else(|| format!("file.{end}"))
 }
 
 #[cfg(test)]
@@ -284,13 +338,6 @@ mod tests {
         assert_eq!(
             name(&[(disposition, "attachment; filename=\"a b.pdf\"")]),
             "a b.pdf"
-        );
-        assert_eq!(
-            name(&[(
-                disposition,
-                "attachment; filename=\"x.pdf\"; filename*=UTF-8''%C3%A4.pdf"
-            )]),
-            "ä.pdf"
         );
         assert_eq!(name(&[("content-type", "application/pdf")]), "file.pdf");
         assert_eq!(name(&[]), "file.bin");

@@ -12,7 +12,7 @@ use crate::client::{Client, Exchange, Repeat, not_json};
 use crate::contract::{Activity, Call, Error, ErrorKind, PlannedRequest, Summary};
 use crate::fingerprint::fingerprint;
 use crate::host::{Host, Method};
-use crate::query::{Cursor, Filter, Operator, Page, Plan, read_checkpoint};
+use crate::query::{Cursor, Filter, Operator, Page, Plan, id_in_key, read_checkpoint};
 use coupa_catalog::Collection;
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,12 @@ struct Reached {
     /// In the order of the records.
     ids: Vec<i64>,
     taken: u64,
+    /// What they belong to, where that was left open.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    parents: Vec<i64>,
+    /// Records under the parents before.
+    #[serde(default)]
+    before: u64,
 }
 
 impl Export {
@@ -83,8 +89,9 @@ impl Export {
         if let Some(checkpoint) = &call.resume {
             let reached = Reached::parse(checkpoint, &of)?;
             if let Some(last) = reached.ids.last() {
-                start = Cursor::after(*last, &plan).with_taken(reached.taken);
+                start = start.after(*last);
             }
+            start = start.having(reached.taken, reached.parents, reached.before);
         }
         Ok(Self { plan, start, of })
     }
@@ -98,16 +105,11 @@ impl Export {
         let mut requests = self.plan.requests(&self.start);
         requests.push(PlannedRequest {
             method: Method::Put.as_str(),
-            path: self.mark("<id>"),
+            path: mark(&self.plan.path.replace('{', "<").replace('}', ">"), "<id>"),
             body: None,
             note: "once for each record, when it has arrived".to_owned(),
         });
         requests
-    }
-
-    fn mark(&self, id: &str) -> String {
-        let fields = "fields=%5B%22id%22%2C%22exported%22%5D";
-        format!("{}/{id}?exported=true&{fields}", self.plan.path)
     }
 
     /// # Errors
@@ -125,11 +127,13 @@ impl Export {
                 warning: said,
             } = page;
             succeeded += items.len() as u64;
-            let ids = items.iter().filter_map(|item| item.key.parse().ok());
+            let ids = items.iter().map(|item| id_in_key(&item.key));
             let reached = Reached {
                 of: self.of.clone(),
-                ids: ids.collect(),
+                ids: ids.filter_map(|id| id.parse().ok()).collect(),
                 taken: next.taken(),
+                parents: next.parents().to_vec(),
+                before: next.before(),
             };
             let batch = batch(client, said, items, reached.text());
             Ok(events.emit(batch).await.is_ok())
@@ -152,10 +156,11 @@ impl Export {
         checkpoint: &str,
     ) -> Result<(), Error> {
         let reached = Reached::parse(checkpoint, &self.of)?;
+        let path = &self.plan.under(&reached.parents).path;
         let marking = reached.ids.into_iter().map(|id| async move {
             let exchange = Exchange {
                 method: Method::Put,
-                path_and_query: self.mark(&id.to_string()),
+                path_and_query: mark(path, &id.to_string()),
                 body: String::new(),
                 repeat: Repeat::Freely,
             };
@@ -184,6 +189,11 @@ impl Export {
             .await;
         ended.into_iter().collect()
     }
+}
+
+fn mark(path: &str, id: &str) -> String {
+    let fields = "fields=%5B%22id%22%2C%22exported%22%5D";
+    format!("{path}/{id}?exported=true&{fields}")
 }
 
 #[derive(Deserialize)]

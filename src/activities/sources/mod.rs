@@ -9,6 +9,8 @@ mod reading;
 mod selection;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;
 mod window;
 
 pub use changes::Changes;
@@ -18,7 +20,7 @@ pub use get::Get;
 pub use query::Query;
 
 use crate::contract::Activity;
-use coupa_catalog::Collection;
+use coupa_catalog::{Collection, Kind};
 
 pub const QUERY: &str = "query";
 pub const GET: &str = "get";
@@ -44,8 +46,12 @@ pub fn activities() -> Vec<Activity> {
 pub fn allows(collection: &Collection, activity: &str) -> bool {
     let has = |name| coupa_catalog::field(collection.record_type, name).is_some();
     match activity {
-        QUERY => collection.can_list(),
-        GET => collection.can_show() || collection.can_list(),
+        QUERY => collection.can_list() || collection.kind == Kind::List,
+        GET => {
+            collection.shows_the_record()
+                || collection.can_list()
+                || collection.kind == Kind::Record
+        }
         CHANGES => collection.can_list() && has("id") && has("updated-at"),
         EXPORT => collection.can_list() && collection.can_update() && has("id") && has("exported"),
         DOWNLOAD => download::has_files(collection),
@@ -56,8 +62,10 @@ pub fn allows(collection: &Collection, activity: &str) -> bool {
 /// The options of an activity for one collection: with the choices that it has.
 pub fn options_for(activity: &Activity, collection: &Collection) -> Vec<crate::contract::Property> {
     let mut options = activity.options.clone();
-    if activity.name == DOWNLOAD {
-        download::narrow(&mut options, collection);
+    match activity.name {
+        DOWNLOAD => download::narrow(&mut options, collection),
+        GET => get::narrow(&mut options, collection),
+        _ => {}
     }
     options
 }

@@ -3,7 +3,7 @@
 use crate::activities::Options;
 use crate::contract::{Call, Choice, Error, Property, PropertyKind};
 use crate::query::{Fields, Filter, Plan, same_name};
-use coupa_catalog::Collection;
+use coupa_catalog::{Collection, Kind};
 
 pub fn filter() -> Property {
     Property::new(
@@ -145,5 +145,6 @@ pub fn plan(call: &Call, collection: &Collection, options: &Options<'_>) -> Resu
         limit: options.number("limit"),
         has_id: coupa_catalog::field(record_type, "id").is_some(),
         is_nested: collection.is_nested(),
+        has_pages: collection.kind == Kind::Collection,
     })
 }

@@ -3,7 +3,7 @@
 use crate::activities::{self, Events, Gone, Input};
 use crate::client::{Client, TokenStore};
 use crate::contract::{Call, Connection, Event, Item, Setting};
-use crate::host::{Body, Host, LogLevel, Method, Request, Response, SecretError, SendError};
+use crate::host::{Body, Host, LogLevel, Request, Response, SecretError, SendError};
 use crate::settings::Settings;
 use crate::time::Moment;
 use percent_encoding::percent_decode_str;
@@ -97,23 +97,16 @@ impl Coupa {
             }
         }
     }
+}
 
-    fn answer(&mut self, query: &str) -> String {
+impl Answers for Coupa {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn answer(&mut self, _: &str, query: &BTreeMap<String, String>) -> (u16, String) {
         self.step();
-        let bounds: Vec<(String, String)> = query
-            .split('&')
-            .filter_map(|part| part.split_once('='))
-            .map(|(name, value)| {
-                let plain = |text| percent_decode_str(text).decode_utf8().unwrap().into_owned();
-                (plain(name), plain(value))
-            })
-            .collect();
-        let bound = |name: &str| {
-            bounds
-                .iter()
-                .find(|(n, _)| n == name)
-                .map(|(_, value)| value)
-        };
+        let bound = |name: &str| query.get(name);
         let time = |name: &str| bound(name).map(|text| Moment::parse(text).unwrap());
         let after: i64 = bound("id[gt]").map_or(0, |id| id.parse().unwrap());
         let limit: usize = bound("limit").map_or(50, |limit| limit.parse().unwrap());
@@ -135,21 +128,45 @@ impl Coupa {
                 )
             });
         let records: Vec<String> = records.collect();
-        format!("[{}]", records.join(","))
+        (200, format!("[{}]", records.join(",")))
     }
 }
 
-#[derive(Clone)]
-struct Fake(Rc<RefCell<Coupa>>);
+/// What stands in for Coupa.
+pub(super) trait Answers: 'static {
+    /// Answers a request for a path, with the parameters of its query.
+    fn answer(&mut self, path: &str, query: &BTreeMap<String, String>) -> (u16, String);
+    /// Seconds since 1970.
+    fn now(&self) -> i64;
+}
 
-impl Host for Fake {
+/// What was sent, path and query.
+pub(super) type Sent = Rc<RefCell<Vec<String>>>;
+
+pub(super) struct Fake<A>(Rc<RefCell<A>>, Sent);
+
+impl<A> Clone for Fake<A> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0), Rc::clone(&self.1))
+    }
+}
+
+impl<A: Answers> Host for Fake<A> {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        assert!(request.method == Method::Get && matches!(request.body, Body::Bytes(_)));
-        let query = request.path_and_query.split_once('?').unwrap().1.to_owned();
-        let body = self.0.borrow_mut().answer(&query).into_bytes();
+        assert!(matches!(request.body, Body::Bytes(_)));
+        self.1.borrow_mut().push(request.path_and_query.clone());
+        let (path, query) = request.path_and_query.split_once('?').unwrap();
+        let plain = |text| percent_decode_str(text).decode_utf8().unwrap().into_owned();
+        let query = query
+            .split('&')
+            .filter_map(|part| part.split_once('='))
+            .map(|(name, value)| (plain(name), plain(value)))
+            .collect();
+        let (status, body) = self.0.borrow_mut().answer(path, &query);
         Ok(Response {
-            status: 200,
-            body,
+            status,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: body.into_bytes(),
             ..Response::default()
         })
     }
@@ -158,7 +175,7 @@ impl Host for Fake {
         Duration::ZERO
     }
     fn unix_time(&self) -> i64 {
-        self.0.borrow().now
+        self.0.borrow().now()
     }
     async fn reveal(&self, _: &str) -> Result<String, SecretError> {
         Ok("key".to_owned())
@@ -180,10 +197,34 @@ impl Input for Nothing {
 }
 
 /// Takes events, and after so many batches none any more.
-struct Taken {
-    items: Vec<(i64, u32)>,
-    checkpoint: Option<String>,
+pub(super) struct Taken {
+    /// By their keys.
+    pub items: Vec<(String, serde_json::Value)>,
+    pub checkpoint: Option<String>,
+    pub checkpoints: Vec<String>,
+    pub warnings: usize,
     batches: usize,
+}
+
+impl Taken {
+    pub fn after(checkpoint: Option<String>, batches: usize) -> Self {
+        Self {
+            items: Vec::new(),
+            checkpoint,
+            checkpoints: Vec::new(),
+            warnings: 0,
+            batches,
+        }
+    }
+
+    /// The ids of what was told, with the versions.
+    fn versions(&self) -> Vec<(i64, u32)> {
+        let version = |record: &serde_json::Value| record["version"].as_u64().unwrap() as u32;
+        let items = self.items.iter();
+        items
+            .map(|(key, record)| (key.parse().unwrap(), version(record)))
+            .collect()
+    }
 }
 
 impl Events for Taken {
@@ -195,14 +236,15 @@ impl Events for Taken {
         for event in events {
             match event {
                 Event::Item(item) => {
-                    let record: serde_json::Value = serde_json::from_str(&item.data).unwrap();
-                    let version = record["version"].as_u64().unwrap() as u32;
-                    self.items.push((item.key.parse().unwrap(), version));
+                    let record = serde_json::from_str(&item.data).unwrap();
+                    self.items.push((item.key, record));
                 }
                 Event::Checkpoint(text) => {
                     assert!(text.len() <= 4096, "{} bytes", text.len());
+                    self.checkpoints.push(text.clone());
                     self.checkpoint = Some(text);
                 }
+                Event::Notice(_) => self.warnings += 1,
                 _ => {}
             }
         }
@@ -210,12 +252,20 @@ impl Events for Taken {
     }
 }
 
-/// Runs a source, and gives it up after so many batches.
-fn read(coupa: &Fake, activity: &str, resume: Option<String>, batches: usize) -> Taken {
-    let setting = |name: &str, value: &str| Setting {
+fn setting(name: &str, value: &str) -> Setting {
+    Setting {
         name: name.to_owned(),
         value: value.to_owned(),
-    };
+    }
+}
+
+/// A client of something that stands in for Coupa, and what it sends.
+pub(super) fn client<A: Answers + Clone>(answers: &A) -> (Client<Fake<A>>, Sent) {
+    let fake = Fake(Rc::new(RefCell::new(answers.clone())), Sent::default());
+    (client_of(&fake), fake.1)
+}
+
+fn client_of<A: Answers>(fake: &Fake<A>) -> Client<Fake<A>> {
     let connection = Connection {
         name: "fake".to_owned(),
         settings: vec![
@@ -224,25 +274,49 @@ fn read(coupa: &Fake, activity: &str, resume: Option<String>, batches: usize) ->
         ],
     };
     let settings = Settings::check(&connection).unwrap();
-    let client = Client::new(
-        Rc::new(coupa.clone()),
-        settings,
-        Rc::new(TokenStore::default()),
-    );
+    let tokens = Rc::new(TokenStore::default());
+    Client::new(Rc::new(fake.clone()), settings, tokens)
+}
+
+/// Runs a source against something that never changes.
+pub(super) fn read<A: Answers + Clone>(
+    answers: &A,
+    activity: &str,
+    object: &str,
+    options: &[(&str, &str)],
+    resume: Option<String>,
+    batches: usize,
+) -> Taken {
+    let (client, _) = client(answers);
+    let call = Call {
+        activity: activity.to_owned(),
+        object: object.to_owned(),
+        options: options
+            .iter()
+            .map(|(name, value)| setting(name, value))
+            .collect(),
+        resume,
+        ..Call::default()
+    };
+    run(&client, call, batches)
+}
+
+fn run<H: Host>(client: &Client<H>, call: Call, batches: usize) -> Taken {
+    let mut taken = Taken::after(call.resume.clone(), batches);
+    let prepared = activities::prepare(&call).unwrap();
+    futures::executor::block_on(prepared.run(client, Nothing, &mut taken)).unwrap();
+    taken
+}
+
+/// Runs a source, and gives it up after so many batches.
+fn go_on(coupa: &Fake<Coupa>, activity: &str, resume: Option<String>, batches: usize) -> Taken {
     let call = Call {
         activity: activity.to_owned(),
         object: "departments".to_owned(),
         resume,
         ..Call::default()
     };
-    let mut taken = Taken {
-        items: Vec::new(),
-        checkpoint: call.resume.clone(),
-        batches,
-    };
-    let prepared = activities::prepare(&call).unwrap();
-    futures::executor::block_on(prepared.run(&client, Nothing, &mut taken)).unwrap();
-    taken
+    run(&client_of(coupa), call, batches)
 }
 
 fn script() -> impl Strategy<Value = Vec<Vec<Change>>> {
@@ -260,12 +334,12 @@ proptest! {
         script in script(),
         cut in 1_usize..12,
     ) {
-        let coupa = Fake(Rc::new(RefCell::new(Coupa::new(count, script))));
+        let coupa = Fake(Rc::new(RefCell::new(Coupa::new(count, script))), Sent::default());
         let before: BTreeSet<i64> = coupa.0.borrow().records.keys().copied().collect();
-        let first = read(&coupa, "query", None, cut);
-        let second = read(&coupa, "query", first.checkpoint, usize::MAX);
+        let first = go_on(&coupa, "query", None, cut);
+        let second = go_on(&coupa, "query", first.checkpoint.clone(), usize::MAX);
         let after: BTreeSet<i64> = coupa.0.borrow().records.keys().copied().collect();
-        let all: Vec<i64> = first.items.iter().chain(&second.items).map(|(id, _)| *id).collect();
+        let all: Vec<i64> = first.versions().into_iter().chain(second.versions()).map(|(id, _)| id).collect();
         let told: BTreeSet<i64> = all.iter().copied().collect();
         prop_assert_eq!(all.len(), told.len(), "a record came twice");
         for id in before.intersection(&after) {
@@ -281,23 +355,23 @@ proptest! {
         script in script(),
         cuts in prop::collection::vec(1_usize..8, 0..5),
     ) {
-        let coupa = Fake(Rc::new(RefCell::new(Coupa::new(count, script))));
+        let coupa = Fake(Rc::new(RefCell::new(Coupa::new(count, script))), Sent::default());
         let mut told: BTreeMap<i64, u32> = BTreeMap::new();
         let mut place = None;
         for batches in cuts.into_iter().chain([usize::MAX, usize::MAX]) {
-            let taken = read(&coupa, "changes", place, batches);
-            told.extend(taken.items);
+            let taken = go_on(&coupa, "changes", place, batches);
+            told.extend(taken.versions());
             place = taken.checkpoint;
         }
         coupa.0.borrow_mut().script.clear();
         coupa.0.borrow_mut().now += 10;
-        let taken = read(&coupa, "changes", place, usize::MAX);
-        told.extend(taken.items);
+        let taken = go_on(&coupa, "changes", place, usize::MAX);
+        told.extend(taken.versions());
         for (id, record) in &coupa.0.borrow().records {
             prop_assert_eq!(told.get(id), Some(&record.version), "record {}", id);
         }
         // And with nothing new, nothing is told.
-        let taken = read(&coupa, "changes", taken.checkpoint, usize::MAX);
-        prop_assert_eq!(taken.items, []);
+        let taken = go_on(&coupa, "changes", taken.checkpoint, usize::MAX);
+        prop_assert_eq!(taken.versions(), []);
     }
 }

@@ -1,14 +1,14 @@
 //! The time from which and up to which changes are read, and what was read of its
 //! last part: what a checkpoint of Changes and its memory are made of.
 
+use crate::fingerprint::fingerprint;
 use crate::time::Moment;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::collections::BTreeSet;
 
-/// Records that are remembered. A checkpoint has 4 KiB, and holds two of these
-/// lists while it is between two windows; each record takes eleven characters.
-const MOST: usize = 150;
+/// Records that are remembered, by this window and the one before together. A
+/// checkpoint has 4 KiB; each record takes five bytes of it, which are seven characters.
+pub const MOST_SEEN: usize = 550;
 
 /// From a moment on, and up to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,46 +42,54 @@ impl Window {
     }
 }
 
+/// What a record said, in forty bits. Two that differ are alike once in 10¹²; only a
+/// record that became visible after its time is held against what was told, so that
+/// a change would have to be such a one to be lost by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sign([u8; 5]);
+
+impl Sign {
+    pub fn of(record: &str) -> Self {
+        let whole = u64::from_str_radix(&fingerprint(record), 16).unwrap_or_default();
+        let [.., a, b, c, d, e] = whole.to_be_bytes();
+        Self([a, b, c, d, e])
+    }
+}
+
 /// Records that were emitted, by what they said: whatever looks the same as
 /// before, nobody has to be told again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen(BTreeSet<u64>);
+pub struct Seen(Vec<Sign>);
 
 impl Seen {
     /// Reads what [`Seen::text`] wrote; none where it is something else.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (numbers, rest) = bytes.as_chunks::<8>();
-        rest.is_empty().then(|| {
-            Self(
-                numbers
-                    .iter()
-                    .map(|number| u64::from_be_bytes(*number))
-                    .collect(),
-            )
-        })
+        let (signs, rest) = bytes.as_chunks::<5>();
+        rest.is_empty()
+            .then(|| Self(signs.iter().map(|sign| Sign(*sign)).collect()))
     }
 
     pub fn text(&self) -> String {
-        let bytes: Vec<u8> = self.0.iter().flat_map(|n| n.to_be_bytes()).collect();
+        let bytes: Vec<u8> = self.0.iter().flat_map(|sign| sign.0).collect();
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    pub fn has(&self, record: &str) -> bool {
-        self.0.contains(&sign(record))
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// Remembers a record, as long as there is room: one that is not remembered
-    /// is told again.
-    pub fn add(&mut self, record: &str) {
-        if self.0.len() < MOST {
-            self.0.insert(sign(record));
+    /// Whether a record was told; it is forgotten then, since a window meets it once.
+    pub fn take(&mut self, sign: Sign) -> bool {
+        let at = self.0.iter().position(|known| *known == sign);
+        at.map(|at| self.0.swap_remove(at)).is_some()
+    }
+
+    pub fn add(&mut self, sign: Sign) {
+        if !self.0.contains(&sign) {
+            self.0.push(sign);
         }
     }
-}
-
-fn sign(record: &str) -> u64 {
-    u64::from_str_radix(&crate::fingerprint::fingerprint(record), 16).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -113,16 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_survives_its_text_and_stays_small() {
+    fn what_was_seen_survives_its_text() {
         let mut seen = Seen::default();
-        for n in 0..1000 {
-            seen.add(&format!("{{\"id\":{n}}}"));
+        let sign = |n: usize| Sign::of(&format!("{{\"id\":{n}}}"));
+        for n in 0..MOST_SEEN {
+            seen.add(sign(n));
         }
-        let text = seen.text();
-        assert!(text.len() < 1700, "{}", text.len());
-        let again = Seen::parse(&text).unwrap();
+        assert_eq!(seen.len(), MOST_SEEN);
+        let mut again = Seen::parse(&seen.text()).unwrap();
         assert_eq!(again, seen);
-        assert!(again.has("{\"id\":7}") && !again.has("{\"id\":999}"));
+        assert!(again.take(sign(7)) && !again.take(sign(7)) && !again.take(sign(999_999)));
         assert_eq!(Seen::parse("x"), None);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::answering::loose_record;
 use super::key::{Key, id_in, id_of, show};
+use super::place::Place;
 use super::record::{Record, text_of};
 use super::{ACTION, Done, key_option, shared_options};
 use crate::activities::Options;
@@ -88,19 +89,17 @@ impl Action {
     }
 
     fn method(&self) -> Method {
-        match self.action.verb {
-            coupa_catalog::Verb::Post => Method::Post,
-            coupa_catalog::Verb::Patch => Method::Patch,
-            coupa_catalog::Verb::Delete => Method::Delete,
-            _ => Method::Put,
-        }
+        super::method_of(self.action.verb)
     }
 
     pub fn requests(&self, path: &str) -> Vec<PlannedRequest> {
-        let name = self.action.name;
+        let below = Place::new(self.action.path).text();
         let (path, finding) = match self.action.subject {
-            Subject::Collection => (format!("{path}/{name}"), None),
-            Subject::Record => (format!("{path}/<id>/{name}"), self.key.planned_for_id(path)),
+            Subject::Collection => (format!("{path}/{below}"), None),
+            Subject::Record => (
+                format!("{path}/<id>/{below}"),
+                self.key.planned_for_id(path),
+            ),
         };
         finding
             .into_iter()
@@ -120,7 +119,8 @@ impl Action {
         mut record: Record,
         dry_run: bool,
     ) -> Result<Done, Error> {
-        let name = self.action.name;
+        // The id of something else may stand in the path, and the record holds it.
+        let below = Place::new(self.action.path).of(&mut record)?;
         let id = match self.action.subject {
             Subject::Collection => None,
             Subject::Record => {
@@ -137,8 +137,8 @@ impl Action {
             return self.would(client, path, id).await;
         }
         let mut url = match id {
-            None => format!("{path}/{name}"),
-            Some(id) => format!("{path}/{id}/{name}"),
+            None => format!("{path}/{below}"),
+            Some(id) => format!("{path}/{id}/{below}"),
         };
         for parameter in self.action.parameters() {
             if let Some(value) = record.take(parameter).as_ref().and_then(text_of) {

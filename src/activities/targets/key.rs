@@ -37,7 +37,18 @@ impl Key {
     /// Names the part that is no field, and what would be right.
     pub fn parse(text: &str, collection: &Collection) -> Result<Self, Error> {
         let parts = text.split(',').map(|part| Part::parse(part, collection));
-        Ok(Self(parts.collect::<Result<_, _>>()?))
+        let key = Self(parts.collect::<Result<_, _>>()?);
+        if !key.is_id() && !collection.can_list() {
+            return Err(Error::setting(
+                "key.no-list",
+                format!(
+                    "Coupa has no list of {} to look for “{text}” in",
+                    collection.path
+                ),
+            )
+            .remedy("Use the id as the key."));
+        }
+        Ok(key)
     }
 
     /// The keys by which no two records of a type are alike, as far as that is
@@ -109,6 +120,14 @@ impl Part {
             Some((name, inner)) => (name, inner.strip_suffix(']')),
         };
         let record_type = collection.record_type;
+        // Each record has one, also where the release does not list the fields.
+        if name == "id" && inner.is_none() && !text.contains('[') {
+            return Ok(Self {
+                name: name.to_owned(),
+                target: None,
+                inner: None,
+            });
+        }
         let Some(field) = coupa_catalog::field(record_type, name) else {
             return Err(unknown(name, record_type));
         };

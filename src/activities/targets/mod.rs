@@ -29,7 +29,7 @@ use crate::contract::{
     Activity, Answer, Call, Difference, Effect, Error, Event, Item, PlannedRequest, Property,
     PropertyKind, Rejection, Summary,
 };
-use crate::host::Host;
+use crate::host::{Host, Method};
 use coupa_catalog::Collection;
 use futures::future;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -76,8 +76,10 @@ pub fn allows(collection: &Collection, activity: &str) -> bool {
 /// The options of an activity for one collection: with the choices that it has.
 pub fn options_for(activity: &Activity, collection: &Collection) -> Vec<Property> {
     let mut options = activity.options.clone();
-    if activity.name == ACTION {
-        action::narrow(&mut options, collection);
+    match activity.name {
+        ACTION => action::narrow(&mut options, collection),
+        UPLOAD => upload::narrow(&mut options, collection),
+        _ => {}
     }
     options
 }
@@ -99,6 +101,16 @@ fn shared_options() -> [Property; 2] {
             PropertyKind::WholeNumber(1, u64::MAX),
         ),
     ]
+}
+
+fn method_of(verb: coupa_catalog::Verb) -> Method {
+    match verb {
+        coupa_catalog::Verb::Get => Method::Get,
+        coupa_catalog::Verb::Post => Method::Post,
+        coupa_catalog::Verb::Put => Method::Put,
+        coupa_catalog::Verb::Patch => Method::Patch,
+        coupa_catalog::Verb::Delete => Method::Delete,
+    }
 }
 
 /// The option that says how records are found.
@@ -167,7 +179,7 @@ impl Target {
             _ => Operation::Upload(upload::Upload::prepare(&collection, options)?),
         };
         Ok(Self {
-            place: Place::new(&call.object),
+            place: Place::new(&format!("/api/{}", call.object)),
             collection,
             operation,
             dry_run: call.dry_run,

@@ -4,15 +4,15 @@ use super::record::{Record, text_of};
 use crate::contract::{Error, ErrorKind};
 use coupa_catalog::Collection;
 
-/// The path of a collection below `/api/`. Where a parent's id stands in braces
-/// in the object's name, each record says which parent is its own, in a field of
-/// that name.
+/// The path of a collection below `/api/`, or of an action below a record. Where the
+/// id of something else stands in braces, such as a parent's in an object's name, each
+/// record says which it is, in a field of that name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place(String);
 
 impl Place {
-    pub fn new(object: &str) -> Self {
-        Self(object.to_owned())
+    pub fn new(path: &str) -> Self {
+        Self(path.to_owned())
     }
 
     /// The names of the fields that a record needs for it.
@@ -25,9 +25,11 @@ impl Place {
     /// # Errors
     /// If the record does not say which its parent is.
     pub fn of(&self, record: &mut Record) -> Result<String, Error> {
-        let mut path = String::from("/api");
-        for segment in self.0.split('/') {
-            path.push('/');
+        let mut path = String::new();
+        for (n, segment) in self.0.split('/').enumerate() {
+            if n > 0 {
+                path.push('/');
+            }
             let Some(name) = placeholder(segment) else {
                 path.push_str(segment);
                 continue;
@@ -64,7 +66,7 @@ impl Place {
             None => segment.to_owned(),
         });
         let segments: Vec<_> = segments.collect();
-        format!("/api/{}", segments.join("/"))
+        segments.join("/")
     }
 }
 
@@ -89,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_record_says_which_its_parent_is() {
-        let place = Place::new("suppliers/{supplier_id}/addresses");
+        let place = Place::new("/api/suppliers/{supplier_id}/addresses");
         let mut record = Record::parse(r#"{"supplier-id":83,"city":"Bern"}"#).unwrap();
         assert_eq!(
             place.of(&mut record).unwrap(),

@@ -6,21 +6,18 @@ use super::record::{Record, text_of};
 use super::{Done, UPLOAD, key_option, shared_options};
 use crate::activities::Options;
 use crate::client::{Client, Exchange, Multipart, Repeat};
-use crate::contract::{Activity, Effect, Error, ErrorKind, PlannedRequest};
+use crate::contract::{Activity, Effect, Error, ErrorKind, PlannedRequest, Property, PropertyKind};
 use crate::host::{Host, Method};
 use coupa_catalog::Collection;
 use serde_json::{Map, Value};
 
 /// What an attachment's form takes beside the file.
 const ATTACHMENT_FIELDS: [&str; 5] = ["type", "intent", "linked-to", "url", "text"];
-/// Collections whose records have a file of their own, the path below a record,
-/// and the name of the form's part: `file` for scans is documented, that of the
-/// others is a guess after it.
-const OWN_FILES: [(&str, &str, &str); 3] = [
-    ("invoices", "image_scan", "file"),
-    ("contracts", "legal_agreement", "file"),
-    ("users", "avatar", "file"),
-];
+/// The name of the form's part: documented for the scans of invoices, a guess for
+/// the other files of records.
+const PART: &str = "file";
+/// The option that says which file.
+const WHICH: &str = "file";
 
 pub fn activity() -> Activity {
     let [concurrency, stop_after] = shared_options();
@@ -31,6 +28,12 @@ pub fn activity() -> Activity {
          scan of an invoice. The record names the file in “file”; for an attachment it can say \
          type, intent, linked-to, url and text as well.",
         vec![
+            Property::new(
+                WHICH,
+                "File",
+                "Which file of a record, as the object offers it.",
+                PropertyKind::Text,
+            ),
             key_option(
                 "For scans: the field that finds the record, id or one that no two records \
                  share. The record has to hold it.",
@@ -49,27 +52,53 @@ pub fn is_attachments(collection: &Collection) -> bool {
 
 /// Whether files can be added to a collection.
 pub fn takes_files(collection: &Collection) -> bool {
-    is_attachments(collection) || own_file(collection).is_some()
+    is_attachments(collection) || own_files(collection).next().is_some()
 }
 
-fn own_file(collection: &Collection) -> Option<(&'static str, &'static str)> {
-    OWN_FILES
-        .iter()
-        .find(|(path, ..)| *path == collection.path)
-        .map(|(_, below, part)| (*below, *part))
+/// The files that its records take, and how they are sent.
+fn own_files(collection: &Collection) -> impl Iterator<Item = (&'static str, Method)> {
+    let files = collection.files();
+    files.filter_map(|file| Some((file.name, super::method_of(file.upload()?))))
+}
+
+/// Puts the files of a collection into the option that chooses one.
+pub fn narrow(options: &mut Vec<Property>, collection: &Collection) {
+    let names: Vec<&'static str> = own_files(collection).map(|(name, _)| name).collect();
+    options.retain(|option| option.name != WHICH || !names.is_empty());
+    for option in options.iter_mut().filter(|option| option.name == WHICH) {
+        option.default = names.first().copied();
+        option.kind = PropertyKind::OneOf(names.clone());
+    }
 }
 
 #[derive(Debug)]
 pub struct Upload {
-    /// None: attachments. Otherwise the path below a record and the form's part.
-    own: Option<(&'static str, &'static str)>,
+    /// None: attachments. Otherwise the path below a record, and how it is sent.
+    own: Option<(&'static str, Method)>,
     key: Key,
 }
 
 impl Upload {
     pub fn prepare(collection: &Collection, options: &Options<'_>) -> Result<Self, Error> {
+        let offered: Vec<_> = own_files(collection).collect();
+        let own = match options.text(WHICH) {
+            None => offered.first().copied(),
+            Some(name) => {
+                let found = offered
+                    .iter()
+                    .find(|(below, _)| *below == name.replace('-', "_"));
+                Some(*found.ok_or_else(|| {
+                    let names: Vec<_> = offered.iter().map(|(below, _)| *below).collect();
+                    Error::setting(
+                        "file.unknown",
+                        format!("{} takes no file “{name}”", collection.path),
+                    )
+                    .remedy(format!("Files: {}.", names.join(", ")))
+                })?)
+            }
+        };
         Ok(Self {
-            own: own_file(collection).filter(|_| !is_attachments(collection)),
+            own,
             key: Key::parse(options.text("key").unwrap_or("id"), collection)?,
         })
     }
@@ -82,7 +111,7 @@ impl Upload {
     pub fn requests(&self, path: &str) -> Vec<PlannedRequest> {
         let (method, path) = match self.own {
             None => (Method::Post, path.to_owned()),
-            Some((below, _)) => (Method::Put, format!("{path}/<id>/{below}")),
+            Some((below, method)) => (method, format!("{path}/<id>/{below}")),
         };
         vec![PlannedRequest {
             method: method.as_str(),
@@ -113,17 +142,17 @@ impl Upload {
                 };
                 (exchange, form, None)
             }
-            Some((below, part)) => {
+            Some((below, method)) => {
                 let id = id_of(client, path, &self.key, record.fields()).await?;
                 let exchange = Exchange {
-                    method: Method::Put,
+                    method,
                     path_and_query: format!("{path}/{id}/{below}"),
                     body: String::new(),
                     // The same file a second time takes the place of the first.
                     repeat: Repeat::Freely,
                 };
                 let file = file.ok_or_else(missing)?;
-                (exchange, form.file(part, &file), Some(id))
+                (exchange, form.file(PART, &file), Some(id))
             }
         };
         let effect = match id {

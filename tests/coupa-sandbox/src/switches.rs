@@ -80,6 +80,32 @@ pub enum TimeZone {
     Offset,
 }
 
+/// How the name of a downloaded file is written (RFC 6266). Which way Coupa has is
+/// not documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
+#[serde(rename_all = "snake_case")]
+pub enum FileNames {
+    /// In quotes, and where it is not plain ASCII in the extended form as well.
+    Both,
+    /// In the extended form alone, in UTF-8.
+    Extended,
+    /// The same in ISO-8859-1, as far as it has the letters.
+    Latin,
+    /// In quotes alone, with backslashes, and its letters as bytes of UTF-8.
+    Escaped,
+}
+
+/// What the lists that are no collections, such as `requisitions/mine`, make of a
+/// limit, an offset, filters and an order. The release says nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherLists {
+    /// The same as a collection.
+    Paged,
+    /// Nothing: they answer their first records, whatever is asked for.
+    Fixed,
+}
+
 /// How this instance behaves. The defaults are the documented or likeliest behaviour.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -129,6 +155,10 @@ pub struct Switches {
     pub default_response_filter: bool,
     /// Whether `bulk=1` creates several records in one request, as in 2014.
     pub bulk_create: bool,
+    /// How the name of a downloaded file is written.
+    pub file_names: FileNames,
+    /// What lists that are no collections make of parameters.
+    pub other_lists: OtherLists,
     /// Whether the rate limit is enforced.
     pub rate_limit: bool,
     /// Requests a second that the rate limit lets through.
@@ -161,6 +191,8 @@ impl Default for Switches {
             created_status: 201,
             default_response_filter: false,
             bulk_create: false,
+            file_names: FileNames::Both,
+            other_lists: OtherLists::Paged,
             rate_limit: false,
             rate_per_second: 25.0,
             rate_burst: 20.0,

@@ -64,7 +64,7 @@ impl Answer {
 
     /// Sets a header. A value that no header can have is left out.
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             self.headers.insert(name, value);
         }
         self

@@ -14,7 +14,7 @@ use crate::query::{Parameters, Scope, Shaping};
 use crate::refusal::Refusal;
 use crate::seed::API_USER;
 use crate::store::Records;
-use crate::switches::Unknown;
+use crate::switches::{OtherLists, Unknown};
 use crate::write::{Asked, Membership, Writer, find_by_keys};
 
 /// An action on a record.
@@ -127,7 +127,10 @@ fn read(work: &Work, action: &Action) -> Result<Answer, Refusal> {
         },
         None => View::of(work),
     };
-    let mut parameters = work.request.parameters.clone();
+    let mut parameters = match work.switches.other_lists {
+        OtherLists::Paged => work.request.parameters.clone(),
+        OtherLists::Fixed => Parameters::default(),
+    };
     for effect in &action.effects {
         if let Effect::Set(field, value) = effect {
             match *value {

@@ -49,8 +49,10 @@ pub fn meant(route: &Route) -> Option<(FileKey<'static>, &'static Action)> {
 /// The answer with a file.
 pub fn download(work: &Work, file: &FileRecord) -> Answer {
     let content = work.shared.files.content(file);
-    Answer::binary(content, &file.content_type)
-        .with_header(header::CONTENT_DISPOSITION, &files::disposition(&file.name))
+    Answer::binary(content, &file.content_type).with_header(
+        header::CONTENT_DISPOSITION,
+        &files::disposition(&file.name, work.switches.file_names),
+    )
 }
 
 /// Shows in a record the file it has been given, where its type has fields for

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use strum::VariantArray;
 
 use super::{
-    EmptyList, MissingAccept, NullAssociations, OversizedLimit, RefusalBody, Switches, TimeZone,
-    Unknown,
+    EmptyList, FileNames, MissingAccept, NullAssociations, OtherLists, OversizedLimit, RefusalBody,
+    Switches, TimeZone, Unknown,
 };
 
 impl Switches {
@@ -37,6 +37,8 @@ impl Switches {
             ("created_status", vec![json!(201), json!(200)]),
             ("default_response_filter", flag()),
             ("bulk_create", flag()),
+            ("file_names", all::<FileNames>()),
+            ("other_lists", all::<OtherLists>()),
             ("rate_limit", flag()),
             ("rate_per_second", vec![json!(25.0), json!(200.0)]),
             ("rate_burst", vec![json!(20.0), json!(1.0)]),
