@@ -73,6 +73,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// hexadecimal digits.
 pub const KEY_VARIABLE: &str = "HARNESS_WORKSPACE_KEY";
 
+/// The database's file in a workspace's home.
+const DATABASE: &str = "workspace.db";
+
 /// A workspace. Cloning it is cheap, and the clones are the same workspace.
 #[derive(Clone)]
 pub struct Workspace(Arc<Inner>);
@@ -84,6 +87,8 @@ struct Inner {
     /// For what is asked while things are designed, by no agent in particular.
     designer: local::Agent,
     agents: Mutex<BTreeMap<AgentId, local::Agent>>,
+    /// This process, once it conducts a run.
+    living: Mutex<Option<run::Living>>,
 }
 
 impl Workspace {
@@ -112,16 +117,21 @@ impl Workspace {
             None => SealingKey::load_or_create(home.join("workspace.key"))?,
         };
         Ok(Self(Arc::new(Inner {
-            database: Database::open(&home.join("workspace.db"))?,
+            database: Database::open(&home.join(DATABASE))?,
             home: home.to_owned(),
             key,
             designer,
             agents: Mutex::default(),
+            living: Mutex::default(),
         })))
     }
 
     fn database(&self) -> &Database {
         &self.0.database
+    }
+
+    fn database_path(&self) -> PathBuf {
+        self.0.home.join(DATABASE)
     }
 
     fn key(&self) -> &SealingKey {
