@@ -15,6 +15,7 @@
 //! `connection`, `records`, `cache`, `sealing` and `observability` beneath.
 
 pub mod agent;
+mod blocking;
 pub mod cache;
 pub mod connection;
 pub mod egress;

@@ -77,6 +77,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// hexadecimal digits.
 pub const KEY_VARIABLE: &str = "HARNESS_WORKSPACE_KEY";
 
+/// The database's file in a workspace's home.
+const DATABASE: &str = "workspace.db";
+
 /// A workspace. Cloning it is cheap, and the clones are the same workspace.
 #[derive(Clone)]
 pub struct Workspace(Arc<Inner>);
@@ -89,6 +92,8 @@ struct Inner {
     designer: local::Agent,
     agents: Mutex<BTreeMap<AgentId, local::Agent>>,
     own_runs: drain::OwnRuns,
+    /// This process, once it conducts a run.
+    living: Mutex<Option<run::Living>>,
 }
 
 impl Workspace {
@@ -117,12 +122,13 @@ impl Workspace {
             None => SealingKey::load_or_create(home.join("workspace.key"))?,
         };
         Ok(Self(Arc::new(Inner {
-            database: Database::open(&home.join("workspace.db"))?,
+            database: Database::open(&home.join(DATABASE))?,
             home: home.to_owned(),
             key,
             designer,
             agents: Mutex::default(),
             own_runs: drain::OwnRuns::default(),
+            living: Mutex::default(),
         })))
     }
 
@@ -132,6 +138,10 @@ impl Workspace {
 
     fn own_runs(&self) -> &drain::OwnRuns {
         &self.0.own_runs
+    }
+
+    fn database_path(&self) -> PathBuf {
+        self.0.home.join(DATABASE)
     }
 
     fn key(&self) -> &SealingKey {

@@ -1,6 +1,6 @@
 //! Counts runs and records into the numbers of the process.
 
-use super::{Observer, Place, Progress, Rejected};
+use super::{Journal, Observer, Place, Progress, Rejected};
 use crate::observability::{self, Ended, Fate, metrics};
 use crate::run::RunError;
 use crate::run::report::{Counts, Outcome, Report};
@@ -67,7 +67,11 @@ impl Observer for Counted<'_> {
         self.observer.differs(answer);
     }
 
-    fn reached(&mut self, place: Place) -> Result<(), RunError> {
-        self.observer.reached(place)
+    fn reached(&mut self, place: Place, number: u64) -> Result<(), RunError> {
+        self.observer.reached(place, number)
+    }
+
+    fn journal(&mut self) -> Option<&mut dyn Journal> {
+        self.observer.journal()
     }
 }

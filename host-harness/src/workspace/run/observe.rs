@@ -1,7 +1,9 @@
 //! Keeping what a run tells.
 
 use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
-use crate::run::{Observer, Place, Progress, Rejected, Report, RunError, Stop};
+use crate::run::{
+    Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop,
+};
 use crate::runtime::Level;
 use crate::runtime::types::{Answer, Notice, NoticeKind};
 use crate::workspace::Workspace;
@@ -32,14 +34,18 @@ pub(super) struct Keeper {
     started: Instant,
     saved_at: Option<Instant>,
     rejected: u64,
+    /// Where the target is an activity.
+    journal: Option<SqliteJournal>,
     /// Until when what is waited for is worth showing.
     waiting_until: Instant,
 }
 
 impl Keeper {
-    pub(super) fn new(workspace: Workspace, run: Run) -> Self {
+    /// Keeps a run; with a journal where its target is an activity.
+    pub(super) fn new(workspace: Workspace, run: Run, journal: Option<SqliteJournal>) -> Self {
         Self {
             workspace,
+            journal,
             run,
             started: Instant::now(),
             saved_at: None,
@@ -51,7 +57,12 @@ impl Keeper {
     fn keep(&mut self) -> Result<(), WorkspaceError> {
         self.saved_at = Some(Instant::now());
         let run = &self.run;
-        self.workspace.database().write(|t| save(t, run))
+        self.workspace.database().write(|t| {
+            if matches!(run.state, RunState::Success | RunState::Partial) {
+                SqliteJournal::ended(t, run.id.0)?;
+            }
+            save(t, run)
+        })
     }
 
     /// Keeps how the run ended, and answers that.
@@ -116,6 +127,7 @@ fn counts(counts: crate::run::Counts) -> RunCounts {
         rejected: counts.rejected,
         uncertain: counts.uncertain,
         skipped: counts.skipped,
+        before: counts.before,
         created: counts.created,
         updated: counts.updated,
         unchanged: counts.unchanged,
@@ -226,16 +238,23 @@ impl Observer for Keeper {
         kept.map_err(|error| RunError::Observer(error.to_string()))
     }
 
-    fn reached(&mut self, place: Place) -> Result<(), RunError> {
+    fn reached(&mut self, place: Place, number: u64) -> Result<(), RunError> {
         let id = self.run.id;
         let kept = self.workspace.database().write(|t| {
             t.execute(
                 "UPDATE runs SET place = ? WHERE id = ?",
                 params![to_json(&place)?, id],
             )?;
+            SqliteJournal::reached(t, id.0, number)?;
             Ok(())
         });
         kept.map_err(|error| RunError::Observer(error.to_string()))
+    }
+
+    fn journal(&mut self) -> Option<&mut dyn Journal> {
+        self.journal
+            .as_mut()
+            .map(|journal| journal as &mut dyn Journal)
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
 use crate::mapping::Mapping;
 use crate::observability::SPANS;
 use crate::records::Format;
-use crate::run::{Pipeline, Place, Source, Stop, Target};
+use crate::run::{Pipeline, Place, Source, SqliteJournal, Stop, Target};
 use crate::runtime::recording::Recording;
 use crate::runtime::types::Call;
 use crate::runtime::{RunFiles, Session};
@@ -21,7 +21,7 @@ use crate::workspace::variable::Situation;
 use crate::workspace::{Agent, Environment, Operation, Workspace, activity, environment};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use std::io::Cursor;
 use std::path::Path;
 use tokio::sync::watch;
@@ -107,26 +107,20 @@ impl Workspace {
                 |row| Ok((row.get(0)?, json(&row.get::<_, String>(1)?)?)),
             )?;
             let mut numbers = Vec::new();
-            let mut records = Vec::new();
-            let mut seen = std::collections::HashSet::new();
+            let mut rejected = Vec::new();
             for (number, rejection) in rows {
                 let is_record = serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(
                     &rejection.source_record,
                 )
                 .is_ok();
-                if !is_record || (rejection.uncertain && !uncertain) {
-                    continue;
-                }
-                numbers.push(number);
-                // Several records that a mapping made of one are one again.
-                if seen.insert((rejection.key, rejection.source_record.clone())) {
-                    records.extend(rejection.source_record.replace(['\n', '\r'], " ").bytes());
-                    records.push(b'\n');
+                if is_record && (uncertain || !rejection.uncertain) {
+                    numbers.push(number);
+                    rejected.push(rejection);
                 }
             }
             // Claimed at once: of two who try them again, one does.
             tried(t, id, &numbers, Some(CLAIMED))?;
-            Ok((numbers, records))
+            Ok((numbers, as_source(&rejected)))
         })?;
         if numbers.is_empty() {
             return Err(WorkspaceError::Refused(format!(
@@ -151,37 +145,65 @@ impl Workspace {
     pub async fn resume_run(&self, id: RunId) -> Result<RunId, WorkspaceError> {
         let run = self.run(id)?;
         let operation = ended_operation(&run)?;
-        // Taken away first: of two who resume it, one does.
-        let place = self.database().write(|t| {
-            let place: Option<Option<String>> = t
-                .query_row(
-                    "SELECT place FROM runs WHERE id = ? AND state IN ('interrupted', 'failure')",
-                    [id],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            t.execute("UPDATE runs SET place = NULL WHERE id = ?", [id])?;
-            Ok(place.flatten())
+        // Claimed first: of two who resume it, one does.
+        let claimed = self.database().write(|t| {
+            let claimed = t.execute(
+                "UPDATE runs SET resumed = 1 WHERE id = ? AND resumed = 0
+                 AND state IN ('interrupted', 'failure') AND (place IS NOT NULL
+                     OR EXISTS (SELECT 1 FROM handed WHERE run_id = runs.id))",
+                [id],
+            )?;
+            let place = "SELECT place FROM runs WHERE id = ?";
+            let place: Option<String> = t.query_row(place, [id], |row| row.get(0))?;
+            Ok((claimed == 1).then_some(place))
         })?;
-        let Some(text) = place else {
+        let Some(place) = claimed else {
             return Err(WorkspaceError::Refused(format!(
                 "run {id} has no place to go on at: it came to its end, never reached one, or was \
                  resumed already"
             )));
         };
-        let begin = Begin {
-            of_run: Some(id),
-            place: Some(json(&text)?),
-            ..Begin::by(Trigger::Resumed)
-        };
-        let begun = self.begin(operation, run.environment, begin).await;
+        let begun = self.go_on(&run, operation, place.as_deref()).await;
         if begun.is_err() {
             self.database().write(|t| {
-                t.execute("UPDATE runs SET place = ? WHERE id = ?", params![text, id])?;
+                t.execute("UPDATE runs SET resumed = 0 WHERE id = ?", [id])?;
                 Ok(())
             })?;
         }
         begun
+    }
+
+    async fn go_on(
+        &self,
+        run: &Run,
+        operation: OperationId,
+        place: Option<&str>,
+    ) -> Result<RunId, WorkspaceError> {
+        let begin = Begin {
+            of_run: Some(run.id),
+            place: place.map(json).transpose()?,
+            records: self.records_again(run)?,
+            ..Begin::by(Trigger::Resumed)
+        };
+        self.begin(operation, run.environment, begin).await
+    }
+
+    /// The rejected records that a run, or the one that it goes on with, tries
+    /// again.
+    fn records_again(&self, run: &Run) -> Result<Option<Vec<u8>>, WorkspaceError> {
+        let root = self.run(self.root_of(run)?)?;
+        let (Trigger::RejectedAgain, Some(of)) = (root.trigger, root.of_run) else {
+            return Ok(None);
+        };
+        let rejected = self.database().read(|t| {
+            all(
+                t,
+                "SELECT record FROM rejected WHERE run_id = ? AND again_in = ? ORDER BY seq",
+                params![of, root.id],
+                |row| json::<Rejection>(&row.get::<_, String>(0)?),
+            )
+        })?;
+        Ok(Some(as_source(&rejected)))
     }
 
     /// Waits until a run has ended.
@@ -267,6 +289,7 @@ impl Workspace {
         environment: EnvironmentId,
         begin: &Begin,
     ) -> Result<(Run, Agent), WorkspaceError> {
+        let process = self.process()?;
         self.database().write(|t| {
             let environment: Environment = environment::one(t, environment)?;
             let Some(agent) = least_busy(t, environment.group)? else {
@@ -303,18 +326,22 @@ impl Workspace {
             };
             t.execute(
                 "INSERT INTO runs
-                 (operation_id, project_id, state, record, place, heartbeat, agent_id)
-                 VALUES (?, ?, 'running', ?, ?, ?, ?)",
+                 (operation_id, project_id, state, record, place, heartbeat, agent_id, process)
+                 VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
                 params![
                     operation.id,
                     operation.project,
                     to_json(&run)?,
                     begin.place.as_ref().map(to_json).transpose()?,
                     now(),
-                    agent.id
+                    agent.id,
+                    process
                 ],
             )?;
             run.id = RunId(t.last_insert_rowid());
+            if let (Trigger::Resumed, Some(before)) = (begin.trigger, begin.of_run) {
+                SqliteJournal::pass_on(t, before.0, run.id.0)?;
+            }
             Ok((run, agent))
         })
     }
@@ -331,14 +358,23 @@ impl Workspace {
         let again = begin.records.is_some();
         let prepared = self.prepare(&operation, &mut run, &agent, begin).await;
         let continues = !again && prepared.as_ref().is_ok_and(|prepared| prepared.continues);
-        let mut keeper = Keeper::new(self.clone(), run);
-        let ended = match prepared {
-            Ok(prepared) => prepared
+        let is_activity = prepared
+            .as_ref()
+            .is_ok_and(|prepared| matches!(prepared.pipeline.target, Target::Activity { .. }));
+        let journal = is_activity.then(|| SqliteJournal::open(&self.database_path(), run.id.0));
+        let (journal, unopened) = match journal.transpose() {
+            Ok(journal) => (journal, None),
+            Err(error) => (None, Some(error)),
+        };
+        let mut keeper = Keeper::new(self.clone(), run, journal);
+        let ended = match (prepared, unopened) {
+            (Ok(prepared), None) => prepared
                 .pipeline
                 .run(stop, &mut keeper)
                 .await
                 .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
+            (Ok(_), Some(error)) => Err(error.to_string()),
+            (Err(error), _) => Err(error.to_string()),
         };
         let continues_at = ended
             .as_ref()
@@ -560,6 +596,20 @@ struct Instance {
     /// Another one, where the source wants to know what was taken.
     acknowledging: Option<Session>,
     continues: bool,
+}
+
+/// Rejected records as a source gave them, as NDJSON. Several records that a mapping
+/// made of one are one again.
+fn as_source(rejected: &[Rejection]) -> Vec<u8> {
+    let mut records = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for rejection in rejected {
+        if seen.insert((&rejection.key, &rejection.source_record)) {
+            records.extend(rejection.source_record.replace(['\n', '\r'], " ").bytes());
+            records.push(b'\n');
+        }
+    }
+    records
 }
 
 /// No run has this number: the records are about to be tried again.
