@@ -470,7 +470,7 @@ async fn changes_under_all_parents_go_on_where_they_ended() {
 
 #[tokio::test]
 async fn files_come_down_under_all_parents_by_their_names() {
-    for (form, names) in [("both", 1), ("extended", 1), ("latin", 1), ("escaped", 1)] {
+    for form in ["both", "extended", "latin", "escaped"] {
         let sandbox = sandbox_with(&[("invoices", 5)], |configuration| {
             configuration.switches.set("file_names", form).unwrap();
         });
