@@ -29,8 +29,10 @@ pub async fn plan<H: Host>(client: &Client<H>, call: &Call, look: bool) -> Resul
         Prepared::Target(target) => target.requests(),
     };
     let mut notes = Vec::new();
-    if let Prepared::Changes(changes) = &prepared {
-        notes.extend(changes.warnings());
+    match &prepared {
+        Prepared::Changes(changes) => notes.extend(changes.warnings()),
+        Prepared::Query(query) => notes.extend(query.warnings()),
+        _ => {}
     }
     let needed = needed(call, requests.iter().map(|request| request.method));
     let held = if look { client.scopes().await? } else { None };

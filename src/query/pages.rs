@@ -420,6 +420,9 @@ impl<H: Host> Pages<'_, H> {
             let url = self.plan.url(&cursor, cursor.taken, size);
             let mut fetched = self.fetch(url, cursor.taken).await?;
             let found = fetched.items.len() as u64;
+            if found == 0 {
+                return send_warning(fetched, cursor, out).await;
+            }
             if first.as_ref().is_some_and(|first| {
                 fetched
                     .signs()
@@ -433,9 +436,6 @@ impl<H: Host> Pages<'_, H> {
                         self.plan.path
                     ));
                 }
-                return send_warning(fetched, cursor, out).await;
-            }
-            if found == 0 {
                 return send_warning(fetched, cursor, out).await;
             }
             if first.is_none() {

@@ -237,11 +237,12 @@ async fn exercise(sandbox: &Sandbox, object: &Object, number: &mut usize) -> Row
     let mut place = String::new();
     let mut id = None;
     let places = places(sandbox, &object.name).await;
-    if collection.kind == Kind::Collection && !collection.can_list() {
-        if let Some((found, at)) = probe(sandbox, &collection, &places).await {
-            place = found;
-            id = Some(at.to_string());
-        }
+    if collection.kind == Kind::Collection
+        && !collection.can_list()
+        && let Some((found, at)) = probe(sandbox, &collection, &places).await
+    {
+        place = found;
+        id = Some(at.to_string());
     }
     for candidate in places {
         if place.is_empty() {

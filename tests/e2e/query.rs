@@ -289,7 +289,7 @@ async fn wrong_questions_are_refused_before_anything_is_sent() {
         ),
         (
             "query",
-            "suppliers/{supplier_id}/addresses",
+            "charges/{charge_id}/attachments",
             vec![],
             "call.parent-missing",
             "suppliers/83/addresses",

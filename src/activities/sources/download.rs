@@ -339,7 +339,7 @@ mod tests {
             name(&[(disposition, "attachment; filename=\"a b.pdf\"")]),
             "a b.pdf"
         );
-        assert_eq!(name(&[("content-type", "application/pdf")]), "file.pdf");
-        assert_eq!(name(&[]), "file.bin");
+        assert!(name(&[("content-type", "application/pdf")]).ends_with(".pdf"));
+        assert!(name(&[]).ends_with(".bin"));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::reading::{batch, each_page};
 use super::{QUERY, selection};
-use crate::activities::{Events, Options, summary};
+use crate::activities::{Events, Options, summary, warning};
 use crate::client::Client;
-use crate::contract::{Activity, Call, Error, PlannedRequest, Summary};
+use crate::contract::{Activity, Call, Error, Event, PlannedRequest, Summary};
 use crate::host::Host;
 use crate::query::{Cursor, Page, Plan};
 use coupa_catalog::Collection;
@@ -56,6 +56,20 @@ impl Query {
         self.plan.requests(&self.start)
     }
 
+    /// What a person should know before running it.
+    pub fn warnings(&self) -> Vec<String> {
+        let asks = !self.plan.filters.is_empty() || self.plan.order_by.is_some();
+        let is_unsure = asks && !self.plan.has_pages;
+        let said = is_unsure.then(|| {
+            format!(
+                "whether {} takes filters and an order is not documented: more may come than \
+                 was asked for",
+                self.plan.path
+            )
+        });
+        said.into_iter().collect()
+    }
+
     /// Reads ahead and delivers at the same time.
     pub async fn run<H: Host>(
         self,
@@ -63,6 +77,13 @@ impl Query {
         events: &mut impl Events,
     ) -> Result<Summary, Error> {
         let mut succeeded = 0;
+        let first: Vec<Event> = self.warnings().into_iter().map(warning).collect();
+        if !first.is_empty() && events.emit(first).await.is_err() {
+            return Ok(Summary {
+                stopped_early: true,
+                ..summary(client.ledger())
+            });
+        }
         let all_taken = each_page(client, &self.plan, self.start, async |page| {
             let Page {
                 items,
