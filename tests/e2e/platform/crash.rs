@@ -4,7 +4,7 @@
 use super::command_line::harness;
 use crate::support::{CLIENT_ID, component, oauth, query, sandbox};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
-use proptest::prelude::RngCore;
+use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,10 +204,10 @@ async fn killed_at_any_point_every_record_is_created_exactly_once() {
 async fn without_a_unique_key_none_is_created_twice_and_every_missing_one_is_named() {
     let mut chance = Chance::new(seed());
     let (from, to) = (sandbox(&[("suppliers", 400)]), sandbox(&[]));
-    let home = home(&from, &to, "addresses", r#"{name: "Copy of \(.id)"}"#);
+    let home = home(&from, &to, "commodities", r#"{name: "Copy of \(.id)"}"#);
     let (dead, rejected) = survived(home.path(), &to, 10, &mut chance);
     assert!(dead >= 10, "only {dead} deaths");
-    let written = names(&to, "addresses", "Copy of ").await;
+    let written = names(&to, "commodities", "Copy of ").await;
     assert!(
         written.values().all(|count| *count == 1),
         "{:?}",
