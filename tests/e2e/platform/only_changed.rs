@@ -42,7 +42,12 @@ async fn only_what_changed_goes_on_and_what_was_rejected_is_told_again() {
     let total = from.count("suppliers");
     let counts = |run: &Run| {
         let counts = run.counts;
-        (counts.written, counts.rejected, counts.left_out, counts.gone)
+        (
+            counts.written,
+            counts.rejected,
+            counts.left_out,
+            counts.gone,
+        )
     };
     let first = run(&place, &operation).await;
     assert_eq!(first.state, RunState::Partial, "{first:?}");

@@ -55,7 +55,12 @@ async fn the_failures_of_a_feed_are_written_into_coupas_integration_history() {
         target: Some(Endpoint::Rejected),
         ..OperationDraft::default()
     };
-    assert!(place.workspace.create_operation(PROJECT, &as_target).is_err());
+    assert!(
+        place
+            .workspace
+            .create_operation(PROJECT, &as_target)
+            .is_err()
+    );
 
     let feed = OperationDraft {
         name: "Feed".to_owned(),
