@@ -7,12 +7,8 @@ use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
 use crate::mapping::Mapping;
 use crate::observability::SPANS;
 use crate::records::Format;
-<<<<<<< HEAD
-use crate::run::{Pipeline, Place, Source, SqliteJournal, Stop, Target};
-use crate::runtime::recording::Recording;
-=======
 use crate::run::{Pipeline, Place, Source, SqliteJournal, Stop, Taken, Target};
->>>>>>> wt-crash
+use crate::runtime::recording::Recording;
 use crate::runtime::types::Call;
 use crate::runtime::{RunFiles, Session};
 use crate::workspace::agent::least_busy;
