@@ -34,6 +34,8 @@ pub fn test() -> Result<()> {
             "connector-guest",
             "--package",
             "json-list-connector",
+            "--package",
+            "hostile-connector",
         ]);
         clippy.args(["--profile", "component", "--target", component::TARGET]);
         run(clippy.args(DENY))

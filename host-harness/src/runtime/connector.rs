@@ -3,11 +3,13 @@
 use super::admission;
 use super::bindings::{ConnectorComponentPre, design};
 use super::compiled::CompiledCode;
+use super::compiler::Compiler;
 use super::engine::{Engine, MOST_INSTANCES};
 use super::error::RuntimeError;
 use super::guest::Guest;
 use super::limits::Limits;
 use super::session::{Connection, Session};
+use super::share::Share;
 use crate::egress::Budgets;
 use crate::registry::Digest;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +27,9 @@ pub struct Runtime {
     linker: Arc<Linker<Guest>>,
     places: Arc<Semaphore>,
     compiled: CompiledCode,
+    compiler: Compiler,
     budgets: Budgets,
+    share: Share,
     /// Compiling takes all processors, and the same version is often asked for
     /// several times at once: one after the other, the first fills the cache.
     compiling: Arc<Mutex<()>>,
@@ -45,9 +49,18 @@ impl Runtime {
             // The pool refuses more than it holds; better to wait before it.
             places: Arc::new(Semaphore::new(MOST_INSTANCES as usize)),
             compiled,
+            compiler: Compiler::default(),
             budgets: Budgets::default(),
+            share: Share::default(),
             compiling: Arc::default(),
         })
+    }
+
+    /// Compiles otherwise than in threads of this process, within the default limits.
+    #[must_use]
+    pub fn compiling_with(mut self, compiler: Compiler) -> Self {
+        self.compiler = compiler;
+        self
     }
 
     /// Makes a connector of a component whose digest has been verified.
@@ -78,7 +91,7 @@ impl Runtime {
             .unwrap_or_else(PoisonError::into_inner);
         let component = self
             .compiled
-            .load(self.engine.wasmtime(), digest, bytes)
+            .load(self.engine.wasmtime(), &self.compiler, digest, bytes)
             .map_err(|source| RuntimeError::Compile { digest, source })?;
         self.linker
             .instantiate_pre(&component)
@@ -89,6 +102,11 @@ impl Runtime {
     /// The rate budgets of the process.
     pub(super) fn budgets(&self) -> &Budgets {
         &self.budgets
+    }
+
+    /// Who may compute when.
+    pub(super) fn share(&self) -> &Share {
+        &self.share
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -135,7 +153,8 @@ impl Connector {
             memory: 64 << 20,
             cpu: Duration::from_secs(2),
             wall: Duration::from_secs(10),
-            requests_per_second: None,
+            handed_over: 8 << 20,
+            ..Limits::default()
         };
         let descriptor = Session::describe(&runtime, &pre, limits).await?;
         Ok(Self {
