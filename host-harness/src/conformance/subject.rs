@@ -123,9 +123,6 @@ impl Subject {
             RuntimeError::Limit(limit) => {
                 findings.broken(Rule::NeverTraps, format!("{place}: {limit}"));
             }
-            RuntimeError::Contract(breach) => {
-                findings.broken(Rule::NeverTraps, format!("{place}: {breach}"));
-            }
             _ => {}
         }
     }

@@ -1,0 +1,87 @@
+//! What a hostile run costs one that runs beside it.
+
+use super::{agent, connection, connector, list_server};
+use crate::support::{Outcome, Secrets, call, component};
+use futures::StreamExt;
+use host_harness::connection::Environment;
+use host_harness::registry::Digest;
+use host_harness::runtime::{Connection, Connector, Execution};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Records of the well-behaved run.
+const RECORDS: usize = 4000;
+/// Each is measured so often, alone and beside, in turn.
+const ROUNDS: usize = 5;
+
+/// How long the well-behaved run takes.
+async fn well_behaved(connector: &Connector, url: &str) -> Duration {
+    let mut connection = Connection::new("Lists").setting("url", url);
+    connection.environment = Environment::Development;
+    connection.secrets = Arc::new(Secrets(BTreeMap::from([(
+        "token",
+        "t0ken-1234".to_owned(),
+    )])));
+    let session = connector.session(connection).await.unwrap();
+    let started = Instant::now();
+    let input = futures::stream::empty().boxed();
+    let outcome = Outcome::of(session.execute(call("list", "people", &[]), input)).await;
+    assert_eq!(outcome.summary().succeeded, RECORDS as u64);
+    started.elapsed()
+}
+
+/// A hostile run that goes on until it is dropped; its events are taken.
+async fn hostile(activity: &str) -> tokio::task::JoinHandle<()> {
+    let mut connection = connection();
+    connection.limits.cpu = Duration::from_secs(600);
+    connection.limits.wall = Duration::from_secs(600);
+    let session = connector().await.session(connection).await.unwrap();
+    let input = futures::stream::empty().boxed();
+    let mut execution: Execution = session.execute(call(activity, "things", &[]), input);
+    tokio::spawn(async move { while execution.next().await.is_some() {} })
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hostile_run_leaves_others_their_throughput() {
+    let (url, _) = list_server::start(RECORDS).await;
+    let bytes = std::fs::read(component().with_file_name("json-list.wasm")).unwrap();
+    let lists = agent().load(Digest::of(&bytes), bytes).await.unwrap();
+    well_behaved(&lists, &url).await;
+    let cases: &[(&str, usize)] = &[
+        ("spin", 1),
+        ("spin", 4),
+        ("never-ends", 8),
+        ("log-flood", 1),
+        ("spin-in-turns", 1),
+        ("flood", 1),
+    ];
+    for (activity, count) in cases {
+        let (mut alone, mut beside) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            alone.push(well_behaved(&lists, &url).await);
+            let mut running = Vec::new();
+            for _ in 0..*count {
+                running.push(hostile(activity).await);
+            }
+            // What it may compute at once is soon used up.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            beside.push(well_behaved(&lists, &url).await);
+            for task in running {
+                task.abort();
+                let _ = task.await;
+            }
+        }
+        let (alone, beside) = (median(alone), median(beside));
+        let share = alone.as_secs_f64() / beside.as_secs_f64();
+        println!("{count} × {activity}: {alone:?} alone, {beside:?} beside: {share:.2}");
+        // Generous, for machines that have much else to do; what was measured is in
+        // docs/sandbox.md.
+        assert!(share > 0.25, "{count} × {activity}: {share:.2}");
+    }
+}
