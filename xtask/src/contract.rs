@@ -53,7 +53,7 @@ pub fn run(freeze: bool) -> Result<()> {
     if held == 0 {
         bail!("no version that {version} has to be compatible with is frozen in wit/frozen");
     }
-    println!("the contract {version} serves {held} frozen versions");
+    println!("the contract {version} keeps to what was frozen: {held} of its versions");
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use clap::Args;
 use host_harness::agent::Agent;
 use host_harness::conformance::{self, Chosen, Report, Verdict, Wishes};
 use host_harness::connection::ConnectionFile;
-use host_harness::runtime::Connection;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -67,14 +66,10 @@ pub async fn conformance(
 ) -> Result<ExitCode, Failed> {
     let path = &arguments.component;
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut connection = match &arguments.connection {
+    let connection = match &arguments.connection {
         Some(file) => Some(agent.connection(&ConnectionFile::read(file)?)),
         None => None,
     };
-    if !arguments.settings.is_empty() {
-        let connection = connection.get_or_insert_with(|| Connection::new("conformance"));
-        connection.settings.extend(arguments.settings);
-    }
     let records = match &arguments.records {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| format!("{}: {error}", path.display()))?
@@ -85,6 +80,7 @@ pub async fn conformance(
         None => Vec::new(),
     };
     let wishes = Wishes {
+        settings: arguments.settings,
         sources: arguments.sources,
         targets: arguments.targets,
         records,

@@ -42,6 +42,8 @@ pub struct Chosen {
 /// What to test with, where it is not left to the kit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wishes {
+    /// Settings beside those of the connection.
+    pub settings: Vec<(String, String)>,
     /// Sources that have records; none: the first objects that do are looked for.
     pub sources: Vec<Chosen>,
     /// Targets; none: the first object of each.
@@ -60,6 +62,7 @@ pub struct Wishes {
 impl Default for Wishes {
     fn default() -> Self {
         Self {
+            settings: Vec::new(),
             sources: Vec::new(),
             targets: Vec::new(),
             records: Vec::new(),
@@ -112,7 +115,7 @@ pub async fn examine(
         Ok(again) => descriptor::check(&mut findings, &told, again.descriptor()),
         Err(error) => findings.broken(Rule::DescribesItself, format!("asked again: {error}")),
     }
-    let subject = Subject::new(connector, connection);
+    let subject = Subject::new(connector, connection, &wishes.settings);
     test_connection::check(&mut findings, &subject).await;
     let offered = discovery::check(&mut findings, &subject).await;
     if !findings.is_broken(Rule::Activities) {

@@ -37,7 +37,11 @@ impl Came {
 }
 
 impl Subject {
-    pub(super) fn new(connector: Connector, connection: Option<Connection>) -> Self {
+    pub(super) fn new(
+        connector: Connector,
+        connection: Option<Connection>,
+        settings: &[(String, String)],
+    ) -> Self {
         let (mut connection, watch) = match connection {
             Some(connection) => {
                 let watch = Watch::over(Some(Arc::clone(&connection.secrets)));
@@ -46,6 +50,7 @@ impl Subject {
             None => (Connection::new("conformance"), Watch::over(None)),
         };
         connection.secrets = Arc::new(watch.clone());
+        connection.settings.extend_from_slice(settings);
         connection.limits.wall = connection.limits.wall.min(PATIENCE);
         Self {
             connector,

@@ -212,9 +212,9 @@ const REFUSED: i32 = 65;
 /// Compiles the component on standard input to standard output: what a process of
 /// [`Compiler::in_processes_of`] does. Answers the code to end with.
 pub fn compile() -> u8 {
-    bound();
     let refused = u8::try_from(REFUSED).unwrap_or(1);
     let mut bytes = Vec::new();
+    // It was held against its limit of size before.
     if let Err(error) = std::io::stdin().read_to_end(&mut bytes) {
         eprintln!("the component cannot be read: {error}");
         return 1;
@@ -226,6 +226,7 @@ pub fn compile() -> u8 {
             return 1;
         }
     };
+    bound();
     match engine.wasmtime().precompile_component(&bytes) {
         Ok(code) => match std::io::stdout().write_all(&code) {
             Ok(()) => 0,

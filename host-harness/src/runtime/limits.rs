@@ -15,6 +15,9 @@ pub(super) const MOST_CORE_INSTANCES: usize = 8;
 pub(super) const MOST_MEMORIES: usize = 2;
 pub(super) const MOST_TABLES: usize = 8;
 
+/// Elements of a table: its part of the pool.
+pub(super) const MOST_TABLE_ELEMENTS: usize = 20_000;
+
 /// What one run may use. Each has a setting of the same name in a connection
 /// file's `[limits]`; docs/sandbox.md has the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub struct Limits {
     /// Handles that it may hold at a time, to requests, answers, bodies, streams
     /// and the like. Default 4096.
     pub handles: usize,
-    /// Elements of each table. Default 100,000.
+    /// Elements of each table. Default 20,000, which is the most.
     pub table_elements: usize,
     /// Bytes of the headers of one message. Default 128 KiB.
     pub header_bytes: usize,
@@ -51,7 +54,7 @@ impl Default for Limits {
             requests_per_second: None,
             handed_over: 64 << 20,
             handles: 4096,
-            table_elements: 100_000,
+            table_elements: MOST_TABLE_ELEMENTS,
             header_bytes: 128 << 10,
             log_lines: 1000,
         }
@@ -132,10 +135,10 @@ pub(super) struct MemoryLimiter {
 }
 
 impl MemoryLimiter {
-    pub(super) const fn new(limits: &Limits, usage: Usage) -> Self {
+    pub(super) fn new(limits: &Limits, usage: Usage) -> Self {
         Self {
             limit: limits.memory,
-            table_elements: limits.table_elements,
+            table_elements: limits.table_elements.min(MOST_TABLE_ELEMENTS),
             granted: 0,
             usage,
         }

@@ -4,6 +4,7 @@
 use super::{PASSWORD, agent, bytes, connection, describing, list_server};
 use crate::program::program;
 use crate::support::{Secrets, component, oauth};
+use futures::StreamExt;
 use host_harness::conformance::{Chosen, Report, Verdict, Wishes, examine};
 use host_harness::connection::Environment;
 use host_harness::runtime::Connection;
@@ -11,6 +12,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Reports that are made at a time.
+const AT_ONCE: usize = 6;
 
 fn chosen(activity: &str, object: &str) -> Chosen {
     Chosen {
@@ -21,7 +25,8 @@ fn chosen(activity: &str, object: &str) -> Chosen {
 }
 
 async fn held(bytes: &[u8], connection: Connection, wishes: &Wishes) -> Report {
-    let held = examine(&agent(), bytes, Some(connection), wishes);
+    let agent = agent();
+    let held = examine(&agent, bytes, Some(connection), wishes);
     let report = tokio::time::timeout(Duration::from_secs(240), held).await;
     let report = report.unwrap().unwrap();
     for finding in &report.findings {
@@ -59,8 +64,9 @@ async fn one_that_breaks_nothing_is_found_to_keep_every_rule() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_breach_is_found_and_nothing_else() {
-    for (breach, rules) in [
-        ("checks", ["test-order"].as_slice()),
+    let bytes = bytes();
+    let breaches: Vec<(&str, &[&str])> = vec![
+        ("checks", &["test-order"]),
         ("schema", &["shapes"]),
         ("undescribed", &["objects", "shapes"]),
         ("unknown", &["unknown-activity", "never-traps"]),
@@ -81,19 +87,28 @@ async fn each_breach_is_found_and_nothing_else() {
         ("leaks-error", &["no-secret-told"]),
         ("leaks-log", &["no-secret-told"]),
         ("leaks-plan", &["no-secret-told"]),
-    ] {
-        let report = held(&bytes(), with(breach), &wishes()).await;
-        assert_eq!(report.broken(), rules, "{breach}");
-    }
+    ];
+    // Most of it is waiting.
+    let held_all = futures::stream::iter(breaches).map(|(breach, rules)| {
+        let bytes = &bytes;
+        async move {
+            let report = held(bytes, with(breach), &wishes()).await;
+            assert_eq!(report.broken(), rules, "{breach}");
+        }
+    });
+    held_all
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<()>>()
+        .await;
     // That all is held shows only where there is much.
     let much = with("hoards").setting("records", "10000");
-    let report = held(&bytes(), much, &wishes()).await;
+    let report = held(&bytes, much, &wishes()).await;
     assert_eq!(report.broken(), ["slow-reader"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_lie_of_a_descriptor_is_found_and_nothing_else() {
-    for (lie, rule) in [
+    let lies = [
         ("unversioned", "identity"),
         ("misnamed", "identity"),
         ("ghost-secret", "reauthentication"),
@@ -102,14 +117,19 @@ async fn each_lie_of_a_descriptor_is_found_and_nothing_else() {
         ("no-choice", "form"),
         ("changing", "describes-itself"),
         ("panicking", "describes-itself"),
-    ] {
+    ];
+    let held_all = futures::stream::iter(lies).map(async |(lie, rule)| {
         let few = Wishes {
             rounds: 5,
             ..wishes()
         };
         let report = held(&describing(lie), with("none"), &few).await;
         assert_eq!(report.broken(), [rule], "{lie}");
-    }
+    });
+    held_all
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<()>>()
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

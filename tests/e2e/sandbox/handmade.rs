@@ -6,8 +6,10 @@
 pub struct Added {
     /// The body of a function that runs when the module is instantiated.
     pub start: Option<Vec<u8>>,
-    /// Whether that function asks a table for more without end instead.
-    pub table_without_end: bool,
+    /// Whether that function asks for a larger table than there may be instead.
+    pub large_table: bool,
+    /// Whether it calls itself without end instead.
+    pub recursion: bool,
     /// Bodies of functions that nobody calls.
     pub bodies: Vec<Vec<u8>>,
     /// An interface that it imports as well, such as `wasi:sockets/types@0.3.0`.
@@ -18,7 +20,8 @@ pub struct Added {
 pub fn component(added: &Added) -> Vec<u8> {
     let bytes = super::bytes();
     let mut sections = sections(&bytes);
-    if added.start.is_some() || added.table_without_end || !added.bodies.is_empty() {
+    let starts = added.start.is_some() || added.large_table || added.recursion;
+    if starts || !added.bodies.is_empty() {
         // The largest of its modules is the one that was compiled; the others
         // only bind things together.
         let modules = sections.iter_mut().filter(|(id, _)| *id == CORE_MODULE);
@@ -39,15 +42,11 @@ pub fn component(added: &Added) -> Vec<u8> {
 /// `loop br 0 end end`: for ever.
 pub const FOR_EVER: &[u8] = &[0x00, 0x03, 0x40, 0x0c, 0x00, 0x0b, 0x0b];
 
-/// Asks a table for 10,000 more elements, for ever.
-fn table_without_end(table: usize) -> Vec<u8> {
-    let mut body = vec![
-        0x00, 0x03, 0x40, 0xd0, 0x70, 0x41, 0x90, 0xce, 0x00, 0xfc, 0x0f,
-    ];
-    body.extend(leb(table));
-    body.extend([0x1a, 0x0c, 0x00, 0x0b, 0x0b]);
-    body
-}
+/// Asks the first table for 30,000 more elements, for ever.
+const LARGE_TABLE: &[u8] = &[
+    0x00, 0x03, 0x40, 0xd0, 0x70, 0x41, 0xb0, 0xea, 0x01, 0xfc, 0x0f, 0x00, 0x1a, 0x0c, 0x00, 0x0b,
+    0x0b,
+];
 
 /// Sections of a component.
 const CORE_MODULE: u8 = 1;
@@ -57,7 +56,6 @@ const IMPORT: u8 = 10;
 const TYPES: u8 = 1;
 const IMPORTS: u8 = 2;
 const FUNCTIONS: u8 = 3;
-const TABLES: u8 = 4;
 const START: u8 = 8;
 const CODE: u8 = 10;
 
@@ -123,10 +121,14 @@ fn append(sections: &mut Vec<(u8, Vec<u8>)>, id: u8, items: &[Vec<u8>]) -> usize
 
 fn with_added(module: &[u8], added: &Added) -> Vec<u8> {
     let mut sections = sections(module);
+    let imported = imported_functions(&sections);
     let mut start = added.start.clone();
-    if added.table_without_end {
-        let table = append(&mut sections, TABLES, &[vec![0x70, 0x00, 0x01]]);
-        start = Some(table_without_end(table));
+    if added.large_table {
+        start = Some(LARGE_TABLE.to_vec());
+    }
+    if added.recursion {
+        let place = imported + append(&mut sections.clone(), FUNCTIONS, &[]);
+        start = Some([&[0x00, 0x10], leb(place).as_slice(), &[0x0b]].concat());
     }
     let bodies: Vec<Vec<u8>> = start.iter().chain(&added.bodies).cloned().collect();
     if !bodies.is_empty() {
@@ -140,7 +142,7 @@ fn with_added(module: &[u8], added: &Added) -> Vec<u8> {
             .collect();
         append(&mut sections, CODE, &bodies);
         if start.is_some() {
-            let place = imported_functions(&sections) + first;
+            let place = imported + first;
             let after = sections.iter().position(|(known, _)| *known > START);
             let after = after.unwrap_or(sections.len());
             sections.insert(after, (START, leb(place)));
