@@ -102,10 +102,14 @@ pub(super) struct Turn {
 
 #[derive(Debug)]
 struct Own {
+    /// Computed since it last waited for something, ticks notwithstanding: on a busy
+    /// machine a guest gets little done from one to the next.
+    stretch: Duration,
+    /// It has been interrupted by a tick, and will go on by itself.
+    interrupted: bool,
     /// What was computed in long stretches, less a tenth of the time since.
     debt: Duration,
     at: Instant,
-    stepped_back: bool,
 }
 
 impl Turn {
@@ -113,47 +117,53 @@ impl Turn {
         Self {
             share,
             own: Arc::new(Mutex::new(Own {
+                stretch: Duration::ZERO,
+                interrupted: false,
                 debt: Duration::ZERO,
                 at: Instant::now(),
-                stepped_back: false,
             })),
         }
     }
 
-    /// At a tick in the middle of a stretch that has lasted so long: what to wait
-    /// for before it goes on.
+    /// At a tick, after so much was computed since the guest was last let on: what
+    /// to wait for before it goes on.
     pub(super) fn tick(&self, computed: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut back = None;
-        if computed >= LONG {
+        let mut own = self.own();
+        own.interrupted = true;
+        own.stretch += computed;
+        let mut steps_back = false;
+        if own.stretch >= LONG {
             let now = Instant::now();
             let paid = now.saturating_duration_since(own.at) / PARTS;
             own.debt = own.debt.saturating_sub(paid).saturating_add(computed);
             own.at = now;
-            if own.debt > ALLOWANCE {
-                own.stepped_back = true;
-                back = Some(self.clone());
-            }
+            steps_back = own.debt > ALLOWANCE;
         }
+        let turn = self.clone();
         async move {
-            let Some(turn) = back else {
-                return tokio::task::yield_now().await;
-            };
-            turn.share.turn(computed).await;
-            let mut own = turn.own.lock().unwrap_or_else(PoisonError::into_inner);
-            own.stepped_back = false;
+            match steps_back {
+                true => turn.share.turn(computed).await,
+                false => tokio::task::yield_now().await,
+            }
+            turn.own().interrupted = false;
         }
     }
 
-    /// At the end of a stretch.
+    /// When the guest cannot go on by itself, or was interrupted, after so much was
+    /// computed since it was last let on.
     pub(super) fn ended(&self, computed: Duration) {
-        if computed >= LONG {
+        let mut own = self.own();
+        if own.interrupted {
             return;
         }
-        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        if !own.stepped_back {
+        if own.stretch + computed < LONG {
             self.share.moment();
         }
+        own.stretch = Duration::ZERO;
+    }
+
+    fn own(&self) -> std::sync::MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
