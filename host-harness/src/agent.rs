@@ -17,8 +17,8 @@ use crate::registry::{
 };
 use crate::runtime::recording::Recording;
 use crate::runtime::{
-    CompiledCode, Connection, Connector, Limits, MOST_MEMORY, Runtime, RuntimeError, SecretError,
-    SecretSource,
+    CompiledCode, Compiler, Connection, Connector, Limits, MOST_MEMORY, Runtime, RuntimeError,
+    SecretError, SecretSource,
 };
 use crate::sealing::{KeyError, SealingKey};
 use futures::future::BoxFuture;
@@ -109,6 +109,13 @@ impl Agent {
                 SealingKey::load_or_create(home.join("cache.key"))?,
             )?,
         })
+    }
+
+    /// Compiles components with this compiler from now on.
+    #[must_use]
+    pub fn compiling_with(mut self, compiler: Compiler) -> Self {
+        self.runtime = self.runtime.compiling_with(compiler);
+        self
     }
 
     /// Another agent on the same machine: it has its own copies of versions, and
@@ -244,6 +251,26 @@ impl Agent {
                 cpu: file.limits.cpu_seconds.map_or(defaults.cpu, seconds),
                 wall: file.limits.wall_seconds.map_or(defaults.wall, seconds),
                 requests_per_second: file.limits.requests_per_second,
+                handed_over: file
+                    .limits
+                    .handed_over_mib
+                    .map_or(defaults.handed_over, |mib| (mib as usize) << 20),
+                handles: file
+                    .limits
+                    .handles
+                    .map_or(defaults.handles, |count| count as usize),
+                table_elements: file
+                    .limits
+                    .table_elements
+                    .map_or(defaults.table_elements, |count| count as usize),
+                header_bytes: file
+                    .limits
+                    .header_kib
+                    .map_or(defaults.header_bytes, |kib| (kib as usize) << 10),
+                log_lines: file
+                    .limits
+                    .log_lines
+                    .map_or(defaults.log_lines, |count| count as usize),
             },
             proxy: None,
             certificates: file.certificates.clone(),

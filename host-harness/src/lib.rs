@@ -9,6 +9,7 @@
 //!
 //! Around that stands the [`workspace`]: what a platform keeps, connections,
 //! variables, policies, operations and runs; and the [`web`] screen over it.
+//! [`conformance`] holds any connector against the contract.
 //!
 //! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` →
 //! `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
@@ -17,6 +18,8 @@
 pub mod agent;
 mod blocking;
 pub mod cache;
+
+pub mod conformance;
 pub mod connection;
 pub mod egress;
 pub mod form;

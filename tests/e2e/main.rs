@@ -18,6 +18,7 @@ mod platform;
 mod program;
 mod query;
 mod reach;
+mod sandbox;
 mod screen;
 mod sources;
 mod support;

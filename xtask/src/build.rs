@@ -12,10 +12,11 @@ pub struct Built {
 }
 
 /// Builds the connectors as `target/components/coupa.wasm` and, for the tests and
-/// the guide, `json-list.wasm`. Answers the first.
+/// the guide, `json-list.wasm` and `hostile.wasm`. Answers the first.
 pub fn build(from: StandardLibrary) -> Result<Built> {
     let built = one(from, "coupa-connector", "coupa")?;
     one(from, "json-list-connector", "json-list")?;
+    one(from, "hostile-connector", "hostile")?;
     Ok(built)
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod catalog;
+mod contract;
 mod demo;
 mod process;
 mod test;
@@ -37,6 +38,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Hold the contract in wit/ against its frozen versions: it only grows.
+    Contract {
+        /// Freeze it as it is, when it is released.
+        #[arg(long)]
+        freeze: bool,
+    },
     /// Remake the catalog's text from the facts of a Coupa release.
     Catalog {
         /// The facts: paths, collections and types as JSON.
@@ -57,6 +64,7 @@ fn main() -> Result<()> {
         Command::Demo => demo::demo(),
         Command::Test => test::test(),
         Command::Bench { arguments } => bench::run(&arguments),
+        Command::Contract { freeze } => contract::run(freeze),
         Command::Catalog { facts, release } => {
             catalog::run(&release, &facts, &workspace().join("catalog/r39.txt"))
         }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 /// The first that fails.
 pub fn test() -> Result<()> {
     step("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
+    step("contract", || crate::contract::run(false))?;
     step("component", || {
         build::build(component::StandardLibrary::Auto).map(drop)
     })?;
@@ -34,6 +35,8 @@ pub fn test() -> Result<()> {
             "connector-guest",
             "--package",
             "json-list-connector",
+            "--package",
+            "hostile-connector",
         ]);
         clippy.args(["--profile", "component", "--target", component::TARGET]);
         run(clippy.args(DENY))
@@ -72,6 +75,9 @@ pub fn test() -> Result<()> {
         run(tests.args(chosen))
     };
     step("documentation's examples", || tests(&["--doc"]))?;
+    step("contract's tests", || {
+        run(cargo().args(["test", "--release", "--package", "xtask", "--quiet"]))
+    })?;
     step("unit tests", || tests(&["--lib", "--bins", "--examples"]))?;
     step("the Coupa sandbox", || tests(&["--test", "http"]))?;
     step("end to end", || tests(&["--test", "e2e"]))

@@ -1,5 +1,6 @@
 //! The command line: what a person types, and what it answers.
 
+mod conformance;
 mod discover;
 mod logging;
 mod plan;
@@ -14,12 +15,13 @@ use clap::{Args, Parser, Subcommand};
 use host_harness::agent::Agent;
 use host_harness::connection::ConnectionFile;
 use host_harness::registry::{ConnectorName, Requirement};
-use host_harness::runtime::{Connection, Connector, Session};
+use host_harness::runtime::{CompileLimits, Compiler, Connection, Connector, Session};
 use host_harness::workspace::Workspace;
 use semver::Version;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 type Failed = Box<dyn Error + Send + Sync>;
 
@@ -61,6 +63,27 @@ struct Arguments {
 
     #[command(flatten)]
     logging: logging::Logging,
+    /// How long compiling a component may take, in seconds.
+    #[arg(
+        long,
+        global = true,
+        env = "HARNESS_COMPILE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 120,
+        hide_short_help = true
+    )]
+    compile_seconds: u32,
+
+    /// How much memory compiling a component may take, in MiB.
+    #[arg(
+        long,
+        global = true,
+        env = "HARNESS_COMPILE_MIB",
+        value_name = "MIB",
+        default_value_t = 2048,
+        hide_short_help = true
+    )]
+    compile_mib: u32,
 
     #[command(subcommand)]
     command: Command,
@@ -129,6 +152,13 @@ enum Command {
     /// Run what a support bundle has recorded again, without any network, and
     /// compare: exit code 0 where the same comes of it.
     Replay(replay::ReplayArguments),
+    /// Hold a connector against the contract, rule by rule.
+    ///
+    /// Exit codes: 0 it keeps to every rule that was tested, 1 it does not.
+    Conformance(Box<conformance::ConformanceArguments>),
+    /// Compile the component on standard input: what the program starts itself for.
+    #[command(hide = true)]
+    CompileComponent,
     /// Serve the screen, and the HTTP API under it.
     Serve(workspace::ServeArguments),
     /// Connections of the workspace.
@@ -216,6 +246,9 @@ struct Connected {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::CompileComponent) {
+        return ExitCode::from(host_harness::runtime::compile());
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -251,7 +284,16 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
         None => Agent::default_home()
             .ok_or("this user has no home folder; say where the agent's folder is with --home")?,
     };
-    let agent = Agent::open(&home, arguments.registry.as_deref())?;
+    let limits = CompileLimits {
+        time: Duration::from_secs(arguments.compile_seconds.into()),
+        memory: u64::from(arguments.compile_mib) << 20,
+        ..CompileLimits::default()
+    };
+    let compiler = match std::env::current_exe() {
+        Ok(program) => Compiler::in_processes_of(program, limits),
+        Err(_) => Compiler::in_threads(limits),
+    };
+    let agent = Agent::open(&home, arguments.registry.as_deref())?.compiling_with(compiler);
     match arguments.command {
         Command::Publish {
             component,
@@ -276,6 +318,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
             connected,
             ..
         } => discover::form(&agent, &connected).await,
+        Command::Conformance(arguments) => conformance::conformance(&agent, *arguments).await,
         Command::Plan(arguments) => plan::plan(&agent, arguments).await,
         Command::Replay(arguments) => replay::run(&agent, arguments).await,
         Command::Run(runs) if runs.command.is_none() => run::run(&agent, runs.execution()?).await,

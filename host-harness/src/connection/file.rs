@@ -232,6 +232,11 @@ fn limits(table: &Table<'_>) -> Result<Limits, ConnectionFileError> {
         "cpu-seconds",
         "wall-seconds",
         "requests-per-second",
+        "handed-over-mib",
+        "handles",
+        "table-elements",
+        "header-kib",
+        "log-lines",
     ])?;
     let limit = |key| table.get(key).map(|field| field.count()).transpose();
     Ok(Limits {
@@ -239,6 +244,11 @@ fn limits(table: &Table<'_>) -> Result<Limits, ConnectionFileError> {
         cpu_seconds: limit("cpu-seconds")?,
         wall_seconds: limit("wall-seconds")?,
         requests_per_second: limit("requests-per-second")?,
+        handed_over_mib: limit("handed-over-mib")?,
+        handles: limit("handles")?,
+        table_elements: limit("table-elements")?,
+        header_kib: limit("header-kib")?,
+        log_lines: limit("log-lines")?,
     })
 }
 

@@ -12,4 +12,14 @@ pub struct Limits {
     pub wall_seconds: Option<u32>,
     /// Requests per second to the remote system, sustained.
     pub requests_per_second: Option<u32>,
+    /// What a connector may hand over at once, in MiB: a record, a page, a list.
+    pub handed_over_mib: Option<u32>,
+    /// Handles that it may hold at a time.
+    pub handles: Option<u32>,
+    /// Elements of each of its tables.
+    pub table_elements: Option<u32>,
+    /// Headers of one message, in KiB.
+    pub header_kib: Option<u32>,
+    /// Lines of a run's log that are kept, of the connector and of the host each.
+    pub log_lines: Option<u32>,
 }

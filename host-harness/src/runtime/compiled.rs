@@ -1,5 +1,6 @@
 //! Compiled code on the disk, so that only the first load of a version compiles.
 
+use super::compiler::{CompileError, Compiler};
 use crate::registry::Digest;
 use sha2::{Digest as _, Sha256};
 use std::hash::{Hash, Hasher};
@@ -35,20 +36,23 @@ impl CompiledCode {
     pub(super) fn load(
         &self,
         engine: &wasmtime::Engine,
+        compiler: &Compiler,
         digest: Digest,
         bytes: &[u8],
-    ) -> wasmtime::Result<Component> {
+    ) -> Result<Component, CompileError> {
         let path = self.path(engine, digest);
         if let Some(component) = read(engine, &path) {
             return Ok(component);
         }
-        let code = engine.precompile_component(bytes)?;
+        let code = compiler.compile(engine, bytes)?;
         if let Err(error) = write(&path, &code) {
             tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
         }
-        // SAFETY: the code was made by `precompile_component` of this very
-        // engine just above, and nothing has touched it since.
-        unsafe { Component::deserialize(engine, &code) }
+        // SAFETY: the code was made by `precompile_component` just above, in this
+        // process or in one of this very program that only this one could write
+        // to, and nothing has touched it since. wasmtime refuses another engine's.
+        let loaded = unsafe { Component::deserialize(engine, &code) };
+        loaded.map_err(|error| CompileError::Broken(format!("{error:#}")))
     }
 
     /// One file per component and per everything that compiled code depends on:

@@ -3,11 +3,13 @@
 use super::admission;
 use super::bindings::{ConnectorComponentPre, design};
 use super::compiled::CompiledCode;
+use super::compiler::Compiler;
 use super::engine::{Engine, MOST_INSTANCES};
 use super::error::RuntimeError;
 use super::guest::Guest;
 use super::limits::Limits;
 use super::session::{Connection, Session};
+use super::share::Share;
 use crate::egress::Budgets;
 use crate::observability::{Counted, metrics};
 use crate::registry::Digest;
@@ -26,7 +28,9 @@ pub struct Runtime {
     linker: Arc<Linker<Guest>>,
     places: Arc<Semaphore>,
     compiled: CompiledCode,
+    compiler: Compiler,
     budgets: Budgets,
+    share: Share,
     /// Compiling takes all processors, and the same version is often asked for
     /// several times at once: one after the other, the first fills the cache.
     compiling: Arc<Mutex<()>>,
@@ -46,9 +50,18 @@ impl Runtime {
             // The pool refuses more than it holds; better to wait before it.
             places: Arc::new(Semaphore::new(MOST_INSTANCES as usize)),
             compiled,
+            compiler: Compiler::default(),
             budgets: Budgets::default(),
+            share: Share::default(),
             compiling: Arc::default(),
         })
+    }
+
+    /// Compiles otherwise than in threads of this process, within the default limits.
+    #[must_use]
+    pub fn compiling_with(mut self, compiler: Compiler) -> Self {
+        self.compiler = compiler;
+        self
     }
 
     /// Makes a connector of a component whose digest has been verified.
@@ -80,7 +93,7 @@ impl Runtime {
         let started = Instant::now();
         let component = self
             .compiled
-            .load(self.engine.wasmtime(), digest, bytes)
+            .load(self.engine.wasmtime(), &self.compiler, digest, bytes)
             .map_err(|source| RuntimeError::Compile { digest, source })?;
         metrics().made_ready(started.elapsed());
         self.linker
@@ -92,6 +105,11 @@ impl Runtime {
     /// The rate budgets of the process.
     pub(super) fn budgets(&self) -> &Budgets {
         &self.budgets
+    }
+
+    /// Who may compute when.
+    pub(super) fn share(&self) -> &Share {
+        &self.share
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -139,7 +157,8 @@ impl Connector {
             memory: 64 << 20,
             cpu: Duration::from_secs(2),
             wall: Duration::from_secs(10),
-            requests_per_second: None,
+            handed_over: 8 << 20,
+            ..Limits::default()
         };
         let descriptor = Session::describe(&runtime, &pre, digest, limits).await?;
         Ok(Self {

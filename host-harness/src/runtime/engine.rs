@@ -2,7 +2,7 @@
 //! interrupted.
 
 use super::error::RuntimeError;
-use super::limits::{MOST_CORE_INSTANCES, MOST_MEMORIES, MOST_TABLES};
+use super::limits::{MOST_CORE_INSTANCES, MOST_MEMORIES, MOST_TABLE_ELEMENTS, MOST_TABLES};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -41,6 +41,7 @@ fn config() -> Config {
         .max_core_instances_per_component(MOST_CORE_INSTANCES as u32)
         .max_memories_per_component(MOST_MEMORIES as u32)
         .max_tables_per_component(MOST_TABLES as u32)
+        .table_elements(MOST_TABLE_ELEMENTS)
         .max_memory_size(MOST_MEMORY)
         // Measured elsewhere as best for small guests: more is spent on zeroing
         // than it saves.

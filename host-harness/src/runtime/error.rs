@@ -1,7 +1,8 @@
 //! What can go wrong between a host and a connector.
 
 use super::bindings::types;
-use super::limits::LimitReached;
+use super::compiler::CompileError;
+use super::limits::{LimitReached, Limits};
 use crate::registry::Digest;
 
 /// Why a connector could not be loaded, or ended badly.
@@ -15,20 +16,20 @@ pub enum RuntimeError {
     #[error("no thread could be started: {0}")]
     Thread(#[source] std::io::Error),
     /// The file is no component, or not one of this contract.
-    #[error("{digest} is not a connector that this host can run: {why}")]
+    #[error("{digest} is not a connector that this host can run: {why} [runtime.not-a-connector]")]
     NotAConnector {
         /// The component.
         digest: Digest,
         /// What is wrong with it, and what would be right.
         why: String,
     },
-    /// Compiling failed though the file is well-formed.
-    #[error("{digest} could not be compiled: {source}")]
+    /// Compiling failed though the file is well-formed, or was stopped at a limit.
+    #[error("{digest} could not be compiled: {source} [{code}]", code = .source.code())]
     Compile {
         /// The component.
         digest: Digest,
-        /// What the compiler says.
-        source: wasmtime::Error,
+        /// Why.
+        source: CompileError,
     },
     /// The connection does not fit the connector's form.
     #[error("{0}")]
@@ -37,34 +38,95 @@ pub enum RuntimeError {
     #[error(transparent)]
     Connector(#[from] ConnectorError),
     /// It was stopped at a limit of its sandbox.
-    #[error("the connector was stopped: {0}")]
-    Limit(LimitReached),
+    #[error("the connector was stopped: {0} [{code}]", code = .0.code())]
+    Limit(#[from] LimitReached),
     /// It broke down.
-    #[error("the connector broke down: {0}")]
+    #[error("the connector broke down: {0} [runtime.trap]")]
     Trap(String),
+    /// It does what the contract does not allow.
+    #[error("the connector broke the contract: {0} [runtime.contract]")]
+    Contract(#[from] Breach),
     /// The run was cancelled by this host.
     #[error("the run was cancelled")]
     Cancelled,
     /// As many runs as the process can take are under way, and none ended in time.
-    #[error("the host is full: {0} connectors are running")]
+    #[error("the host is full: {0} connectors are running [runtime.full]")]
     Full(u32),
 }
 
+/// What the contract does not allow, and a connector did.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Breach {
+    /// It answered what it was not asked, or twice.
+    #[error("it answered the record “{key}”, which it was not given, or twice")]
+    Unasked {
+        /// The key that it answered.
+        key: String,
+    },
+    /// Its stream of events ended, and nothing said how the call had ended.
+    #[error("it ended without saying how")]
+    NoEnd,
+    /// A checkpoint that no host has to keep.
+    #[error("its checkpoint has {bytes} bytes, and may have {most}")]
+    Checkpoint {
+        /// What it has.
+        bytes: usize,
+        /// What it may have.
+        most: usize,
+    },
+}
+
 impl RuntimeError {
+    /// Stable, for programs: what a run's record has. Of an error that the
+    /// connector itself told, its own code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Engine(_) | Self::Thread(_) => "runtime.engine",
+            Self::NotAConnector { .. } => "runtime.not-a-connector",
+            Self::Compile { source, .. } => source.code(),
+            Self::Connection(_) => "runtime.connection",
+            Self::Connector(error) => &error.0.code,
+            Self::Limit(limit) => limit.code(),
+            Self::Trap(_) => "runtime.trap",
+            Self::Contract(_) => "runtime.contract",
+            Self::Cancelled => "runtime.cancelled",
+            Self::Full(_) => "runtime.full",
+        }
+    }
+
     /// What came of a call into a guest that did not return.
-    pub(super) fn from_call(error: &wasmtime::Error) -> Self {
-        if let Some(limit) = error
-            .chain()
-            .find_map(|cause| cause.downcast_ref::<LimitReached>())
-        {
-            return Self::Limit(*limit);
+    pub(super) fn from_call(error: &wasmtime::Error, limits: &Limits) -> Self {
+        for cause in error.chain() {
+            if let Some(limit) = cause.downcast_ref::<LimitReached>() {
+                return Self::Limit(*limit);
+            }
+            if let Some(breach) = cause.downcast_ref::<Breach>() {
+                return Self::Contract(breach.clone());
+            }
+            if let Some(wasmtime::component::ResourceTableError::Full) = cause.downcast_ref() {
+                return LimitReached::Handles(limits.handles).into();
+            }
+            if let Some(wasmtime::Trap::StackOverflow) = cause.downcast_ref() {
+                return LimitReached::Stack.into();
+            }
+            // These two have no type that others can name; their texts stand for
+            // them. End-to-end tests meet both, so that another wording does not
+            // go unseen.
+            let text = cause.to_string();
+            if text.contains("fuel allocated for hostcalls") {
+                return LimitReached::HandedOver(limits.handed_over).into();
+            }
+            if text.contains("store handle limit exceeded") {
+                return LimitReached::Handles(limits.handles).into();
+            }
         }
         match error
             .chain()
             .find_map(|cause| cause.downcast_ref::<wasmtime::Trap>())
         {
             Some(trap) => Self::Trap(trap.to_string()),
-            None => Self::Trap(error.to_string()),
+            None => Self::Trap(error.root_cause().to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! in the end its totals.
 
 use super::bindings::types::{Call, Event, Item, Summary};
-use super::error::{ConnectorError, RuntimeError};
+use super::error::{Breach, ConnectorError, RuntimeError};
 use super::guest::Guest;
 use super::limits::Usage;
 use super::recording::Recorder;
@@ -14,7 +14,9 @@ use crate::observability::SPANS;
 use futures::channel::{mpsc, oneshot};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
+use std::collections::HashSet;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 use tracing::Instrument;
@@ -27,6 +29,10 @@ use wasmtime::component::{
 /// Batches that wait to be taken. A batch is what the connector writes at once,
 /// a page for instance; when none is taken, the connector waits.
 const BATCHES_AHEAD: usize = 1;
+/// Bytes of a checkpoint: what the contract says.
+const MOST_CHECKPOINT: usize = 4096;
+/// Characters of a key that are shown.
+const MOST_SHOWN: usize = 200;
 
 /// A run under way. Dropping it ends the run at once.
 pub struct Execution {
@@ -155,9 +161,11 @@ async fn run(
 ) -> Result<Summary, RuntimeError> {
     let connection = session.connection();
     let (redactor, traffic) = (session.redactor().clone(), session.traffic().clone());
+    let asked = Asked::default();
+    let consumed = asked.clone();
     let ended = session
         .call(async |accessor, instance| {
-            let input = accessor.with(|access| StreamReader::new(access, Input(input)))?;
+            let input = accessor.with(|access| StreamReader::new(access, Input(input, asked)))?;
             let started = instance
                 .integration_connector_connector()
                 .call_execute(accessor, connection, call, input)
@@ -174,6 +182,7 @@ async fn run(
                     &mut access,
                     Events {
                         taken: events,
+                        asked: consumed,
                         _last: last,
                     },
                 )?;
@@ -191,12 +200,44 @@ async fn run(
             clean(&mut error, &redactor, &traffic);
             Err(ConnectorError(error).into())
         }
-        None => Err(RuntimeError::Trap("it ended without saying how".to_owned())),
+        None => Err(Breach::NoEnd.into()),
+    }
+}
+
+/// Keys of records that the guest has taken and not answered.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<HashSet<String>>>);
+
+impl Asked {
+    fn ask(&self, key: &str) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(key.to_owned());
+    }
+
+    /// Holds an event against the contract.
+    fn check(&self, event: &Event) -> Result<(), Breach> {
+        let key = match event {
+            Event::Answered(answer) => &answer.key,
+            Event::Rejected(rejection) => &rejection.key,
+            Event::Checkpoint(checkpoint) if checkpoint.len() > MOST_CHECKPOINT => {
+                return Err(Breach::Checkpoint {
+                    bytes: checkpoint.len(),
+                    most: MOST_CHECKPOINT,
+                });
+            }
+            Event::Item(_) | Event::Checkpoint(_) | Event::Notice(_) => return Ok(()),
+        };
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.remove(key) {
+            return Ok(());
+        }
+        let key = key.chars().take(MOST_SHOWN).collect();
+        Err(Breach::Unasked { key })
     }
 }
 
 /// Gives the guest its input, one record at a time.
-struct Input(BoxStream<'static, Item>);
+struct Input(BoxStream<'static, Item>, Asked);
 
 impl StreamProducer<Guest> for Input {
     type Item = Item;
@@ -211,6 +252,7 @@ impl StreamProducer<Guest> for Input {
     ) -> Poll<wasmtime::Result<StreamResult>> {
         match Pin::new(&mut self.0).poll_next(context) {
             Poll::Ready(Some(item)) => {
+                self.1.ask(&item.key);
                 destination.set_buffer(Some(item));
                 Poll::Ready(Ok(StreamResult::Completed))
             }
@@ -225,6 +267,7 @@ impl StreamProducer<Guest> for Input {
 /// the other side.
 struct Events {
     taken: mpsc::Sender<Vec<Event>>,
+    asked: Asked,
     /// Dropped together with this, when the stream has ended.
     _last: oneshot::Sender<()>,
 }
@@ -249,9 +292,22 @@ impl StreamConsumer<Guest> for Events {
         let count = source.remaining(&mut store);
         if count > 0 {
             let mut events = Vec::with_capacity(count);
+            let mut breach = None;
             source.read(&mut store, &mut events)?;
+            // What was told before the breach stands.
+            let sound = events
+                .iter()
+                .map(|event| self.asked.check(event))
+                .position(|checked| {
+                    breach = checked.err();
+                    breach.is_some()
+                });
+            events.truncate(sound.unwrap_or(events.len()));
             if self.taken.start_send(events).is_err() {
                 return Poll::Ready(Ok(StreamResult::Dropped));
+            }
+            if let Some(breach) = breach {
+                return Poll::Ready(Err(breach.into()));
             }
         }
         Poll::Ready(Ok(StreamResult::Completed))

@@ -3,11 +3,12 @@
 
 use super::bindings::integration::connector::{cache, log, secrets, types};
 use super::files::RunFiles;
-use super::limits::{CpuMeter, LimitReached, Limits, MemoryLimiter, Usage};
+use super::limits::{CpuMeter, Limits, MemoryLimiter, Usage};
 use super::recording::{Clock, Recording};
 use super::redaction::Redactor;
 use super::run_log::{Level, RunLog};
 use super::secret_source::{SecretError, SecretSource};
+use super::share::{Share, Turn};
 use crate::cache::Namespace;
 use crate::egress::Egress;
 use secrecy::ExposeSecret;
@@ -18,14 +19,6 @@ use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView, WasiClocksView};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
-
-/// Bytes that one call between guest and host may copy: bounds one event, one
-/// input and one page of a body.
-const MOST_COPIED: usize = 64 << 20;
-/// Handles to requests, answers and bodies that a guest may hold.
-const MOST_HANDLES: usize = 4096;
-/// Bytes of the headers of one message.
-const MOST_HEADER_BYTES: usize = 128 << 10;
 
 /// The data of a store.
 pub(super) struct Guest {
@@ -79,31 +72,30 @@ impl Guest {
         clocks: Clocks,
         limits: &Limits,
         usage: &Usage,
+        share: Share,
     ) -> (Store<Self>, CpuMeter) {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(MOST_HANDLES);
+        table.set_max_capacity(limits.handles);
         let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(MOST_HEADER_BYTES);
+        http.set_field_size_limit(limits.header_bytes);
         let guest = Self {
             table,
             clocks,
             http,
             egress,
-            memory: MemoryLimiter::new(limits.memory, usage.clone()),
+            memory: MemoryLimiter::new(limits, usage.clone()),
             services,
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.memory);
-        store.set_hostcall_fuel(MOST_COPIED);
+        store.set_hostcall_fuel(limits.handed_over);
+        store.set_max_component_handles(limits.handles);
         store.set_epoch_deadline(1);
-        let meter = CpuMeter::new(usage.clone(), limits.cpu);
+        let meter = CpuMeter::new(usage.clone(), limits.cpu, Turn::of(share));
         let checked = meter.clone();
         store.epoch_deadline_callback(move |_| {
-            checked.check().map_err(wasmtime::Error::from)?;
-            Ok(UpdateDeadline::YieldCustom(
-                1,
-                Box::pin(tokio::task::yield_now()),
-            ))
+            let turn = checked.check().map_err(wasmtime::Error::from)?;
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
         });
         (store, meter)
     }
@@ -223,11 +215,5 @@ impl log::Host for Services {
             log::Level::Debug => Level::Debug,
         };
         self.log.connector(level, &message, fields);
-    }
-}
-
-impl From<LimitReached> for super::error::RuntimeError {
-    fn from(limit: LimitReached) -> Self {
-        Self::Limit(limit)
     }
 }

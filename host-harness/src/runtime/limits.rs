@@ -1,11 +1,12 @@
 //! What a run may use, and what it has used.
 
+use super::share::Turn;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
 /// Parts of one component: one made from one module has two core instances, one
@@ -14,17 +15,34 @@ pub(super) const MOST_CORE_INSTANCES: usize = 8;
 pub(super) const MOST_MEMORIES: usize = 2;
 pub(super) const MOST_TABLES: usize = 8;
 
-/// What one run may use.
+/// Elements of a table: its part of the pool.
+pub(super) const MOST_TABLE_ELEMENTS: usize = 20_000;
+
+/// What one run may use. Each has a setting of the same name in a connection
+/// file's `[limits]`; docs/sandbox.md has the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Linear memory, in bytes. Default 256 MiB.
     pub memory: usize,
-    /// Time spent computing. Default 300 s, which is about 100 million records.
+    /// Processor time. Default 300 s, which is about 100 million records.
     pub cpu: Duration,
     /// From start to end. Default 24 h.
     pub wall: Duration,
     /// Requests per second; none: what the connector's descriptor says.
     pub requests_per_second: Option<u32>,
+    /// Bytes that one call or one write of events may hand to the host: bounds a
+    /// record, a page of them, and a list. Default 64 MiB.
+    pub handed_over: usize,
+    /// Handles that it may hold at a time, to requests, answers, bodies, streams
+    /// and the like. Default 4096.
+    pub handles: usize,
+    /// Elements of each table. Default 20,000, which is the most.
+    pub table_elements: usize,
+    /// Bytes of the headers of one message. Default 128 KiB.
+    pub header_bytes: usize,
+    /// Lines of the log that are kept, of the connector and of the host each.
+    /// Default 1000.
+    pub log_lines: usize,
 }
 
 impl Default for Limits {
@@ -34,6 +52,11 @@ impl Default for Limits {
             cpu: Duration::from_secs(300),
             wall: Duration::from_secs(24 * 3600),
             requests_per_second: None,
+            handed_over: 64 << 20,
+            handles: 4096,
+            table_elements: MOST_TABLE_ELEMENTS,
+            header_bytes: 128 << 10,
+            log_lines: 1000,
         }
     }
 }
@@ -50,6 +73,33 @@ pub enum LimitReached {
     /// It ran longer than it may.
     #[error("it ran longer than its {} s", .0.as_secs_f64())]
     Wall(Duration),
+    /// It handed over more at once than it may, in bytes.
+    #[error("it handed over more than {0} bytes at once")]
+    HandedOver(usize),
+    /// It took more handles than it may have.
+    #[error("it held more than its {0} handles")]
+    Handles(usize),
+    /// A table of it asked for more elements than it may have.
+    #[error("a table of it needed more than its {0} elements")]
+    Table(usize),
+    /// Its calls went too deep.
+    #[error("its calls went deeper than its stack")]
+    Stack,
+}
+
+impl LimitReached {
+    /// Stable, for programs: what a run's record has.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "runtime.memory",
+            Self::Cpu(_) => "runtime.processor-time",
+            Self::Wall(_) => "runtime.wall-time",
+            Self::HandedOver(_) => "runtime.handed-over",
+            Self::Handles(_) => "runtime.handles",
+            Self::Table(_) => "runtime.table",
+            Self::Stack => "runtime.stack",
+        }
+    }
 }
 
 /// What one run has used so far. Cheap to share and to read while it runs.
@@ -79,14 +129,16 @@ impl Usage {
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
     limit: usize,
+    table_elements: usize,
     granted: usize,
     usage: Usage,
 }
 
 impl MemoryLimiter {
-    pub(super) const fn new(limit: usize, usage: Usage) -> Self {
+    pub(super) fn new(limits: &Limits, usage: Usage) -> Self {
         Self {
-            limit,
+            limit: limits.memory,
+            table_elements: limits.table_elements.min(MOST_TABLE_ELEMENTS),
             granted: 0,
             usage,
         }
@@ -120,7 +172,10 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= 100_000)
+        if desired > self.table_elements {
+            return Err(LimitReached::Table(self.table_elements).into());
+        }
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
@@ -136,40 +191,44 @@ impl ResourceLimiter for MemoryLimiter {
     }
 }
 
-/// Counts the time that a guest computes: the time inside polls of the future
-/// that drives it. Epochs alone would charge a whole tick for each moment that
-/// it is awake.
+/// Counts the time that a guest computes: the processor time of polls of the
+/// future that drives it. Epochs alone would charge a whole tick for each moment
+/// that it is awake, and a clock on the wall would charge it for what others do.
 #[derive(Debug, Clone)]
 pub(super) struct CpuMeter {
     usage: Usage,
     limit: Duration,
-    poll_started: Arc<std::sync::Mutex<Option<Instant>>>,
+    turn: Turn,
+    poll_started: Arc<std::sync::Mutex<Option<Duration>>>,
 }
 
 impl CpuMeter {
-    pub(super) fn new(usage: Usage, limit: Duration) -> Self {
+    pub(super) fn new(usage: Usage, limit: Duration, turn: Turn) -> Self {
         Self {
             usage,
             limit,
+            turn,
             poll_started: Arc::default(),
         }
     }
 
-    /// Called by a running guest at each tick.
-    pub(super) fn check(&self) -> Result<(), LimitReached> {
+    /// Called by a running guest at each tick: what to wait for before it goes on.
+    pub(super) fn check(&self) -> Result<impl Future<Output = ()> + Send + use<>, LimitReached> {
         let running = self
             .poll_started
             .lock()
             .ok()
             .and_then(|started| *started)
-            .map_or(Duration::ZERO, |started| started.elapsed());
+            .map_or(Duration::ZERO, |started| {
+                thread_time().saturating_sub(started)
+            });
         if self.usage.cpu().saturating_add(running) > self.limit {
             return Err(LimitReached::Cpu(self.limit));
         }
-        Ok(())
+        Ok(self.turn.tick(running))
     }
 
-    fn set_started(&self, started: Option<Instant>) {
+    fn set_started(&self, started: Option<Duration>) {
         if let Ok(mut slot) = self.poll_started.lock() {
             *slot = started;
         }
@@ -182,12 +241,29 @@ impl CpuMeter {
     }
 
     fn poll<F: Future>(&self, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let started = Instant::now();
+        let started = thread_time();
         self.set_started(Some(started));
         let polled = future.poll(context);
         self.set_started(None);
-        let nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let computed = thread_time().saturating_sub(started);
+        self.turn.ended(computed);
+        let nanoseconds = u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX);
         self.usage.0.cpu.fetch_add(nanoseconds, Ordering::Relaxed);
         polled
     }
+}
+
+/// Processor time of this thread. A poll begins and ends on one.
+#[cfg(unix)]
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Where threads have no clock of their own: the clock on the wall.
+#[cfg(not(unix))]
+fn thread_time() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
 }

@@ -8,6 +8,7 @@
 mod admission;
 pub mod bindings;
 mod compiled;
+mod compiler;
 mod connector;
 mod engine;
 mod error;
@@ -20,13 +21,15 @@ mod redaction;
 mod run_log;
 mod secret_source;
 mod session;
+mod share;
 
 pub use admission::{CONTRACT, Interfaces, interfaces};
 pub use bindings::{design, types};
 pub use compiled::CompiledCode;
+pub use compiler::{CompileError, CompileLimits, Compiler, compile};
 pub use connector::{Connector, Runtime};
 pub use engine::{Engine, MOST_INSTANCES, MOST_MEMORY, TICK};
-pub use error::{ConnectorError, RuntimeError};
+pub use error::{Breach, ConnectorError, RuntimeError};
 pub use execution::Execution;
 pub use files::RunFiles;
 pub use limits::{LimitReached, Limits, Usage};

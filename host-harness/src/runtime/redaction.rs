@@ -36,6 +36,18 @@ impl Redactor {
         }
     }
 
+    /// Bytes of the longest secret.
+    pub(super) fn longest(&self) -> usize {
+        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lengths = secrets.iter().map(|secret| secret.expose_secret().len());
+        lengths.max().unwrap_or(0)
+    }
+
+    /// Whether a text held a secret before it was cleaned.
+    pub fn is_marked(text: &str) -> bool {
+        text.contains(MASK)
+    }
+
     /// The text without secrets.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,14 +5,20 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Lines kept of the host, and as many of the connector, so that a connector's
-/// flood does not wash the host's away. The oldest are dropped, and how many is told.
+/// flood does not wash the host's away, where nothing else is said. The oldest are
+/// dropped, and how many is told.
 const MOST_LINES: usize = 1000;
 /// Fields kept of one line.
 const MOST_FIELDS: usize = 16;
 /// Bytes kept of one text.
 const MOST_BYTES: usize = 4096;
+/// Lines of a connector that are taken in a second, after as many as are kept.
+/// What is beyond is dropped unread: a flood costs next to nothing, and fills no
+/// journal.
+const LINES_PER_SECOND: u32 = 100;
 const HOST: &str = "host";
 
 /// How much a line matters.
@@ -48,6 +54,7 @@ pub struct Line {
 /// line does.
 #[derive(Debug, Clone, Default)]
 pub struct RunLog {
+    most: usize,
     lines: Arc<Mutex<Kept>>,
     redactor: Redactor,
 }
@@ -57,12 +64,20 @@ struct Kept {
     host: VecDeque<Line>,
     connector: VecDeque<Line>,
     dropped: u64,
+    /// When the lines that the connector has written will have been due.
+    due: Option<Instant>,
 }
 
 impl RunLog {
     /// An empty log that takes out the secrets that `redactor` knows.
     pub fn new(redactor: Redactor) -> Self {
+        Self::keeping(MOST_LINES, redactor)
+    }
+
+    /// The same, that keeps so many lines of the host and of the connector each.
+    pub(super) fn keeping(most: usize, redactor: Redactor) -> Self {
         Self {
+            most,
             lines: Arc::default(),
             redactor,
         }
@@ -79,7 +94,23 @@ impl RunLog {
 
     /// A line of the connector.
     pub(super) fn connector(&self, level: Level, message: &str, fields: Vec<(String, String)>) {
-        self.write(level, "connector", message, fields);
+        if self.is_due(Instant::now()) {
+            self.write(level, "connector", message, fields);
+        }
+    }
+
+    /// Whether the connector may write one more line; else it is counted as dropped.
+    fn is_due(&self, now: Instant) -> bool {
+        let mut kept = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = Duration::from_secs(1) / LINES_PER_SECOND;
+        let at_once = each * u32::try_from(self.most).unwrap_or(u32::MAX);
+        let due = kept.due.unwrap_or(now).max(now);
+        if due.saturating_duration_since(now) > at_once {
+            kept.dropped += 1;
+            return false;
+        }
+        kept.due = Some(due + each);
+        true
     }
 
     /// The lines so far, oldest first, and how many older ones were dropped.
@@ -128,17 +159,56 @@ impl RunLog {
             &mut kept.connector
         };
         lines.push_back(line);
-        if lines.len() > MOST_LINES {
+        if lines.len() > self.most {
             lines.pop_front();
             kept.dropped += 1;
         }
     }
 
-    /// Without secrets, and no longer than is kept; cut last, so that no part
-    /// of a secret stays at the end.
+    /// Without secrets, and no longer than is kept. What is far beyond is not
+    /// looked at: a text may be as long as all that a connector can hand over.
     fn clean(&self, text: &str) -> String {
-        let text = self.redactor.redact(text);
-        let end = text.floor_char_boundary(MOST_BYTES);
-        text.get(..end).unwrap_or_default().to_owned()
+        let longest = self.redactor.longest();
+        let seen = text.floor_char_boundary(MOST_BYTES + longest);
+        let cut = seen < text.len();
+        let clean = self.redactor.redact(text.get(..seen).unwrap_or_default());
+        // The cut may have left part of a secret at the end.
+        let most = match cut {
+            true => clean.len().saturating_sub(longest),
+            false => clean.len(),
+        };
+        let end = clean.floor_char_boundary(most.min(MOST_BYTES));
+        clean.get(..end).unwrap_or_default().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_secret_is_left_where_a_text_is_cut() {
+        let redactor = Redactor::default();
+        let secret = "hunter22-".repeat(20);
+        redactor.add(&secret);
+        let log = RunLog::new(redactor);
+        for before in (MOST_BYTES - 400)..(MOST_BYTES + 400) {
+            for front in ["", secret.as_str()] {
+                let text = format!("{front}{}{secret}{}", "x".repeat(before), "y".repeat(500));
+                let clean = log.clean(&text);
+                assert!(!clean.contains("hunter"), "{before}");
+                assert!(clean.len() <= MOST_BYTES);
+            }
+        }
+    }
+
+    #[test]
+    fn a_flood_is_dropped_unread_and_counted() {
+        let log = RunLog::new(Redactor::default());
+        let now = Instant::now();
+        let taken = (0..100_000).filter(|_| log.is_due(now)).count();
+        assert!((1000..=1002).contains(&taken), "{taken}");
+        assert_eq!(log.lines().1, 100_000 - taken as u64);
+        assert!(log.is_due(now + Duration::from_secs(1)));
     }
 }

@@ -137,7 +137,7 @@ impl Session {
             .map(|property| property.name.clone())
             .collect();
         let redactor = Redactor::default();
-        let log = RunLog::new(redactor.clone());
+        let log = RunLog::keeping(connection.limits.log_lines, redactor.clone());
         let traffic = Traffic::default();
         if let Some(password) = connection.proxy.as_ref().and_then(Proxy::password) {
             redactor.add(password.expose_secret());
@@ -183,13 +183,16 @@ impl Session {
             Clocks::of(&connection.recording),
             &connection.limits,
             &usage,
+            runtime.share().clone(),
         );
         // A component may compute while it is instantiated, too.
         let wall = connection.limits.wall;
         let started = Instant::now();
         let instantiating = tokio::time::timeout(wall, pre.instantiate_async(&mut store));
         let instance = match meter.metered(instantiating).await {
-            Ok(instance) => instance.map_err(|error| RuntimeError::from_call(&error))?,
+            Ok(instance) => {
+                instance.map_err(|error| RuntimeError::from_call(&error, &connection.limits))?
+            }
             Err(_) => return Err(LimitReached::Wall(wall).into()),
         };
         metrics().instantiated(started.elapsed());
@@ -239,7 +242,7 @@ impl Session {
             .await;
         match called {
             Ok(Ok(descriptor)) => Ok(descriptor),
-            Ok(Err(error)) => Err(RuntimeError::from_call(&error)),
+            Ok(Err(error)) => Err(RuntimeError::from_call(&error, &limits)),
             Err(_) => Err(LimitReached::Wall(limits.wall).into()),
         }
     }
@@ -349,7 +352,18 @@ impl Session {
                     .await
             })
             .await?;
-        answer.map_err(|error| self.said(error))
+        let mut plan = answer.map_err(|error| self.said(error))?;
+        for request in &mut plan.requests {
+            self.redactor.clean(&mut request.path);
+            self.redactor.clean(&mut request.note);
+            if let Some(body) = &mut request.body {
+                self.redactor.clean(body);
+            }
+        }
+        for note in &mut plan.notes {
+            self.redactor.clean(note);
+        }
+        Ok(plan)
     }
 
     /// Tells the remote system that everything before a checkpoint of a source
@@ -440,7 +454,7 @@ impl Session {
         let ended = self.meter.metered(tokio::time::timeout(wall, driven)).await;
         let result = match ended {
             Err(_) => Err(LimitReached::Wall(wall).into()),
-            Ok(Err(error) | Ok(Err(error))) => Err(RuntimeError::from_call(&error)),
+            Ok(Err(error) | Ok(Err(error))) => Err(RuntimeError::from_call(&error, &self.limits)),
             Ok(Ok(Ok(value))) => Ok(value),
         };
         tracing::debug!(elapsed = ?started.elapsed(), ok = result.is_ok(), "call into the connector ended");

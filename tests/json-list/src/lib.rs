@@ -102,6 +102,7 @@ impl Connector for JsonList {
     }
 
     async fn shape(_: Connection, activity: String, _: String, _: bool) -> Result<Shape, Error> {
+        known(&activity)?;
         let any = json!({ "type": "object" }).to_string();
         Ok(Shape {
             request: (activity == "add").then(|| any.clone()),
@@ -127,6 +128,7 @@ impl Connector for JsonList {
     }
 
     async fn begin(connection: Connection, call: Call) -> Result<Run, Error> {
+        check(&call)?;
         let lists = Lists::of(&connection).await?;
         if call.activity == "add" {
             return Ok(Run::Add(
@@ -193,6 +195,32 @@ fn unknown(resume: Option<&str>) -> Result<Vec<String>, Error> {
 fn in_doubt() -> Error {
     let said = "an earlier run may have added it";
     Error::new(ErrorKind::Uncertain, "add.uncertain", said)
+}
+
+fn wrong(code: &str, message: &str) -> Error {
+    Error::new(ErrorKind::InvalidSettings, code, message)
+}
+
+fn known(activity: &str) -> Result<(), Error> {
+    match activity {
+        "list" | "add" => Ok(()),
+        _ => Err(wrong(
+            "call.unknown-activity",
+            "there are only list and add",
+        )),
+    }
+}
+
+/// What can be said of a call before anything is sent.
+fn check(call: &Call) -> Result<(), Error> {
+    known(&call.activity)?;
+    if !call.options.is_empty() {
+        return Err(wrong("option.unknown", "neither list nor add has options"));
+    }
+    if call.activity == "add" && call.dry_run {
+        return Err(wrong("call.not-for-add", "add has no dry run"));
+    }
+    Ok(())
 }
 
 /// The place that a checkpoint stands for, if it is one of this list.
