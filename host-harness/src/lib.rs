@@ -10,8 +10,8 @@
 //! Around that stands the [`workspace`]: what a platform keeps, connections,
 //! variables, policies, operations and runs; and the [`web`] screen over it.
 //!
-//! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` →
-//! `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
+//! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` and
+//! `shadow` → `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
 //! `connection`, `records`, `cache` and `sealing` beneath.
 
 pub mod agent;
@@ -25,6 +25,7 @@ pub mod registry;
 pub mod run;
 pub mod runtime;
 pub mod sealing;
+pub mod shadow;
 pub mod variables;
 pub mod web;
 pub mod workspace;

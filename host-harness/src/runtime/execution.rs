@@ -159,7 +159,11 @@ async fn run(
             clean(&mut error, &redactor, &traffic);
             Err(ConnectorError(error).into())
         }
-        None => Err(RuntimeError::Trap("it ended without saying how".to_owned())),
+        None => {
+            let error = RuntimeError::Trap("it ended without saying how".to_owned());
+            session.tell(&error);
+            Err(error)
+        }
     }
 }
 

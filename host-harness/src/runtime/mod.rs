@@ -20,10 +20,10 @@ mod run_log;
 mod secret_source;
 mod session;
 
-pub use admission::{CONTRACT, Interfaces, interfaces};
+pub use admission::{CONTRACT, Interfaces, contract_of, interfaces, served, serves};
 pub use bindings::{design, types};
 pub use compiled::CompiledCode;
-pub use connector::{Connector, Runtime};
+pub use connector::{Connector, Runtime, Watch};
 pub use engine::{Engine, MOST_INSTANCES, MOST_MEMORY, TICK};
 pub use error::{ConnectorError, RuntimeError};
 pub use execution::Execution;

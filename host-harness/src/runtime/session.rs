@@ -1,7 +1,7 @@
 //! One instance of a connector, for one connection and one run.
 
 use super::bindings::{ConnectorComponent, ConnectorComponentPre, design, types};
-use super::connector::Runtime;
+use super::connector::{Runtime, Watch};
 use super::error::{ConnectorError, RuntimeError};
 use super::execution::{self, Execution};
 use super::files::RunFiles;
@@ -88,6 +88,7 @@ pub struct Session {
     traffic: Traffic,
     /// After a limit or a trap the instance is of no more use.
     broken: bool,
+    watch: Option<Arc<dyn Watch>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -172,8 +173,26 @@ impl Session {
             log,
             traffic,
             broken: false,
+            watch: None,
             _place: place,
         })
+    }
+
+    pub(super) fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// Tells whoever watches, where the connector is at fault.
+    pub(super) fn tell(&self, error: &RuntimeError) {
+        // A call that never asked anybody anything and yet ran out of time hung.
+        let hung = matches!(error, RuntimeError::Limit(LimitReached::Wall(_)))
+            && self.traffic.requests() == 0;
+        if let Some(watch) = &self.watch
+            && (error.is_breakdown() || hung)
+        {
+            watch.broke_down(error);
+        }
     }
 
     pub(super) async fn describe(
@@ -398,6 +417,7 @@ impl Session {
         tracing::debug!(elapsed = ?started.elapsed(), ok = result.is_ok(), "call into the connector ended");
         self.broken = result.is_err();
         if let Err(error) = &result {
+            self.tell(error);
             self.log
                 .host(super::run_log::Level::Error, &error.to_string(), &[]);
         }
