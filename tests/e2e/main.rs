@@ -16,6 +16,7 @@ mod limits;
 mod platform;
 mod program;
 mod query;
+mod registry;
 mod screen;
 mod sources;
 mod support;

@@ -5,6 +5,7 @@ mod build;
 mod catalog;
 mod demo;
 mod process;
+mod sbom;
 mod test;
 
 use anyhow::Result;

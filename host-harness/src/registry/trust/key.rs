@@ -119,6 +119,7 @@ pub(in crate::registry) fn key_id_of(signature: &str) -> Option<KeyId> {
 }
 
 /// A secret key, ready to sign.
+#[derive(Clone)]
 pub struct SigningKey(SecretKey);
 
 impl fmt::Debug for SigningKey {
