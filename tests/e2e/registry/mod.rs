@@ -117,6 +117,7 @@ fn codes(folder: &Path, areas: &[&str], found: &mut std::collections::BTreeSet<S
                     literal.split_once('.').is_some_and(|(area, rest)| {
                         areas.contains(&area)
                             && !rest.is_empty()
+                            && rest != "toml"
                             && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
                     })
                 })
