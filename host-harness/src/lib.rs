@@ -11,8 +11,8 @@
 //! variables, policies, operations and runs; and the [`web`] screen over it.
 //! [`conformance`] holds any connector against the contract.
 //!
-//! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` →
-//! `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
+//! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` and
+//! `shadow` → `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
 //! `connection`, `records`, `cache`, `sealing` and `observability` beneath.
 
 pub mod agent;
@@ -30,6 +30,7 @@ pub mod registry;
 pub mod run;
 pub mod runtime;
 pub mod sealing;
+pub mod shadow;
 pub mod variables;
 pub mod web;
 pub mod workspace;

@@ -150,6 +150,8 @@ async fn what_is_no_connector_is_refused() {
     let name: ConnectorName = "other".parse().unwrap();
     agent
         .registry()
+        .folder()
+        .unwrap()
         .publish(&name, semver::Version::new(1, 0, 0), b"\0asm\x01\0\0\0")
         .unwrap();
     match agent

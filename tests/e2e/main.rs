@@ -19,6 +19,7 @@ mod program;
 mod query;
 mod reach;
 mod sandbox;
+mod registry;
 mod screen;
 mod sources;
 mod support;

@@ -50,6 +50,8 @@ pub fn agent_with_component(home: &Path) -> (Agent, ConnectorName) {
     let bytes = std::fs::read(component()).unwrap();
     agent
         .registry()
+        .folder()
+        .unwrap()
         .publish(&name, semver::Version::new(0, 1, 0), &bytes)
         .unwrap();
     (agent, name)

@@ -1,6 +1,7 @@
-//! `cargo xtask build`: the connectors, as components in `target/components`.
+//! `cargo xtask build`: the connectors, as components in `target/components`, and
+//! beside each what it is made of.
 
-use crate::workspace;
+use crate::{sbom, workspace};
 use anyhow::{Context, Result};
 use component::StandardLibrary;
 use std::path::PathBuf;
@@ -26,6 +27,9 @@ fn one(from: StandardLibrary, package: &str, name: &str) -> Result<Built> {
     let path = target_dir.join(format!("components/{name}.wasm"));
     std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
     std::fs::write(&path, &component).with_context(|| format!("writing {}", path.display()))?;
+    let bill = path.with_extension("cdx.json");
+    std::fs::write(&bill, sbom::of(workspace(), package)?)
+        .with_context(|| format!("writing {}", bill.display()))?;
     Ok(Built {
         size: component.len() as u64,
         path,

@@ -6,6 +6,7 @@ mod catalog;
 mod contract;
 mod demo;
 mod process;
+mod sbom;
 mod test;
 
 use anyhow::Result;

@@ -2,19 +2,21 @@
 
 mod conformance;
 mod discover;
+mod key;
 mod logging;
 mod plan;
 mod progress;
 mod registry;
 mod replay;
 mod run;
+mod shadow;
 mod table;
 mod workspace;
 
 use clap::{Args, Parser, Subcommand};
-use host_harness::agent::Agent;
+use host_harness::agent::{Agent, AgentSettings};
 use host_harness::connection::ConnectionFile;
-use host_harness::registry::{ConnectorName, Requirement};
+use host_harness::registry::{ConnectorName, Location, Requirement};
 use host_harness::runtime::{CompileLimits, Compiler, Connection, Connector, Session};
 use host_harness::workspace::Workspace;
 use semver::Version;
@@ -53,9 +55,11 @@ struct Arguments {
     #[arg(long, global = true, env = "HARNESS_HOME", value_name = "FOLDER")]
     home: Option<PathBuf>,
 
-    /// The folder of the registry, where it is not the agent's own.
-    #[arg(long, global = true, env = "HARNESS_REGISTRY", value_name = "FOLDER")]
-    registry: Option<PathBuf>,
+    /// The registry, where it is not the agent's own: a folder, or
+    /// oci://HOST[:PORT][/PREFIX]; oci+http:// for one without TLS. Who asks, and
+    /// more, stands in agent.toml in the agent's folder.
+    #[arg(long, global = true, env = "HARNESS_REGISTRY", value_name = "PLACE")]
+    registry: Option<Location>,
 
     /// Say more on standard error: once for what happens, twice for each request.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -92,16 +96,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Put a component into the registry under its own name and version.
-    Publish {
-        /// The component, a .wasm file.
-        component: PathBuf,
-        /// Another name than its own.
-        #[arg(long)]
-        name: Option<ConnectorName>,
-        /// Another version than its own.
-        #[arg(long, value_name = "VERSION")]
-        version: Option<Version>,
-    },
+    Publish(Box<registry::Publish>),
     /// List the versions in the registry.
     List,
     /// Download a version and verify it.
@@ -112,6 +107,23 @@ enum Command {
         #[arg(long, default_value = "newest")]
         version: Requirement,
     },
+    /// Print what a version in the registry is made of, as CycloneDX JSON.
+    Sbom {
+        /// The connector.
+        name: ConnectorName,
+        /// The version.
+        version: Version,
+    },
+    /// Keys to sign versions with.
+    Key {
+        #[command(subcommand)]
+        command: key::KeyCommand,
+    },
+    /// Read the same through two versions of a connector, and say how they differ.
+    ///
+    /// Exit codes: 0 they do not, 4 they do, 1 one of them could not be read, 130
+    /// it was interrupted.
+    Shadow(Box<shadow::ShadowArguments>),
     /// Try the connection step by step.
     Test(Connected),
     /// List what can be done with the connection.
@@ -217,6 +229,21 @@ enum Command {
         #[command(flatten)]
         at: workspace::Where,
     },
+    /// Versions of connectors on the agents' disks.
+    Store {
+        #[command(subcommand)]
+        command: workspace::StoreCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
+    /// Versions that broke down too often, on an agent that does not use them any
+    /// more.
+    Quarantine {
+        #[command(subcommand)]
+        command: workspace::QuarantineCommand,
+        #[command(flatten)]
+        at: workspace::Where,
+    },
     /// Environments.
     Environment {
         #[command(subcommand)]
@@ -284,6 +311,11 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
         None => Agent::default_home()
             .ok_or("this user has no home folder; say where the agent's folder is with --home")?,
     };
+    // A key needs no agent.
+    if let Command::Key { command } = arguments.command {
+        return command.run();
+    }
+    let settings = AgentSettings::read(&home, arguments.registry)?;
     let limits = CompileLimits {
         time: Duration::from_secs(arguments.compile_seconds.into()),
         memory: u64::from(arguments.compile_mib) << 20,
@@ -293,14 +325,12 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
         Ok(program) => Compiler::in_processes_of(program, limits),
         Err(_) => Compiler::in_threads(limits),
     };
-    let agent = Agent::open(&home, arguments.registry.as_deref())?.compiling_with(compiler);
+    let agent = Agent::with_settings(&home, settings)?.compiling_with(compiler);
     match arguments.command {
-        Command::Publish {
-            component,
-            name,
-            version,
-        } => registry::publish(&agent, &component, name, version).await,
-        Command::List => registry::list(&agent),
+        Command::Publish(arguments) => registry::publish(&agent, *arguments).await,
+        Command::List => registry::list(&agent).await,
+        Command::Sbom { name, version } => registry::sbom(&agent, &name, &version).await,
+        Command::Shadow(arguments) => shadow::shadow(&agent, *arguments).await,
         Command::Pull { name, version } => registry::pull(&agent, &name, &version).await,
         Command::Test(connected) => discover::test(&agent, &connected).await,
         Command::Activities(connected) => discover::activities(&agent, &connected).await,
@@ -342,6 +372,8 @@ async fn on_workspace(workspace: Workspace, command: Command) -> Result<ExitCode
         Command::Agent { command, at } => command.run(&workspace, &at),
         Command::Group { command, at } => command.run(&workspace, &at),
         Command::Environment { command, at } => command.run(&workspace, &at),
+        Command::Store { command, at } => command.run(&workspace, &at),
+        Command::Quarantine { command, at } => command.run(&workspace, &at),
         Command::Run(runs) => match runs.command {
             Some(command) => command.run(&workspace).await,
             None => Ok(ExitCode::FAILURE),

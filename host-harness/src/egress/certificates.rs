@@ -56,10 +56,23 @@ impl Certificates {
         Ok(Self(certificates))
     }
 
-    pub(super) fn for_client(&self) -> reqwest::Result<Vec<reqwest::Certificate>> {
+    pub(crate) fn for_client(&self) -> reqwest::Result<Vec<reqwest::Certificate>> {
         self.0
             .iter()
             .map(|certificate| reqwest::Certificate::from_der(certificate))
+            .collect()
+    }
+}
+
+impl Certificates {
+    /// As the client of an OCI registry takes them.
+    pub(crate) fn for_registry(&self) -> Vec<oci_client::client::Certificate> {
+        self.0
+            .iter()
+            .map(|certificate| oci_client::client::Certificate {
+                encoding: oci_client::client::CertificateEncoding::Der,
+                data: certificate.to_vec(),
+            })
             .collect()
     }
 }

@@ -1,5 +1,6 @@
 //! How a process says that it is well.
 
+use futures::future::BoxFuture;
 use serde::Serialize;
 
 /// One thing that has to be well.
@@ -23,7 +24,6 @@ impl HealthCheck {
 
 /// What has to be well before a process is given work.
 pub trait Health: Send + Sync + 'static {
-    /// Looks now. Called for each question, from a thread that may block for
-    /// some milliseconds.
-    fn checks(&self) -> Vec<HealthCheck>;
+    /// Looks now. Called for each question.
+    fn checks(&self) -> BoxFuture<'_, Vec<HealthCheck>>;
 }

@@ -87,8 +87,7 @@ struct Readiness {
 }
 
 async fn ready(State(health): State<Arc<dyn Health>>) -> Response {
-    let looked = tokio::task::spawn_blocking(move || health.checks()).await;
-    let checks = looked.unwrap_or_else(|error| vec![HealthCheck::of("process", Err(error))]);
+    let checks = health.checks().await;
     let ready = checks.iter().all(|check| check.trouble.is_none());
     let status = if ready {
         StatusCode::OK

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectorName, Digest};
+use super::{ConnectorName, Digest, Facts};
 
 /// A published version. In a [`LocalRegistry`](super::LocalRegistry) this is
 /// also the receipt, the file whose presence makes a version published.
@@ -22,9 +22,16 @@ pub struct Entry {
     pub size: u64,
     /// When it was published first.
     pub published_at: jiff::Timestamp,
+    /// What its publisher says of it; empty where nothing was said.
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
+    /// Of an OCI registry: the digest of the manifest that leads to the bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
 }
 
-/// Which version is wanted. As text: `newest`, or a version such as `1.2.3`.
+/// Which version is wanted. As text: `newest`, a version such as `1.2.3`, or
+/// `<=1.2.3`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Requirement {
     /// The highest version by the precedence of Semantic Versioning.
@@ -33,27 +40,42 @@ pub enum Requirement {
     Newest,
     /// This version and no other; the only way to a pre-release.
     Exact(Version),
+    /// The highest version that is not above this one. Pre-releases are never
+    /// chosen so.
+    AtMost(Version),
 }
 
 /// A text that asks for no version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no version: write `newest`, or all three numbers, as in `1.2.3`")]
+#[error(
+    "`{text}` is no version: write `newest`, all three numbers, as in `1.2.3`, or `<=1.2.3` for \
+     the newest up to that"
+)]
 pub struct InvalidRequirement {
     text: String,
 }
 
 impl Requirement {
-    /// The entry asked for, out of the entries of one connector, in any order.
-    /// Absent where none fits.
+    /// Whether a version is one that is asked for.
     #[must_use]
-    pub fn choose<'a>(&self, entries: &'a [Entry]) -> Option<&'a Entry> {
+    pub fn fits(&self, version: &Version) -> bool {
         match self {
-            Self::Newest => entries
-                .iter()
-                .filter(|entry| entry.version.pre.is_empty())
-                .max_by(|a, b| a.version.cmp(&b.version)),
-            Self::Exact(version) => entries.iter().find(|entry| entry.version == *version),
+            Self::Newest => version.pre.is_empty(),
+            Self::Exact(exact) => version == exact,
+            Self::AtMost(highest) => version.pre.is_empty() && version <= highest,
         }
+    }
+
+    /// The versions that fit, the preferred one first.
+    #[must_use]
+    pub fn in_order(&self, versions: &[Version]) -> Vec<Version> {
+        let mut fitting: Vec<Version> = versions
+            .iter()
+            .filter(|version| self.fits(version))
+            .cloned()
+            .collect();
+        fitting.sort_unstable_by(|a, b| b.cmp(a));
+        fitting
     }
 }
 
@@ -62,6 +84,7 @@ impl fmt::Display for Requirement {
         match self {
             Self::Newest => f.write_str("newest"),
             Self::Exact(version) => version.fmt(f),
+            Self::AtMost(version) => write!(f, "<={version}"),
         }
     }
 }
@@ -73,10 +96,12 @@ impl FromStr for Requirement {
         if text == "newest" {
             return Ok(Self::Newest);
         }
-        text.parse()
-            .map(Self::Exact)
-            .map_err(|_| InvalidRequirement {
-                text: text.to_owned(),
-            })
+        let (parsed, make): (_, fn(Version) -> Self) = match text.strip_prefix("<=") {
+            Some(highest) => (highest.trim().parse(), Self::AtMost),
+            None => (text.parse(), Self::Exact),
+        };
+        parsed.map(make).map_err(|_| InvalidRequirement {
+            text: text.to_owned(),
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use semver::Version;
 
-use super::{ConnectorName, Digest, Entry, Requirement};
+use super::{ConnectorName, Digest, Entry, OciError, Requirement};
 
 /// Why a registry could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -13,12 +13,12 @@ use super::{ConnectorName, Digest, Entry, Requirement};
 pub enum RegistryError {
     /// Nothing was ever published under this name.
     #[error(
-        "the registry in {} has no connector `{name}` (it has: {}): publish it first",
-        folder.display(), list(known)
+        "the registry {registry} has no connector `{name}` (it has: {}): publish it first",
+        list(known)
     )]
     UnknownConnector {
         /// The registry.
-        folder: PathBuf,
+        registry: String,
         /// What was asked for.
         name: ConnectorName,
         /// What there is.
@@ -82,6 +82,10 @@ pub enum RegistryError {
     /// The version could not be brought into the store.
     #[error(transparent)]
     Store(#[from] StoreError),
+
+    /// From an OCI registry.
+    #[error(transparent)]
+    Oci(#[from] OciError),
 
     /// The registry's folder could not be read or written.
     #[error("the registry cannot use {}: {source}", path.display())]
@@ -160,6 +164,15 @@ pub enum StoreError {
         source: io::Error,
     },
 
+    /// A file of the store says what it cannot say.
+    #[error("{} is damaged ({reason}): delete it, and download that version again", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// The store's folder could not be read or written.
     #[error("the store cannot use {}: {source}", path.display())]
     Io {
@@ -168,6 +181,46 @@ pub enum StoreError {
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+impl RegistryError {
+    /// Stable, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownConnector { .. } => "registry.unknown-connector",
+            Self::UnknownVersion { .. } => "registry.unknown-version",
+            Self::VersionTaken { .. } => "registry.version-taken",
+            Self::DamagedReceipt { .. } => "registry.damaged",
+            Self::MissingBlob { .. } => "registry.missing-bytes",
+            Self::Store(error) => error.code(),
+            Self::Oci(error) => error.code(),
+            Self::Io { .. } => "registry.files",
+        }
+    }
+
+    /// Whether the registry could not be asked at all, so that what the agent
+    /// has already is the best there is.
+    #[must_use]
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Oci(error) if error.is_out_of_reach())
+    }
+}
+
+impl StoreError {
+    /// Stable, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "store.missing",
+            Self::Altered { .. } => "store.altered",
+            Self::WrongContent { .. } => "store.wrong-content",
+            Self::TooLarge { .. } => "store.too-large",
+            Self::Source { .. } => "store.source",
+            Self::Damaged { .. } => "store.damaged",
+            Self::Io { .. } => "store.files",
+        }
+    }
 }
 
 fn list<T: ToString>(items: &[T]) -> String {

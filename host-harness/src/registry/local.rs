@@ -3,6 +3,8 @@
 //! ```text
 //! blobs/sha256/<hex>                  the bytes
 //! connectors/<name>/<version>.json    the receipt
+//! connectors/<name>/<version>.<key>.minisig   a signature, one per key
+//! connectors/<name>/<version>.cdx     what it is made of, as CycloneDX JSON
 //! ```
 //!
 //! The receipt is written last: only what has one is published, and bytes that a
@@ -15,9 +17,15 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 
 use super::commit::{Draft, Placed};
-use super::{ConnectorName, Digest, Entry, Pulled, RegistryError, Requirement, Store};
+use super::trust::key_id_of;
+use super::{
+    ConnectorName, Digest, Entry, Facts, Pulled, RegistryError, Release, Requirement, Store,
+};
 
 const RECEIPT_EXTENSION: &str = "json";
+const SIGNATURE_EXTENSION: &str = "minisig";
+/// Not `.json`, which receipts have.
+const BILL_OF_MATERIALS_EXTENSION: &str = "cdx";
 
 /// A registry in a folder. Several programs may use it at the same time.
 #[derive(Debug, Clone)]
@@ -36,6 +44,8 @@ pub struct Published {
     pub digest: Digest,
     /// How many bytes it has.
     pub size: u64,
+    /// Of an OCI registry: the digest of the manifest that leads to the bytes.
+    pub manifest: Option<Digest>,
 }
 
 impl LocalRegistry {
@@ -52,8 +62,13 @@ impl LocalRegistry {
         Ok(registry)
     }
 
-    /// Publishes `component` as `version` of `name`. To publish the same bytes
-    /// again changes nothing, but puts back bytes that were lost.
+    /// Where it is, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.folder.display().to_string()
+    }
+
+    /// Publishes `component` as `version` of `name`, and nothing else with it.
     ///
     /// # Errors
     /// [`RegistryError::VersionTaken`] where the version has other bytes.
@@ -63,18 +78,48 @@ impl LocalRegistry {
         version: Version,
         component: &[u8],
     ) -> Result<Published, RegistryError> {
-        let entry = Entry {
+        self.release(&Release {
             name: name.clone(),
             version,
-            digest: Digest::of(component),
-            size: component.len() as u64,
-            published_at: jiff::Timestamp::now(),
+            component: component.to_vec(),
+            facts: Facts::default(),
+            created: None,
+            signatures: Vec::new(),
+            bill_of_materials: None,
+        })
+    }
+
+    /// Publishes a version. To publish the same bytes again changes nothing, but
+    /// puts back bytes that were lost, and adds signatures.
+    ///
+    /// # Errors
+    /// [`RegistryError::VersionTaken`] where the version has other bytes.
+    pub fn release(&self, release: &Release) -> Result<Published, RegistryError> {
+        let name = &release.name;
+        let entry = Entry {
+            name: name.clone(),
+            version: release.version.clone(),
+            digest: Digest::of(&release.component),
+            size: release.component.len() as u64,
+            published_at: release.created.unwrap_or_else(jiff::Timestamp::now),
+            facts: release.facts.clone(),
+            manifest: None,
         };
         let receipt = self.receipt(name, &entry.version);
         if let Some(published) = read_receipt(&receipt, name)? {
             refuse_other_bytes(&published, entry.digest)?;
         }
-        self.write_blob(&entry.digest, component)?;
+        self.write_blob(&entry.digest, &release.component)?;
+        // Before the receipt: what is published is signed from its first moment on.
+        for signature in &release.signatures {
+            let key =
+                key_id_of(signature).map_or_else(|| "unknown".to_owned(), |id| id.to_string());
+            let file = format!("{}.{key}.{SIGNATURE_EXTENSION}", entry.version);
+            replace(&receipt.with_file_name(file), signature.as_bytes())?;
+        }
+        if let Some(bill) = &release.bill_of_materials {
+            replace(&self.bill_file(&entry), bill)?;
+        }
         if write_receipt(&receipt, &entry)? == Placed::Before
             && let Some(published) = read_receipt(&receipt, name)?
         {
@@ -85,7 +130,58 @@ impl LocalRegistry {
             version: entry.version,
             digest: entry.digest,
             size: entry.size,
+            manifest: None,
         })
+    }
+
+    /// The signatures of a version, one per key.
+    ///
+    /// # Errors
+    /// [`RegistryError::Io`] where one cannot be read.
+    pub fn signatures(&self, entry: &Entry) -> Result<Vec<String>, RegistryError> {
+        let folder = self.connectors().join(entry.name.as_str());
+        let beginning = format!("{}.", entry.version);
+        let mut signatures = Vec::new();
+        for file in file_names(&folder)? {
+            let key = file
+                .strip_prefix(&beginning)
+                .and_then(|rest| rest.strip_suffix(SIGNATURE_EXTENSION));
+            // The rest of a longer version has a dot or a sign before the key.
+            let Some(key) = key.and_then(|key| key.strip_suffix('.')) else {
+                continue;
+            };
+            if key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                let path = folder.join(&file);
+                let text = fs::read_to_string(&path).map_err(|error| unusable(&path, error))?;
+                signatures.push(text);
+            }
+        }
+        Ok(signatures)
+    }
+
+    /// What a version is made of, where its publisher said so.
+    ///
+    /// # Errors
+    /// [`RegistryError::Io`] where it cannot be read.
+    pub fn bill_of_materials(&self, entry: &Entry) -> Result<Option<Vec<u8>>, RegistryError> {
+        let path = self.bill_file(entry);
+        match fs::read(&path) {
+            Ok(bill) => Ok(Some(bill)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unusable(&path, error)),
+        }
+    }
+
+    /// What it says of one version; absent where it has none.
+    ///
+    /// # Errors
+    /// [`RegistryError::DamagedReceipt`] where its receipt cannot be understood.
+    pub fn entry(
+        &self,
+        name: &ConnectorName,
+        version: &Version,
+    ) -> Result<Option<Entry>, RegistryError> {
+        read_receipt(&self.receipt(name, version), name)
     }
 
     /// All that is published, by name and then by version, oldest first.
@@ -114,12 +210,16 @@ impl LocalRegistry {
         let entries = self.versions(name)?;
         if entries.is_empty() {
             return Err(RegistryError::UnknownConnector {
-                folder: self.folder.clone(),
+                registry: self.place(),
                 name: name.clone(),
                 known: self.names()?,
             });
         }
-        match required.choose(&entries) {
+        let fitting = entries
+            .iter()
+            .filter(|entry| required.fits(&entry.version))
+            .max_by(|a, b| a.version.cmp(&b.version));
+        match fitting {
             Some(entry) => Ok(entry.clone()),
             None => Err(RegistryError::UnknownVersion {
                 name: name.clone(),
@@ -168,6 +268,11 @@ impl LocalRegistry {
             .join(format!("{version}.{RECEIPT_EXTENSION}"))
     }
 
+    fn bill_file(&self, entry: &Entry) -> PathBuf {
+        self.receipt(&entry.name, &entry.version)
+            .with_file_name(format!("{}.{BILL_OF_MATERIALS_EXTENSION}", entry.version))
+    }
+
     fn write_blob(&self, digest: &Digest, component: &[u8]) -> Result<(), RegistryError> {
         let path = self.blob(digest);
         let mut draft = Draft::new(&self.blobs()).map_err(|error| unusable(&path, error))?;
@@ -179,7 +284,7 @@ impl LocalRegistry {
 
     /// The names of the connectors, in order. What is not a name was not put
     /// there by a registry and is passed over.
-    fn names(&self) -> Result<Vec<ConnectorName>, RegistryError> {
+    pub(super) fn names(&self) -> Result<Vec<ConnectorName>, RegistryError> {
         let folder = self.connectors();
         let mut names: Vec<ConnectorName> = file_names(&folder)?
             .iter()
@@ -190,7 +295,7 @@ impl LocalRegistry {
     }
 
     /// The versions of one connector, oldest first; none where it is unknown.
-    fn versions(&self, name: &ConnectorName) -> Result<Vec<Entry>, RegistryError> {
+    pub(super) fn versions(&self, name: &ConnectorName) -> Result<Vec<Entry>, RegistryError> {
         let folder = self.connectors().join(name.as_str());
         let mut entries = Vec::new();
         for file in file_names(&folder)? {
@@ -216,6 +321,17 @@ fn refuse_other_bytes(published: &Entry, offered: Digest) -> Result<(), Registry
         published: Box::new(published.clone()),
         offered,
     })
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), RegistryError> {
+    let write = || {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let mut draft = Draft::new(folder)?;
+        draft.write(bytes)?;
+        draft.replace(path)
+    };
+    write().map_err(|error| unusable(path, error))
 }
 
 fn write_receipt(path: &Path, entry: &Entry) -> Result<Placed, RegistryError> {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::commit::Draft;
 use super::digest::Hasher;
-use super::{Digest, StoreError};
+use super::{Digest, Lease, Quarantine, Receipts, StoreError};
+
+mod download;
 
 /// The largest component a store takes unless told otherwise: 64 MiB, many
 /// times what a connector has.
@@ -15,11 +17,13 @@ pub const DEFAULT_MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Components that were pulled, in `blobs/sha256/<hex>` of a folder.
+/// Components that were pulled, in `blobs/sha256/<hex>` of a folder, and what is
+/// kept of them beside.
 ///
 /// Several agents and threads may use one folder at the same time.
 #[derive(Debug, Clone)]
 pub struct Store {
+    folder: PathBuf,
     blobs: PathBuf,
     max_bytes: u64,
 }
@@ -49,9 +53,44 @@ impl Store {
             source,
         })?;
         Ok(Self {
+            folder: folder.as_ref().to_owned(),
             blobs,
             max_bytes: DEFAULT_MAX_BYTES,
         })
+    }
+
+    /// Which versions it has, and from where.
+    #[must_use]
+    pub fn receipts(&self) -> Receipts {
+        Receipts::of_store(&self.folder)
+    }
+
+    /// Which versions broke down, and are not used after `after` times.
+    #[must_use]
+    pub fn quarantine(&self, after: u32) -> Quarantine {
+        Quarantine::of_store(&self.folder, after)
+    }
+
+    /// Holds a version in the store until the lease is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where it cannot be locked.
+    pub fn lease(&self, digest: &Digest) -> Result<Lease, StoreError> {
+        Lease::take(&self.folder, digest)
+    }
+
+    /// The largest component that it takes, in bytes.
+    #[must_use]
+    pub const fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn blobs(&self) -> &Path {
+        &self.blobs
     }
 
     /// The same store, taking components of at most `max_bytes`.
@@ -79,24 +118,32 @@ impl Store {
         if size > self.max_bytes {
             return Err(self.too_large(digest, size).into());
         }
-        let transferred = match self.read(&digest) {
-            Ok(_) => false,
-            Err(
-                StoreError::Missing { .. }
-                | StoreError::Altered { .. }
-                | StoreError::TooLarge { .. },
-            ) => {
-                self.transfer(digest, size, open()?, &path)?;
-                true
-            }
-            Err(other) => return Err(other.into()),
-        };
+        let transferred = !self.has(&digest)?;
+        if transferred {
+            self.transfer(digest, size, open()?, &path)?;
+        }
         Ok(Pulled {
             path,
             digest,
             size,
             transferred,
         })
+    }
+
+    /// Whether it has the component `digest`, whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where the file cannot be read.
+    pub fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
+        match self.read(digest) {
+            Ok(_) => Ok(true),
+            Err(
+                StoreError::Missing { .. }
+                | StoreError::Altered { .. }
+                | StoreError::TooLarge { .. },
+            ) => Ok(false),
+            Err(other) => Err(other),
+        }
     }
 
     /// The component `digest`, verified. Its digest is compared each time, which
@@ -138,11 +185,11 @@ impl Store {
         Ok(bytes)
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         self.blobs.join(digest.hex())
     }
 
-    fn too_large(&self, digest: Digest, size: u64) -> StoreError {
+    pub(super) fn too_large(&self, digest: Digest, size: u64) -> StoreError {
         StoreError::TooLarge {
             digest,
             size,

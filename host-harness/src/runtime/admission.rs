@@ -109,6 +109,27 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// The version of the contract that these exports keep to; absent where they are
+/// not those of a connector.
+#[must_use]
+pub fn contract_of(exports: &[String]) -> Option<semver::Version> {
+    let name = format!("{CONTRACT}/{}", CONNECTOR_INTERFACES[0]);
+    let export = exports.iter().find(|export| split(export).0 == name)?;
+    split(export).1.parse().ok()
+}
+
+/// Whether this host serves a version of the contract.
+#[must_use]
+pub fn serves(contract: &semver::Version) -> bool {
+    (contract.major, contract.minor) == CONTRACT_MINOR && contract.pre.is_empty()
+}
+
+/// The versions of the contract that this host serves, for messages.
+#[must_use]
+pub fn served() -> String {
+    format!("{}.{}.x", CONTRACT_MINOR.0, CONTRACT_MINOR.1)
+}
+
 fn split(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
 }

@@ -30,6 +30,32 @@ impl CompiledCode {
         })
     }
 
+    /// Removes the code of all components but these, for whichever settings it was
+    /// compiled, and answers how many bytes that freed. What is running has it in
+    /// memory already.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or a file cannot be removed.
+    pub fn retain(&self, kept: &std::collections::BTreeSet<Digest>) -> std::io::Result<u64> {
+        let mut freed = 0;
+        for file in std::fs::read_dir(&self.folder)? {
+            let file = file?;
+            let name = file.file_name().to_string_lossy().into_owned();
+            let Some(hex) = name
+                .strip_suffix(".cwasm")
+                .and_then(|name| name.strip_prefix("sha256-"))
+                .and_then(|name| name.split('-').next())
+            else {
+                continue;
+            };
+            if kept.iter().all(|digest| digest.hex() != hex) {
+                freed += file.metadata()?.len();
+                std::fs::remove_file(file.path())?;
+            }
+        }
+        Ok(freed)
+    }
+
     /// The component's code, compiled now where it is not in the cache. A cache
     /// that cannot be written slows the next load down and is no error.
     #[expect(unsafe_code, reason = "the proof stands beside it")]

@@ -127,6 +127,13 @@ impl Runtime {
     }
 }
 
+/// Told how instances of a connector break down. It lives as long as the
+/// connector and its last instance.
+pub trait Watch: Send + Sync {
+    /// An instance broke down, which no connector should.
+    fn broke_down(&self, error: &RuntimeError);
+}
+
 /// One version of a connector, ready to run.
 #[derive(Clone)]
 pub struct Connector {
@@ -134,6 +141,7 @@ pub struct Connector {
     pre: ConnectorComponentPre<Guest>,
     digest: Digest,
     descriptor: Arc<design::Descriptor>,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -166,7 +174,17 @@ impl Connector {
             pre,
             digest,
             descriptor: Arc::new(descriptor),
+            watch: None,
         })
+    }
+
+    /// The same, with somebody who is told how its instances break down.
+    #[must_use]
+    pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self
+        }
     }
 
     /// What the connector says that it is and needs.
@@ -185,13 +203,23 @@ impl Connector {
     /// If the process is full, or the component breaks down at once. Whether the
     /// settings fit is for the connector to say, where it is called.
     pub async fn session(&self, connection: Connection) -> Result<Session, RuntimeError> {
-        Session::open(
+        let opened = Session::open(
             &self.runtime,
             &self.pre,
             &self.descriptor,
             self.digest,
             connection,
         )
-        .await
+        .await;
+        match (opened, &self.watch) {
+            (Ok(session), Some(watch)) => Ok(session.watched(Arc::clone(watch))),
+            (Err(error), Some(watch)) => {
+                if error.is_breakdown() {
+                    watch.broke_down(&error);
+                }
+                Err(error)
+            }
+            (opened, None) => opened,
+        }
     }
 }

@@ -95,6 +95,19 @@ impl RuntimeError {
         }
     }
 
+    /// Whether the connector itself is at fault: it trapped, or used up its
+    /// processor time or memory. Not so the time on the clock, which is the remote
+    /// system's as well.
+    #[must_use]
+    pub const fn is_breakdown(&self) -> bool {
+        matches!(
+            self,
+            Self::Trap(_)
+                | Self::Contract(_)
+                | Self::Limit(LimitReached::Cpu(_) | LimitReached::Memory(_))
+        )
+    }
+
     /// What came of a call into a guest that did not return.
     pub(super) fn from_call(error: &wasmtime::Error, limits: &Limits) -> Self {
         for cause in error.chain() {

@@ -200,7 +200,11 @@ async fn run(
             clean(&mut error, &redactor, &traffic);
             Err(ConnectorError(error).into())
         }
-        None => Err(Breach::NoEnd.into()),
+        None => {
+            let error = RuntimeError::from(Breach::NoEnd);
+            session.tell(&error);
+            Err(error)
+        }
     }
 }
 

@@ -23,11 +23,11 @@ mod secret_source;
 mod session;
 mod share;
 
-pub use admission::{CONTRACT, Interfaces, interfaces};
+pub use admission::{CONTRACT, Interfaces, contract_of, interfaces, served, serves};
 pub use bindings::{design, types};
 pub use compiled::CompiledCode;
 pub use compiler::{CompileError, CompileLimits, Compiler, compile};
-pub use connector::{Connector, Runtime};
+pub use connector::{Connector, Runtime, Watch};
 pub use engine::{Engine, MOST_INSTANCES, MOST_MEMORY, TICK};
 pub use error::{Breach, ConnectorError, RuntimeError};
 pub use execution::Execution;

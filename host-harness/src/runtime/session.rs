@@ -1,7 +1,7 @@
 //! One instance of a connector, for one connection and one run.
 
 use super::bindings::{ConnectorComponent, ConnectorComponentPre, design, types};
-use super::connector::Runtime;
+use super::connector::{Runtime, Watch};
 use super::error::{ConnectorError, RuntimeError};
 use super::execution::{self, Execution};
 use super::files::RunFiles;
@@ -97,6 +97,7 @@ pub struct Session {
     /// Whose instance it is: name, version and digest.
     connector: (String, Digest),
     recording: Recording,
+    watch: Option<Arc<dyn Watch>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -209,8 +210,26 @@ impl Session {
             broken: false,
             connector: (format!("{} {}", descriptor.id, descriptor.version), digest),
             recording: connection.recording,
+            watch: None,
             _place: place,
         })
+    }
+
+    pub(super) fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// Tells whoever watches, where the connector is at fault.
+    pub(super) fn tell(&self, error: &RuntimeError) {
+        // A call that never asked anybody anything and yet ran out of time hung.
+        let hung = matches!(error, RuntimeError::Limit(LimitReached::Wall(_)))
+            && self.traffic.requests() == 0;
+        if let Some(watch) = &self.watch
+            && (error.is_breakdown() || hung)
+        {
+            watch.broke_down(error);
+        }
     }
 
     pub(super) async fn describe(
@@ -465,6 +484,7 @@ impl Session {
                 RuntimeError::Limit(_) => Broken::Limit,
                 _ => Broken::Other,
             });
+            self.tell(error);
             self.log
                 .host(super::run_log::Level::Error, &error.to_string(), &[]);
         }

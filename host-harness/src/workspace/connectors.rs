@@ -187,11 +187,12 @@ impl Workspace {
     ///
     /// # Errors
     /// If the registry cannot be read.
-    pub fn connectors(&self) -> Result<Vec<ConnectorVersions>, WorkspaceError> {
+    pub async fn connectors(&self) -> Result<Vec<ConnectorVersions>, WorkspaceError> {
         let mut connectors: Vec<ConnectorVersions> = Vec::new();
         let mut entries = self
             .registry()
             .list()
+            .await
             .map_err(crate::agent::AgentError::from)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name).then(b.version.cmp(&a.version)));
         for entry in entries {
@@ -222,7 +223,14 @@ impl Workspace {
         name: &str,
         version: &str,
     ) -> Result<Connector, WorkspaceError> {
-        let (name, version) = (connector_name(name)?, requirement(version)?);
+        let (name, mut version) = (connector_name(name)?, requirement(version)?);
+        // Where agents do not update by themselves, what is designed is designed
+        // for the newest version that one of them has.
+        if version == Requirement::Newest
+            && let Some(theirs) = self.kept_back(&name)?
+        {
+            version = Requirement::AtMost(theirs);
+        }
         let downloaded = self.designer().download(&name, &version).await?;
         Ok(downloaded.connector)
     }

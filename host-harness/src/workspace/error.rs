@@ -181,7 +181,7 @@ impl WorkspaceError {
             Self::Invalid(_) => "invalid",
             Self::Reauthenticate { .. } => "reauthenticate",
             Self::Refused(_) => "refused",
-            Self::Agent(_) => "agent",
+            Self::Agent(error) => error.code(),
             Self::Runtime(RuntimeError::Connector(_)) => "connector",
             Self::Runtime(_) => "runtime",
             Self::Mapping(_) => "mapping",

@@ -37,6 +37,7 @@ mod project;
 mod run;
 mod secret;
 mod variable;
+mod versions;
 
 pub use activity::{Activity, ActivityDraft, Shape};
 pub use agent::{Agent, AgentDraft, AgentVersion, ProxySettings};
@@ -64,9 +65,10 @@ pub use project::Project;
 pub use run::{BUNDLE_FORMAT, BundleManifest};
 pub use run::{LogLine, Rejection, Run, RunConnector, RunCounts, RunFilter, RunState, Trigger};
 pub use variable::{EnvironmentValue, Predefined, Scope, Variable, VariableDraft, VariableValue};
+pub use versions::{Collection, QuarantinedVersion, StoredVersion};
 
 use crate::agent as local;
-use crate::registry::LocalRegistry;
+use crate::registry::Registry;
 use crate::sealing::{self, SealingKey};
 use database::Database;
 use std::collections::BTreeMap;
@@ -149,7 +151,7 @@ impl Workspace {
     }
 
     /// Where versions of connectors are published.
-    pub fn registry(&self) -> &LocalRegistry {
+    pub fn registry(&self) -> &Registry {
         self.0.designer.registry()
     }
 

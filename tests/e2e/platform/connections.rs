@@ -362,6 +362,8 @@ async fn every_agent_has_the_newest_version_unless_the_policy_suspends_that() {
     let newer = "0.2.0".parse().unwrap();
     workspace
         .registry()
+        .folder()
+        .unwrap()
         .publish(&"coupa".parse().unwrap(), newer, &bytes)
         .unwrap();
     place.policies(Policies {

@@ -128,6 +128,7 @@ async fn another_connector_appears_without_a_line_changed_in_the_host() {
         .unwrap();
     let names: Vec<String> = workspace
         .connectors()
+        .await
         .unwrap()
         .into_iter()
         .map(|c| c.name)

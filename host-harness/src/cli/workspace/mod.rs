@@ -9,6 +9,7 @@ mod organization;
 mod runs;
 mod serve;
 mod variable;
+mod versions;
 
 pub use activity::ActivityCommand;
 pub use agent::{AgentCommand, EnvironmentCommand, GroupCommand};
@@ -18,6 +19,7 @@ pub use organization::{PolicyCommand, ProjectCommand};
 pub use runs::RunCommand;
 pub use serve::ServeArguments;
 pub use variable::VariableCommand;
+pub use versions::{QuarantineCommand, StoreCommand};
 
 use super::table::table;
 use super::{Failed, print};
@@ -118,7 +120,7 @@ pub enum SecretPlace {
     File(PathBuf),
 }
 
-fn secret_place(text: &str) -> Result<SecretPlace, String> {
+pub fn secret_place(text: &str) -> Result<SecretPlace, String> {
     match text.split_once(':') {
         Some(("env", name)) => Ok(SecretPlace::Env(name.to_owned())),
         Some(("file", path)) => Ok(SecretPlace::File(path.into())),
@@ -127,7 +129,7 @@ fn secret_place(text: &str) -> Result<SecretPlace, String> {
 }
 
 impl SecretPlace {
-    fn read(&self) -> Result<SecretString, Failed> {
+    pub fn read(&self) -> Result<SecretString, Failed> {
         use host_harness::connection::SecretReference;
         let reference = match self {
             Self::Env(name) => SecretReference::Env(name.clone()),

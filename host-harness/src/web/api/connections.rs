@@ -149,7 +149,7 @@ struct SaveConnection {
 /// The connectors in the registry.
 #[utoipa::path(get, path = "/connectors", tag = "connectors", responses((status = 200, body = Vec<ConnectorVersions>)))]
 async fn connectors(State(workspace): State<Workspace>) -> Answer<Vec<ConnectorVersions>> {
-    answer(workspace.connectors())
+    answer(workspace.connectors().await)
 }
 
 /// The form of a connector's connections.

@@ -8,6 +8,7 @@ mod operations;
 mod organization;
 mod runs;
 mod variables;
+mod versions;
 
 use crate::workspace::Workspace;
 use axum::response::{IntoResponse, Json, Response};
@@ -68,6 +69,7 @@ pub(super) fn router(workspace: Workspace) -> axum::Router {
         .merge(operations::router())
         .merge(runs::router())
         .merge(files::router())
+        .merge(versions::router())
         .split_for_parts();
     router
         .route(

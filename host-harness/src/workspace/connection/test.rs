@@ -1,6 +1,7 @@
 //! Testing a connection as it stands on the screen, on every agent that would use it.
 
 use super::{ConnectionDraft, On, one};
+use crate::agent as local;
 use crate::registry::Requirement;
 use crate::runtime::Connector;
 use crate::runtime::types::{Check, CheckOutcome};
@@ -85,7 +86,10 @@ pub struct AgentTest {
     pub update_suspended: bool,
     /// The steps, in order.
     pub checks: Vec<CheckResult>,
-    /// Why there are none, or not all.
+    /// What is not as one would expect: a newer version that is in quarantine on
+    /// the agent, or a registry that is out of reach.
+    pub warnings: Vec<String>,
+    /// Why there are no steps, or not all.
     pub error: Option<String>,
     /// Milliseconds.
     pub elapsed_ms: u64,
@@ -107,6 +111,9 @@ pub(in crate::workspace) struct Fetched {
     pub(in crate::workspace) after: Version,
     downloaded: bool,
     update_suspended: bool,
+    /// What is not as one would expect: a newer version that is in quarantine, or
+    /// a registry that is out of reach.
+    pub(in crate::workspace) warnings: Vec<String>,
 }
 
 /// Whether an agent looks for a newer version.
@@ -185,6 +192,7 @@ impl Workspace {
             downloaded: false,
             update_suspended: false,
             checks: Vec::new(),
+            warnings: Vec::new(),
             error: None,
             elapsed_ms: 0,
         };
@@ -195,6 +203,7 @@ impl Workspace {
             test.after = Some(fetched.after);
             test.downloaded = fetched.downloaded;
             test.update_suspended = fetched.update_suspended;
+            test.warnings = fetched.warnings;
             let resolved = self.resolve_draft(
                 id,
                 draft,
@@ -235,20 +244,23 @@ impl Workspace {
                 organization::policies(t)?,
             ))
         })?;
+        let local = self.local_agent(agent.id)?;
+        let floats = !matches!(wanted, Requirement::Exact(_));
         let before = version_of(&agent, connector);
         let suspended = update == Update::ByPolicy && policies.disable_auto_connector_update;
         let keeps = suspended || update == Update::Never;
-        let wanted = match (&wanted, &before) {
+        let wanted = match &before {
             // A pinned version is no update: it is what the connection says.
-            (Requirement::Newest, Some(has)) if keeps => requirement(&has.version)?,
+            Some(has) if keeps && floats => kept(&local, wanted, has)?,
             _ => wanted,
         };
-        let downloaded = self.local_agent(agent.id)?.download(&name, &wanted).await?;
+        let downloaded = local.download(&name, &wanted).await?;
         let after = Version {
             version: downloaded.entry.version.to_string(),
             digest: downloaded.pulled.digest.to_string(),
         };
-        if before.as_ref() != Some(&after) {
+        // What one connection pins is not what the others float on.
+        if before.as_ref() != Some(&after) && (floats || before.is_none()) {
             self.has_version(
                 agent.id,
                 &AgentVersion {
@@ -260,13 +272,63 @@ impl Workspace {
             )?;
         }
         Ok(Fetched {
+            warnings: warnings(&downloaded),
             connector: downloaded.connector,
-
             after,
             downloaded: downloaded.pulled.transferred,
             update_suspended: suspended,
         })
     }
+}
+
+/// What an agent goes on with where it does not look for a newer version: what it
+/// has, or where that is in quarantine, the newest before it.
+fn kept(
+    local: &local::Agent,
+    wanted: Requirement,
+    has: &Version,
+) -> Result<Requirement, WorkspaceError> {
+    let Requirement::Exact(version) = requirement(&has.version)? else {
+        return Ok(wanted);
+    };
+    if !wanted.fits(&version) {
+        return Ok(wanted);
+    }
+    let held = match has.digest.parse() {
+        Ok(digest) => local
+            .quarantine()
+            .holds(&digest)
+            .map_err(local::AgentError::from)?,
+        Err(_) => None,
+    };
+    Ok(match held {
+        Some(_) => Requirement::AtMost(version),
+        None => Requirement::Exact(version),
+    })
+}
+
+fn warnings(downloaded: &local::Downloaded) -> Vec<String> {
+    let entry = &downloaded.entry;
+    let mut warnings: Vec<String> = downloaded
+        .passed_over
+        .iter()
+        .map(|held| {
+            format!(
+                "{} {} is in quarantine on this agent ({}), so {} is used",
+                held.name,
+                held.version,
+                held.reason(),
+                entry.version
+            )
+        })
+        .collect();
+    if let Some(why) = &downloaded.offline {
+        warnings.push(format!(
+            "{why}; {} {} is what was here",
+            entry.name, entry.version
+        ));
+    }
+    warnings
 }
 
 impl AgentTest {

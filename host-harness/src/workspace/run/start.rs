@@ -571,6 +571,7 @@ impl Workspace {
                 Update::Never,
             )
             .await?;
+        run.warnings.extend(fetched.warnings);
         run.connectors.push(RunConnector {
             role: role.to_owned(),
             connector: connection.connector.clone(),

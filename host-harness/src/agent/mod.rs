@@ -2,70 +2,43 @@
 //!
 //! Everything that an agent keeps lies in one folder, its home:
 //!
-//! | folder | what |
+//! | file or folder | what |
 //! |---|---|
 //! | `registry` | published versions, where no other registry is used |
-//! | `store` | versions that it has downloaded, by digest |
+//! | `store` | versions that it has downloaded, by digest, with receipts |
 //! | `compiled` | their compiled code |
 //! | `cache` | what connectors keep between runs, encrypted with `cache.key` |
+//! | `agent.toml` | its [settings](AgentSettings) |
+//! | `trust.toml` | whose versions it runs |
 
-use crate::cache::{Cache, CacheError, Namespace};
+mod error;
+mod guard;
+mod publish;
+mod settings;
+mod versions;
+
+pub use error::AgentError;
+pub use publish::Publication;
+pub use settings::{AgentSettings, SettingsError};
+
+use crate::cache::{Cache, Namespace};
 use crate::connection::{ConnectionFile, RevealError, Secrets};
 use crate::registry::{
-    ConnectorName, Digest, Entry, InvalidName, LocalRegistry, Published, Pulled, RegistryError,
-    Requirement, Store, StoreError,
+    Digest, Entry, LocalRegistry, Location, OciRegistry, Pulled, Quarantine, QuarantinedVersion,
+    Registry, RegistryError, Store, TrustPolicy,
 };
 use crate::runtime::recording::Recording;
 use crate::runtime::{
-    CompiledCode, Compiler, Connection, Connector, Limits, MOST_MEMORY, Runtime, RuntimeError,
+    CompiledCode, Compiler, Connection, Connector, Limits, MOST_MEMORY, Runtime,
     SecretError, SecretSource,
 };
-use crate::sealing::{KeyError, SealingKey};
+use crate::sealing::SealingKey;
 use futures::future::BoxFuture;
 use secrecy::SecretString;
-use semver::Version;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Why an agent could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AgentError {
-    /// From the registry.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// From its own copies.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// From the sandbox.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    /// From what connectors keep.
-    #[error(transparent)]
-    Cache(#[from] CacheError),
-    /// From the key to that.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// A component that names itself badly.
-    #[error("the component calls itself “{name}” {version}: {why}")]
-    Misnamed {
-        /// The name that it gives itself.
-        name: String,
-        /// Its version.
-        version: String,
-        /// What is wrong with them.
-        why: String,
-    },
-    /// A folder of its home.
-    #[error("the folder {path} cannot be used: {source}")]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
 
 /// A version that was downloaded, verified and loaded.
 #[derive(Debug)]
@@ -76,34 +49,62 @@ pub struct Downloaded {
     pub pulled: Pulled,
     /// Ready to run.
     pub connector: Connector,
+    /// Newer versions that would have fitted, and are in quarantine.
+    pub passed_over: Vec<QuarantinedVersion>,
+    /// Why the registry could not be asked, where it could not: then this is the
+    /// newest that was here.
+    pub offline: Option<String>,
 }
 
 /// An agent.
 #[derive(Clone)]
 pub struct Agent {
-    registry: LocalRegistry,
+    registry: Registry,
     store: Store,
+    trust: Arc<TrustPolicy>,
+    quarantine_after: u32,
+    compiled: CompiledCode,
     runtime: Runtime,
     cache: Cache,
 }
 
 impl Agent {
-    /// The agent whose home is `home`, which is made where it is missing. Its
-    /// registry is a folder of the home, or `registry`.
+    /// The agent whose home is `home`, which is made where it is missing, with
+    /// the settings that lie there. Its registry is the one of the settings or a
+    /// folder of the home, unless `registry` is another folder.
     ///
     /// # Errors
-    /// If the folders cannot be made, or this machine cannot run compiled code.
+    /// If the settings cannot be, the folders cannot be made, or this machine
+    /// cannot run compiled code.
     pub fn open(home: &Path, registry: Option<&Path>) -> Result<Self, AgentError> {
-        let registry = registry.map_or_else(|| home.join("registry"), Path::to_path_buf);
+        let registry = registry.map(|folder| Location::Folder(folder.to_path_buf()));
+        Self::with_settings(home, AgentSettings::read(home, registry)?)
+    }
+
+    /// The agent whose home is `home`, with other settings than lie there.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn with_settings(home: &Path, settings: AgentSettings) -> Result<Self, AgentError> {
         let compiled = home.join("compiled");
         let compiled = CompiledCode::open(&compiled).map_err(|source| AgentError::Folder {
             path: compiled.clone(),
             source,
         })?;
+        let registry = match settings.registry {
+            None => Registry::Folder(LocalRegistry::open(home.join("registry"))?),
+            Some(Location::Folder(folder)) => Registry::Folder(LocalRegistry::open(folder)?),
+            Some(Location::Oci(address)) => {
+                Registry::Oci(OciRegistry::new(address, settings.oci).map_err(RegistryError::from)?)
+            }
+        };
         Ok(Self {
-            registry: LocalRegistry::open(registry)?,
-            store: Store::open(home.join("store"))?,
-            runtime: Runtime::new(compiled)?,
+            registry,
+            store: Store::open(home.join("store"))?.with_max_bytes(settings.max_bytes),
+            trust: Arc::new(settings.trust),
+            quarantine_after: settings.quarantine_after,
+            runtime: Runtime::new(compiled.clone())?,
+            compiled,
             cache: Cache::open(
                 home.join("cache"),
                 SealingKey::load_or_create(home.join("cache.key"))?,
@@ -119,13 +120,13 @@ impl Agent {
     }
 
     /// Another agent on the same machine: it has its own copies of versions, and
-    /// shares the registry, the engine, the compiled code and the cache.
+    /// shares the registry, the trust policy, the engine, the compiled code and the cache.
     ///
     /// # Errors
     /// If its folder cannot be made.
     pub fn beside(&self, home: &Path) -> Result<Self, AgentError> {
         Ok(Self {
-            store: Store::open(home.join("store"))?,
+            store: Store::open(home.join("store"))?.with_max_bytes(self.store.max_bytes()),
             ..self.clone()
         })
     }
@@ -138,66 +139,32 @@ impl Agent {
     }
 
     /// The registry that it downloads from.
-    pub fn registry(&self) -> &LocalRegistry {
+    pub const fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Downloads a version, unless it has it, and makes it ready to run. Its
-    /// bytes are compared with the registry's digest when they come and each
-    /// time that they are loaded.
-    ///
-    /// # Errors
-    /// If there is no such version, its bytes are not what was published, or it
-    /// is no connector that this host can run.
-    pub async fn download(
-        &self,
-        name: &ConnectorName,
-        version: &Requirement,
-    ) -> Result<Downloaded, AgentError> {
-        let entry = self.registry.resolve(name, version)?;
-        let pulled = self.registry.pull(&entry, &self.store)?;
-        let bytes = self.store.read(&pulled.digest)?;
-        let connector = self.runtime.load(pulled.digest, bytes).await?;
-        Ok(Downloaded {
-            entry,
-            pulled,
-            connector,
-        })
+    /// Its own copies of versions.
+    pub const fn store(&self) -> &Store {
+        &self.store
     }
 
-    /// Publishes a component, under its own name and version unless others are
-    /// given. What cannot be loaded is not published.
+    /// Which versions broke down on it.
+    pub fn quarantine(&self) -> Quarantine {
+        self.store.quarantine(self.quarantine_after)
+    }
+
+    /// Removes compiled code that belongs to none of these components, and
+    /// answers how many bytes that freed.
     ///
     /// # Errors
-    /// If it is no connector that this host can run, or another component has
-    /// the version.
-    pub async fn publish(
-        &self,
-        component: Vec<u8>,
-        name: Option<ConnectorName>,
-        version: Option<Version>,
-    ) -> Result<Published, AgentError> {
-        let connector = self.load(Digest::of(&component), component.clone()).await?;
-        let descriptor = connector.descriptor();
-        let misnamed = |why: String| AgentError::Misnamed {
-            name: descriptor.id.clone(),
-            version: descriptor.version.clone(),
-            why,
-        };
-        let name = match name {
-            Some(name) => name,
-            None => descriptor
-                .id
-                .parse()
-                .map_err(|error: InvalidName| misnamed(error.to_string()))?,
-        };
-        let version = match version {
-            Some(version) => version,
-            None => {
-                Version::parse(&descriptor.version).map_err(|error| misnamed(error.to_string()))?
-            }
-        };
-        Ok(self.registry.publish(&name, version, &component)?)
+    /// If the folder cannot be read, or a file cannot be removed.
+    pub fn retain_compiled(&self, kept: &BTreeSet<Digest>) -> Result<u64, AgentError> {
+        self.compiled
+            .retain(kept)
+            .map_err(|source| AgentError::Folder {
+                path: "compiled".into(),
+                source,
+            })
     }
 
     /// What one connection keeps between runs; `name` stands for it alone.
