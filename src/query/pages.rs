@@ -5,7 +5,9 @@
 //! or go meanwhile shift nothing. Any other order has only offsets.
 //!
 //! The end is an empty page, never a short one: how Coupa treats a `limit` is
-//! not certain enough to lose records over, and one more request is cheap.
+//! not certain enough to lose records over, and one more request is cheap. For the
+//! same reason a page that is refused is asked for once more without any `limit`:
+//! an instance may have smaller pages than documented, and refuse what is over them.
 
 use super::{Fields, Filter, Operator, encode, read_checkpoint};
 use crate::client::{Client, not_json};
@@ -135,7 +137,7 @@ impl Plan {
         };
         vec![PlannedRequest {
             method: "GET",
-            path: self.url(start, start.taken, size),
+            path: self.url(start, start.taken, Some(size)),
             body: None,
             note: note.to_owned(),
         }]
@@ -186,8 +188,8 @@ impl Plan {
         filter.to_query()
     }
 
-    /// The URL of a page of `size` records.
-    fn url(&self, cursor: &Cursor, offset: u64, size: u64) -> String {
+    /// The URL of a page of `size` records; without one, of as many as Coupa gives.
+    fn url(&self, cursor: &Cursor, offset: u64, size: Option<u64>) -> String {
         let mut parts: Vec<String> = self
             .filters
             .iter()
@@ -207,7 +209,7 @@ impl Plan {
             }
             parts.push(format!("offset={offset}"));
         }
-        parts.push(format!("limit={size}"));
+        parts.extend(size.map(|size| format!("limit={size}")));
         parts.extend(self.fields.as_ref().map(Fields::to_query));
         parts.extend(
             self.return_object
@@ -263,15 +265,20 @@ impl<H: Host> Pages<'_, H> {
         out: &mut Sender<Result<Page, Error>>,
     ) -> Result<(), Error> {
         let mut page = PAGE;
+        let mut unasked = false;
         loop {
             let size = page.min(self.plan.left(&cursor));
             if size == 0 {
                 return Ok(());
             }
-            let url = self.plan.url(&cursor, 0, size);
+            let url = self.plan.url(&cursor, 0, (!unasked).then_some(size));
             let mut fetched = match self.fetch(url, cursor.taken).await {
+                Err(error) if is_about_the_question(&error) && !unasked => {
+                    unasked = true;
+                    continue;
+                }
                 // Records can be megabytes each: ask for fewer at once.
-                Err(error) if error.code == "coupa.answer-too-large" && size > 1 => {
+                Err(error) if error.code == "coupa.answer-too-large" && size > 1 && !unasked => {
                     page = size / 2;
                     continue;
                 }
@@ -294,6 +301,7 @@ impl<H: Host> Pages<'_, H> {
         out: &mut Sender<Result<Page, Error>>,
     ) -> Result<(), Error> {
         let mut size = PAGE;
+        let mut unasked = false;
         let mut before: Vec<Option<i64>> = Vec::new();
         'anew: loop {
             let mut ahead = FuturesOrdered::new();
@@ -305,7 +313,8 @@ impl<H: Host> Pages<'_, H> {
                     .map_or(u64::MAX, |limit| limit.saturating_sub(next_offset));
                 if (ahead.len() as u64) < AT_ONCE && left > 0 {
                     let asked = size.min(left);
-                    let url = self.plan.url(&cursor, next_offset, asked);
+                    let said = (!unasked).then_some(asked);
+                    let url = self.plan.url(&cursor, next_offset, said);
                     let taken = cursor.taken;
                     ahead.push_back(async move { (asked, self.fetch(url, taken).await) });
                     next_offset += asked;
@@ -314,7 +323,13 @@ impl<H: Host> Pages<'_, H> {
                 let Some((asked, fetched)) = ahead.next().await else {
                     return Ok(());
                 };
-                let mut fetched = fetched?;
+                let mut fetched = match fetched {
+                    Err(error) if is_about_the_question(&error) && !unasked => {
+                        unasked = true;
+                        continue 'anew;
+                    }
+                    fetched => fetched?,
+                };
                 fetched.keep(asked);
                 if !fetched.ids.is_empty() && fetched.ids == before {
                     return Err(Error::new(
@@ -454,6 +469,11 @@ impl Fetched {
     }
 }
 
+/// Whether Coupa refused what was asked, which may be the size of the page.
+fn is_about_the_question(error: &Error) -> bool {
+    error.code == "coupa.refused"
+}
+
 /// Sends a page's records. False where nobody takes them any more.
 async fn deliver(
     fetched: Fetched,
@@ -534,14 +554,14 @@ mod tests {
         );
         assert_eq!(up.start().after, Some(9));
         assert_eq!(
-            up.url(&up.start(), 0, 50),
+            up.url(&up.start(), 0, Some(50)),
             "/api/suppliers?id%5Blt%5D=100&status=active&order_by=id&dir=asc&id%5Bgt%5D=9&limit=50"
         );
         let down = plan(&["id[gt]=5", "id[lt]=100"], Some("id"), true);
         assert_eq!(down.start().after, Some(100));
         let by_name = plan(&["id[gt]=5"], Some("name"), false);
         assert_eq!(
-            by_name.url(&by_name.start(), 150, 50),
+            by_name.url(&by_name.start(), 150, Some(50)),
             "/api/suppliers?id%5Bgt%5D=5&order_by=name&dir=asc&offset=150&limit=50"
         );
     }

@@ -16,6 +16,7 @@ mod limits;
 mod platform;
 mod program;
 mod query;
+mod row;
 mod screen;
 mod sources;
 mod support;

@@ -1,6 +1,8 @@
 //! Query: every page, in order, whatever Coupa does.
 
-use crate::support::{Outcome, api_key, call, oauth, query, run, sandbox, sandbox_with};
+use crate::support::{
+    Outcome, api_key, call, oauth, query, run, sandbox, sandbox_with, sandbox_with_keys,
+};
 use coupa_sandbox::Sandbox;
 use coupa_sandbox::switches::{EmptyList, OversizedLimit};
 use std::collections::BTreeSet;
@@ -11,7 +13,7 @@ fn ascending(keys: &[i64]) -> bool {
 
 #[tokio::test]
 async fn every_record_comes_once_in_order_of_id() {
-    let sandbox = sandbox(&[("suppliers", 1234)]);
+    let sandbox = sandbox_with_keys(&[("suppliers", 1234)]);
     for connection in [oauth(&sandbox), api_key(&sandbox)] {
         let outcome = query(connection, "suppliers", &[]).await;
         let keys = outcome.keys();

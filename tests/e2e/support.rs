@@ -1,5 +1,6 @@
 //! A sandbox, the component, and calls from one to the other.
 
+use crate::row;
 use coupa_sandbox::{Client, Configuration, Sandbox};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -74,11 +75,20 @@ pub fn connector() -> Connector {
     connector.clone()
 }
 
-/// A sandbox with one client that has every scope the tests use.
+/// A sandbox with one client that has every scope the tests use, and with its
+/// switches in the positions that this run of the suite is made in.
 pub fn sandbox(records: &[(&str, u64)]) -> Sandbox {
     sandbox_with(records, |_| {})
 }
 
+/// A sandbox that takes API keys, for tests that sign in by one.
+pub fn sandbox_with_keys(records: &[(&str, u64)]) -> Sandbox {
+    sandbox_with(records, |configuration| {
+        configuration.switches.api_key = true
+    })
+}
+
+/// The same as [`sandbox`]; what `change` sets itself wins.
 pub fn sandbox_with(records: &[(&str, u64)], change: impl FnOnce(&mut Configuration)) -> Sandbox {
     let mut configuration = Configuration {
         seed: 7,
@@ -92,9 +102,9 @@ pub fn sandbox_with(records: &[(&str, u64)], change: impl FnOnce(&mut Configurat
             scopes: SCOPES.split_whitespace().map(str::to_owned).collect(),
         }],
         api_keys: vec![API_KEY.to_owned()],
+        switches: row::switches(),
         ..Configuration::default()
     };
-    configuration.switches.api_key = true;
     change(&mut configuration);
     Sandbox::start(configuration).unwrap()
 }
@@ -129,9 +139,8 @@ pub fn connection(host: &str) -> Connection {
         ("api-key", API_KEY.to_owned()),
     ])));
     connection.cache = fresh_cache();
-    // The sandbox limits the rate where a test asks for it.
     connection.limits = Limits {
-        requests_per_second: Some(100_000),
+        requests_per_second: Some(row::requests_per_second()),
         ..Limits::default()
     };
     connection

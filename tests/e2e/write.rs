@@ -1,6 +1,8 @@
 //! Create and Update: each record answered by exactly one event.
 
-use crate::support::{Outcome, api_key, oauth, query, sandbox, sandbox_with, with_secret, write};
+use crate::support::{
+    Outcome, api_key, oauth, query, sandbox, sandbox_with, sandbox_with_keys, with_secret, write,
+};
 use coupa_sandbox::Sandbox;
 use host_harness::runtime::types::ErrorKind;
 use std::collections::BTreeSet;
@@ -115,7 +117,7 @@ async fn good_records_are_created_and_bad_ones_rejected() {
 
 #[tokio::test]
 async fn a_taken_name_is_told_as_coupa_tells_it() {
-    let sandbox = sandbox(&[]);
+    let sandbox = sandbox_with_keys(&[]);
     let record = r#"{"login":"jdoe","email":"jdoe@example.com","firstname":"J","lastname":"Doe"}"#;
     let outcome = write(
         api_key(&sandbox),
