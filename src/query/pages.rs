@@ -365,13 +365,19 @@ impl<H: Host> Pages<'_, H> {
             .await;
         match answered {
             // In XML an empty list is a 404, and some paths answer so in JSON. A
-            // page of HTML in the middle of a read is something else.
-            Err(error) if error.code == "coupa.not-found" && !plan.is_nested => {
+            // page of HTML in the middle of a read is something else, and below a
+            // parent it may be that which is not there.
+            Err(error) if error.code == "coupa.not-found" => {
                 let said = error.message.to_ascii_lowercase();
-                if taken > 0 && said.contains("html page") {
+                let is_empty = said.contains("no results");
+                let may_be_empty = match taken {
+                    0 => is_empty || !plan.is_nested,
+                    _ => !said.contains("html page"),
+                };
+                if !may_be_empty {
                     return Err(error);
                 }
-                let warning = (!said.contains("no results")).then(|| {
+                let warning = (!is_empty).then(|| {
                     let what = if taken == 0 {
                         "there are no records"
                     } else {

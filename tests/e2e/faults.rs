@@ -1,6 +1,8 @@
 //! When things go wrong: each fault of the sandbox through the real component.
 
-use crate::support::{Outcome, oauth, query, sandbox, sandbox_with_keys, write};
+// Each test counts what one fault costs.
+use crate::support::countable_sandbox as sandbox;
+use crate::support::{Outcome, oauth, query, sandbox_with_keys, write};
 use coupa_sandbox::switches::RefusalBody;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::runtime::RuntimeError;

@@ -1,7 +1,7 @@
 //! A sandbox, the component, and calls from one to the other.
 
 use crate::row;
-use coupa_sandbox::{Client, Configuration, Sandbox};
+use coupa_sandbox::{Client, Configuration, Sandbox, Switches};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use host_harness::agent::Agent;
@@ -79,6 +79,22 @@ pub fn connector() -> Connector {
 /// switches in the positions that this run of the suite is made in.
 pub fn sandbox(records: &[(&str, u64)]) -> Sandbox {
     sandbox_with(records, |_| {})
+}
+
+/// A sandbox for tests that count requests, or count in pages: a rate limit and tokens
+/// that live for seconds would add requests, and smaller pages would be more of them.
+pub fn countable_sandbox(records: &[(&str, u64)]) -> Sandbox {
+    sandbox_with(records, make_countable)
+}
+
+/// The same, as one change of others.
+pub fn make_countable(configuration: &mut Configuration) {
+    let documented = Switches::default();
+    let switches = &mut configuration.switches;
+    switches.rate_limit = documented.rate_limit;
+    switches.token_lifetime_s = documented.token_lifetime_s;
+    switches.token_delay_ms = documented.token_delay_ms;
+    switches.page_size = documented.page_size;
 }
 
 /// A sandbox that takes API keys, for tests that sign in by one.

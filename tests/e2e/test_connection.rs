@@ -1,8 +1,8 @@
 //! Testing a connection: each step, and each way it can fail.
 
 use crate::support::{
-    API_KEY, CLIENT_ID, CLIENT_SECRET, SCOPES, api_key, connection, oauth, sandbox, sandbox_with,
-    sandbox_with_keys, test, with_secret,
+    API_KEY, CLIENT_ID, CLIENT_SECRET, SCOPES, api_key, connection, make_countable, oauth, sandbox,
+    sandbox_with, sandbox_with_keys, test, with_secret,
 };
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::runtime::Connection;
@@ -249,7 +249,8 @@ async fn a_read_that_is_not_allowed_is_told() {
 #[tokio::test]
 async fn a_token_that_has_not_settled_is_waited_for() {
     let sandbox = sandbox_with(&[], |configuration| {
-        configuration.switches.token_delay_ms = 1500
+        make_countable(configuration);
+        configuration.switches.token_delay_ms = 1500;
     });
     assert_eq!(steps(&test(oauth(&sandbox)).await)[3], "read passed");
 }

@@ -20,6 +20,27 @@ pub fn differences(
     found
 }
 
+/// Fields of `given` that say something and that `remote` does not show, beside those
+/// that were `found` already: whether they differ is not known.
+pub fn not_shown(
+    given: &Map<String, Value>,
+    remote: &Map<String, Value>,
+    found: &[Difference],
+) -> Vec<Difference> {
+    let mut hidden = Vec::new();
+    for (name, value) in given {
+        let place = name.replace('_', "-");
+        let is_hidden = field_of(remote, name).is_none()
+            && !is_empty(value)
+            && !found.iter().any(|difference| difference.field == place);
+        let custom = remote.get("custom-fields").and_then(Value::as_object);
+        if is_hidden && custom.is_none_or(|custom| field_of(custom, name).is_none()) {
+            push(&mut hidden, place, None, value);
+        }
+    }
+    hidden
+}
+
 fn fields(
     given: &Map<String, Value>,
     remote: &Map<String, Value>,

@@ -1,9 +1,10 @@
 //! Update.
 
 use super::answering::Answering;
+use super::differences::{differences, not_shown};
 use super::key::{Extent, Found, Key, find, id_of, not_found, show};
 use super::record::{Record, field_of};
-use super::{Done, UPDATE, differences::differences, key_option, shared_options};
+use super::{Done, UPDATE, key_option, shared_options};
 use crate::activities::Options;
 use crate::client::{Client, Exchange, Repeat};
 use crate::contract::{Activity, Effect, Error, ErrorKind, PlannedRequest, Property, PropertyKind};
@@ -173,8 +174,11 @@ impl Update {
         dry_run: bool,
     ) -> Result<Done, Error> {
         let id = found.id;
+        // What Coupa does not show may well change: only what is known to be the same
+        // is left alone.
         let mut differences =
             differences(record.fields(), &found.fields, self.collection.record_type);
+        differences.extend(not_shown(record.fields(), &found.fields, &differences));
         let superfluous: Vec<&str> = self
             .sets_of(record)
             .filter(|name| {
@@ -290,8 +294,12 @@ impl Update {
     }
 }
 
-/// Whether a list has elements that the wanted one does not have.
+/// Whether a list has elements that the wanted one does not have, or may have: a
+/// response filter can hide it.
 fn has_more(found: Option<&Value>, wanted: Option<&Value>) -> bool {
+    if found.is_none() {
+        return true;
+    }
     let (Some(Value::Array(found)), Some(wanted)) = (found, wanted) else {
         return false;
     };
