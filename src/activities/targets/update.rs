@@ -1,7 +1,7 @@
 //! Update.
 
 use super::answering::Answering;
-use super::differences::{differences, not_shown};
+use super::differences::{differences, not_known_to_be_same};
 use super::key::{Extent, Found, Key, find, id_of, not_found, show};
 use super::record::{Record, field_of};
 use super::{Done, UPDATE, key_option, shared_options};
@@ -174,11 +174,8 @@ impl Update {
         dry_run: bool,
     ) -> Result<Done, Error> {
         let id = found.id;
-        // What Coupa does not show may well change: only what is known to be the same
-        // is left alone.
         let mut differences =
-            differences(record.fields(), &found.fields, self.collection.record_type);
-        differences.extend(not_shown(record.fields(), &found.fields, &differences));
+            not_known_to_be_same(record.fields(), &found.fields, self.collection.record_type);
         let superfluous: Vec<&str> = self
             .sets_of(record)
             .filter(|name| {

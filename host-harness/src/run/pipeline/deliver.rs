@@ -280,7 +280,6 @@ impl Delivery<'_> {
                 Ok(())
             }
             Step::Notice(notice) => {
-                self.source.count(&notice);
                 self.observer.notice(&notice);
                 Ok(())
             }
@@ -305,7 +304,6 @@ impl Delivery<'_> {
                     self.ledger.done(number);
                 }
                 Event::Notice(notice) => {
-                    self.measured.count(&notice);
                     self.observer.notice(&notice);
                 }
                 // A target reads nothing, and has no place to resume at.
