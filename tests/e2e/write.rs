@@ -1,7 +1,8 @@
 //! Create and Update: each record answered by exactly one event.
 
 use crate::support::{
-    Outcome, api_key, oauth, query, sandbox, sandbox_with, sandbox_with_keys, with_secret, write,
+    Outcome, api_key, countable_sandbox, oauth, query, sandbox, sandbox_with, sandbox_with_keys,
+    with_secret, write,
 };
 use coupa_sandbox::Sandbox;
 use host_harness::runtime::types::ErrorKind;
@@ -258,7 +259,7 @@ async fn writing_stops_after_as_many_rejections_as_asked() {
 
 #[tokio::test]
 async fn concurrency_is_bounded_and_used() {
-    let sandbox = sandbox(&[]);
+    let sandbox = countable_sandbox(&[]);
     sandbox.add_fault(coupa_sandbox::FaultRule {
         times: None,
         ..coupa_sandbox::FaultRule::next(1, coupa_sandbox::Fault::Slow { milliseconds: 30 })
@@ -287,7 +288,10 @@ async fn concurrency_is_bounded_and_used() {
 
 #[tokio::test]
 async fn a_connection_that_fails_ends_the_call_with_its_reason() {
-    let sandbox = sandbox(&[]);
+    // Without a description nobody can tell which of the two is wrong.
+    let sandbox = sandbox_with(&[], |configuration| {
+        configuration.switches.token_error_description = true;
+    });
     let wrong = with_secret(oauth(&sandbox), "client-secret", "wrong");
     let records: Vec<&str> = vec![r#"{"name":"A"}"#; 30];
     let outcome = write(
