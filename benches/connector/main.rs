@@ -19,7 +19,7 @@ mod statistics;
 
 use child::Child;
 use measured::{Loaded, Measured};
-use report::Report;
+use report::{Memory, Report};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -33,17 +33,27 @@ struct Extent {
     pairs: usize,
     /// Records of the runs whose memory is compared, fewest first.
     sizes: &'static [u64],
+    /// Orders of [`LINES`] lines, and pairs of runs over them.
+    orders: u64,
+    order_pairs: usize,
 }
+
+/// Lines of a large order.
+const LINES: u64 = 10_000;
 
 const FULL: Extent = Extent {
     records: 100_000,
     pairs: 11,
     sizes: &[10_000, 100_000, 1_000_000],
+    orders: 200,
+    order_pairs: 5,
 };
 const QUICK: Extent = Extent {
     records: 20_000,
     pairs: 3,
     sizes: &[10_000, 20_000],
+    orders: 36,
+    order_pairs: 3,
 };
 
 fn main() -> Result<()> {
@@ -56,7 +66,7 @@ fn main() -> Result<()> {
     match words.as_slice() {
         [] => compare(&FULL),
         ["--quick"] => compare(&QUICK),
-        ["serve", records] => pages::serve(records.parse()?),
+        ["serve", records, lines] => pages::serve(records.parse()?, lines.parse()?),
         ["native", url] => child::answer(&native::read(url)?),
         ["component", url, compiled, activity] => {
             child::answer(&component::read(url, Path::new(compiled), activity)?)
@@ -74,7 +84,7 @@ fn compare(extent: &Extent) -> Result<()> {
     // The folder is empty, so this one compiles.
     let loaded: Loaded = child::measure(&["load", &compiled])?;
 
-    let server = Server::start(extent.records)?;
+    let server = Server::start(extent.records, 0)?;
     let mut pairs = Vec::new();
     for pair in 0..=extent.pairs {
         eprintln!("pair {pair} of {}", extent.pairs);
@@ -99,8 +109,22 @@ fn compare(extent: &Extent) -> Result<()> {
     let mut sizes = Vec::new();
     for &records in extent.sizes {
         eprintln!("memory at {records} records");
-        let server = Server::start(records)?;
-        sizes.push((server.native()?, server.component(&compiled, "query")?));
+        let server = Server::start(records, 0)?;
+        let native = server.native()?;
+        let query = server.component(&compiled, "query")?;
+        sizes.push(Memory {
+            native,
+            query,
+            changes: server.component(&compiled, "changes")?,
+        });
+    }
+
+    let server = Server::start(extent.orders, LINES)?;
+    let mut orders = Vec::new();
+    for pair in 0..extent.order_pairs {
+        eprintln!("orders of {LINES} lines, {pair} of {}", extent.order_pairs);
+        let native = server.native()?;
+        orders.push((native, server.component(&compiled, "query")?));
     }
     print!(
         "{}",
@@ -109,6 +133,8 @@ fn compare(extent: &Extent) -> Result<()> {
             pairs,
             changes,
             sizes,
+            orders,
+            lines: LINES,
             size: std::fs::metadata(built())?.len()
         }
     );
@@ -123,8 +149,8 @@ struct Server {
 }
 
 impl Server {
-    fn start(records: u64) -> Result<Self> {
-        let mut process = Child::start(&["serve", &records.to_string()])?;
+    fn start(records: u64, lines: u64) -> Result<Self> {
+        let mut process = Child::start(&["serve", &records.to_string(), &lines.to_string()])?;
         let url = process.line()?;
         Ok(Self {
             _process: process,

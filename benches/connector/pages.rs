@@ -6,9 +6,12 @@ use super::Result;
 use super::child::end_with_parent;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 
 /// Coupa's greatest page.
 const PAGE: u64 = 50;
+/// Of records that are megabytes each.
+const LARGE_PAGE: u64 = 12;
 /// The id of the record before the first. All ids have as many digits.
 const BEFORE_FIRST: u64 = 1_000_000;
 /// Stands in a template for the id.
@@ -16,19 +19,24 @@ const MARK: &str = "#######";
 const TOKEN: &[u8] =
     br#"{"access_token":"bench-token-of-no-worth","token_type":"bearer","expires_in":86399}"#;
 
-/// Serves this many suppliers until the parent is gone; says its address first.
-pub fn serve(records: u64) -> Result<()> {
+/// Serves this many suppliers until the parent is gone; says its address first. With
+/// `lines`, each holds so many order lines, and pages are shorter: an answer of fifty
+/// such records is larger than the connector takes.
+pub fn serve(records: u64, lines: u64) -> Result<()> {
     end_with_parent();
     if records > BEFORE_FIRST {
         return Err(format!("at most {BEFORE_FIRST} records").into());
     }
     let last = BEFORE_FIRST + records;
     let listener = TcpListener::bind("127.0.0.1:0")?;
+    let page = if lines > 0 { LARGE_PAGE } else { PAGE };
+    let templates: Arc<[Template]> = (0..page).map(|n| Template::new(n, lines)).collect();
     println!("http://{}", listener.local_addr()?);
     for connection in listener.incoming() {
         let connection = connection?;
+        let templates = Arc::clone(&templates);
         std::thread::spawn(move || {
-            if let Err(error) = answer_all(&connection, last) {
+            if let Err(error) = answer_all(&connection, last, &templates) {
                 eprintln!("the page server: {error}");
             }
         });
@@ -37,9 +45,8 @@ pub fn serve(records: u64) -> Result<()> {
 }
 
 /// Answers requests until the client goes.
-fn answer_all(connection: &TcpStream, last: u64) -> Result<()> {
+fn answer_all(connection: &TcpStream, last: u64, templates: &[Template]) -> Result<()> {
     connection.set_nodelay(true)?;
-    let templates: Vec<Template> = (0..PAGE).map(Template::new).collect();
     let mut requests = BufReader::new(connection);
     let mut answer = Vec::new();
     while let Some(target) = next_request(&mut requests)? {
@@ -55,9 +62,9 @@ fn answer_all(connection: &TcpStream, last: u64) -> Result<()> {
                 let after = number("id%5Bgt%5D").unwrap_or(0).max(BEFORE_FIRST);
                 let count = number("limit")
                     .unwrap_or(PAGE)
-                    .min(PAGE)
+                    .min(templates.len() as u64)
                     .min(last.saturating_sub(after));
-                page(&mut answer, &templates, after + 1, count)?;
+                page(&mut answer, templates, after + 1, count)?;
             }
             _ => return Err(format!("nothing is served at {target}").into()),
         }
@@ -131,8 +138,12 @@ struct Template {
 }
 
 impl Template {
-    fn new(position: u64) -> Self {
-        let text = supplier(position);
+    fn new(position: u64, lines: u64) -> Self {
+        let mut text = supplier(position);
+        if lines > 0 {
+            let end = text.len() - 1;
+            text.insert_str(end, &order_lines(lines));
+        }
         let marks = text.match_indices(MARK).map(|(at, _)| at).collect();
         Self { text, marks }
     }
@@ -145,6 +156,18 @@ impl Template {
             answer[start + mark..][..MARK.len()].copy_from_slice(digits.as_bytes());
         }
     }
+}
+
+/// A field with so many lines of an order.
+fn order_lines(count: u64) -> String {
+    let lines: Vec<String> = (1..=count)
+        .map(|n| {
+            format!(
+                r#"{{"id":{n},"line-num":"{n}","description":"Line {n}, as long as such lines are","quantity":"12.0","price":"7.50","uom":{{"code":"EA"}},"account":{{"id":31,"code":"SF-Marketing"}}}}"#
+            )
+        })
+        .collect();
+    format!(r#","order-lines":[{}]"#, lines.join(","))
 }
 
 /// A supplier as Coupa answers it, in the fields that most have.

@@ -24,10 +24,20 @@ pub struct Report {
     pub pairs: Vec<(Measured, Measured)>,
     /// The component's Query and Changes of the same records.
     pub changes: Vec<(Measured, Measured)>,
-    /// Native and component by number of records, fewest first.
-    pub sizes: Vec<(Measured, Measured)>,
+    /// By number of records, fewest first.
+    pub sizes: Vec<Memory>,
+    /// Native and component, over orders of `lines` lines.
+    pub orders: Vec<(Measured, Measured)>,
+    pub lines: u64,
     /// Of the component, in bytes.
     pub size: u64,
+}
+
+/// Runs over the same records, of which the memory is compared.
+pub struct Memory {
+    pub native: Measured,
+    pub query: Measured,
+    pub changes: Measured,
 }
 
 impl Display for Report {
@@ -35,6 +45,7 @@ impl Display for Report {
         writeln!(f, "{}\n", machine())?;
         self.speed(f)?;
         self.activities(f)?;
+        self.large(f)?;
         self.memory(f)?;
         self.start(f)?;
         self.targets(f)
@@ -81,19 +92,49 @@ impl Report {
     fn memory(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\n| records | native process, MiB | host process, MiB | of it the guest's, MiB |\n|---:|---:|---:|---:|"
+            "\n| records | native process, MiB | Query: host process, MiB | of it the guest's, MiB | Changes: host process, MiB | of it the guest's, MiB |\n|---:|---:|---:|---:|---:|---:|"
         )?;
-        for (native, component) in &self.sizes {
-            let (native_peak, peak) = (
-                native.peak_memory as f64 / MIB,
-                component.peak_memory as f64 / MIB,
-            );
+        for Memory {
+            native,
+            query,
+            changes,
+        } in &self.sizes
+        {
             writeln!(
                 f,
-                "| {} | {native_peak:.1} | {peak:.1} | {:.2} |",
+                "| {} | {:.1} | {:.1} | {:.2} | {:.1} | {:.2} |",
                 native.records,
-                linear_memory(component) / MIB
+                native.peak_memory as f64 / MIB,
+                query.peak_memory as f64 / MIB,
+                linear_memory(query) / MIB,
+                changes.peak_memory as f64 / MIB,
+                linear_memory(changes) / MIB
             )?;
+        }
+        Ok(())
+    }
+
+    fn large(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (records, bytes) = self
+            .orders
+            .first()
+            .map_or((0, 0), |(run, _)| (run.records, run.bytes));
+        writeln!(
+            f,
+            "\n{records} orders of {} lines, {:.1} MB of JSON:\n\n| | native | component | component / native |\n|---|---:|---:|---:|",
+            self.lines,
+            bytes as f64 / 1e6
+        )?;
+        let figures: [(&str, usize, fn(&Measured) -> f64); 4] = [
+            ("MB per second", 0, |run| {
+                run.bytes as f64 / 1e6 / run.elapsed.as_secs_f64()
+            }),
+            ("time, s", 3, |run| run.elapsed.as_secs_f64()),
+            ("processor time, s", 3, |run| run.processor.as_secs_f64()),
+            ("process, MiB", 1, |run| run.peak_memory as f64 / MIB),
+        ];
+        for (what, decimals, figure) in figures {
+            row(f, what, decimals, &ratios(&self.orders, figure))?;
         }
         Ok(())
     }
@@ -188,8 +229,11 @@ impl Report {
     /// the most records than for the fewest.
     fn growth(&self) -> f64 {
         match (self.sizes.first(), self.sizes.last()) {
-            (Some((_, fewest)), Some((_, most))) => {
-                most.peak_memory as f64 / fewest.peak_memory as f64
+            (Some(fewest), Some(most)) => {
+                let growth = |of: fn(&Memory) -> &Measured| {
+                    of(most).peak_memory as f64 / of(fewest).peak_memory as f64
+                };
+                growth(|runs| &runs.query).max(growth(|runs| &runs.changes))
             }
             _ => f64::NAN,
         }

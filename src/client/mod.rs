@@ -264,7 +264,7 @@ impl<H: Host> Client<H> {
     ) -> Result<(), Error> {
         let is_write = exchange.method != Method::Get;
         let mut backoff = Backoff::new(self.host.now());
-        let mut renewed = false;
+        let mut refused_since = None;
         // Whether an earlier try of a write may have been processed.
         let mut in_doubt = false;
         loop {
@@ -272,7 +272,10 @@ impl<H: Host> Client<H> {
                 Err(error) => Failure::BeforeSending(error),
                 Ok((header, token)) => match self.send_once(&exchange, transfer, header).await {
                     Ok(response) if response.status == 401 => {
-                        if self.has_fresh_start(token.as_ref(), &mut renewed).await {
+                        if self
+                            .has_fresh_start(token.as_ref(), &mut refused_since)
+                            .await
+                        {
                             continue;
                         }
                         Failure::BeforeSending(answer::unauthorized(&self.settings))
@@ -329,21 +332,27 @@ impl<H: Host> Client<H> {
 
     /// Whether a request that was answered 401 should be sent once more: with a
     /// new token, or with a new one that may not have settled yet.
-    async fn has_fresh_start(&self, token: Option<&Token>, renewed: &mut bool) -> bool {
+    async fn has_fresh_start(
+        &self,
+        token: Option<&Token>,
+        refused_since: &mut Option<Duration>,
+    ) -> bool {
         let Some(token) = token else { return false };
-        if !*renewed {
-            *renewed = true;
+        let now = self.host.now();
+        let Some(since) = *refused_since else {
+            *refused_since = Some(now);
             self.tokens.forget(&*self.host, &self.settings, token).await;
             self.count_retry();
             return true;
-        }
+        };
         let Some(minted_at) = token.minted_at else {
             return false;
         };
-        let age = self.host.now().saturating_sub(minted_at);
-        if age >= TOKEN_SETTLES_IN {
+        // Where tokens live shorter than they take to settle, each is a new one.
+        if now.saturating_sub(since) >= TOKEN_SETTLES_IN {
             return false;
         }
+        let age = now.saturating_sub(minted_at);
         let wait = Duration::from_millis(500).saturating_add(age / 2);
         self.pause(
             NoticeKind::Retrying,

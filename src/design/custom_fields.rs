@@ -186,12 +186,17 @@ async fn sample<H: Host>(
     object: &str,
     record_type: &str,
 ) -> Result<Vec<CustomField>, Error> {
-    let url = format!("/api/{object}?limit={SAMPLED}");
-    let records: Vec<Map<String, Value>> = client
-        .get(url, |response| {
+    let read = |url| {
+        client.get(url, |response| {
             serde_json::from_slice(&response.body).map_err(|_| not_json(&response, "a list"))
         })
-        .await?;
+    };
+    let sampled = read(format!("/api/{object}?limit={SAMPLED}")).await;
+    let records: Vec<Map<String, Value>> = match sampled {
+        // It may have smaller pages, and refuse what is over them.
+        Err(error) if error.code == "coupa.refused" => read(format!("/api/{object}")).await?,
+        sampled => sampled?,
+    };
     let mut found: BTreeMap<(String, bool), Value> = BTreeMap::new();
     for record in &records {
         for (name, value) in record {

@@ -5,7 +5,9 @@
 //! or go meanwhile shift nothing. Any other order has only offsets.
 //!
 //! The end is an empty page, never a short one: how Coupa treats a `limit` is
-//! not certain enough to lose records over, and one more request is cheap.
+//! not certain enough to lose records over, and one more request is cheap. For the
+//! same reason a page that is refused is asked for once more without any `limit`:
+//! an instance may have smaller pages than documented, and refuse what is over them.
 //!
 //! Where parents' ids are left open in the path, the same is read under each parent
 //! (`parents`).
@@ -175,14 +177,14 @@ impl Plan {
             let parents = self.parents_below(level);
             PlannedRequest {
                 method: "GET",
-                path: shown(parents.url(&parents.start(), 0, PAGE)),
+                path: shown(parents.url(&parents.start(), 0, Some(PAGE))),
                 body: None,
                 note: format!("for the ids of the parents, {PAGE} at a time"),
             }
         });
         let own = PlannedRequest {
             method: "GET",
-            path: shown(self.url(start, start.taken, size)),
+            path: shown(self.url(start, start.taken, Some(size))),
             body: None,
             note,
         };
@@ -234,8 +236,8 @@ impl Plan {
         filter.to_query()
     }
 
-    /// The URL of a page of `size` records.
-    pub(super) fn url(&self, cursor: &Cursor, offset: u64, size: u64) -> String {
+    /// The URL of a page of `size` records; without one, of as many as Coupa gives.
+    pub(super) fn url(&self, cursor: &Cursor, offset: u64, size: Option<u64>) -> String {
         let mut parts: Vec<String> = self
             .filters
             .iter()
@@ -255,7 +257,7 @@ impl Plan {
             }
             parts.push(format!("offset={offset}"));
         }
-        parts.push(format!("limit={size}"));
+        parts.extend(size.map(|size| format!("limit={size}")));
         parts.extend(self.fields.as_ref().map(Fields::to_query));
         parts.extend(
             self.return_object
@@ -324,15 +326,20 @@ impl<H: Host> Pages<'_, H> {
         out: &mut Sender<Result<Page, Error>>,
     ) -> Result<(), Error> {
         let mut page = PAGE;
+        let mut unasked = false;
         loop {
             let size = page.min(self.plan.left(&cursor));
             if size == 0 {
                 return Ok(());
             }
-            let url = self.plan.url(&cursor, 0, size);
+            let url = self.plan.url(&cursor, 0, (!unasked).then_some(size));
             let mut fetched = match self.fetch(url, cursor.taken).await {
+                Err(error) if is_about_the_question(&error) && !unasked => {
+                    unasked = true;
+                    continue;
+                }
                 // Records can be megabytes each: ask for fewer at once.
-                Err(error) if error.code == "coupa.answer-too-large" && size > 1 => {
+                Err(error) if error.code == "coupa.answer-too-large" && size > 1 && !unasked => {
                     page = size / 2;
                     continue;
                 }
@@ -355,6 +362,7 @@ impl<H: Host> Pages<'_, H> {
         out: &mut Sender<Result<Page, Error>>,
     ) -> Result<(), Error> {
         let mut size = PAGE;
+        let mut unasked = false;
         let mut before: Vec<Option<i64>> = Vec::new();
         'anew: loop {
             let mut ahead = FuturesOrdered::new();
@@ -366,7 +374,8 @@ impl<H: Host> Pages<'_, H> {
                     .map_or(u64::MAX, |limit| limit.saturating_sub(next_offset));
                 if (ahead.len() as u64) < AT_ONCE && left > 0 {
                     let asked = size.min(left);
-                    let url = self.plan.url(&cursor, next_offset, asked);
+                    let said = (!unasked).then_some(asked);
+                    let url = self.plan.url(&cursor, next_offset, said);
                     let taken = cursor.taken;
                     ahead.push_back(async move { (asked, self.fetch(url, taken).await) });
                     next_offset += asked;
@@ -375,7 +384,13 @@ impl<H: Host> Pages<'_, H> {
                 let Some((asked, fetched)) = ahead.next().await else {
                     return Ok(());
                 };
-                let mut fetched = fetched?;
+                let mut fetched = match fetched {
+                    Err(error) if is_about_the_question(&error) && !unasked => {
+                        unasked = true;
+                        continue 'anew;
+                    }
+                    fetched => fetched?,
+                };
                 fetched.keep(asked);
                 if !fetched.ids.is_empty() && fetched.ids == before {
                     return Err(Error::new(
@@ -403,6 +418,23 @@ impl<H: Host> Pages<'_, H> {
         }
     }
 
+    /// A page of `size` records, or of as many as Coupa gives where it refuses that.
+    pub(super) async fn page_or_whole(
+        &self,
+        cursor: &Cursor,
+        offset: u64,
+        size: u64,
+    ) -> Result<Fetched, Error> {
+        let url = self.plan.url(cursor, offset, Some(size));
+        match self.fetch(url, cursor.taken).await {
+            Err(error) if is_about_the_question(&error) => {
+                let url = self.plan.url(cursor, offset, None);
+                self.fetch(url, cursor.taken).await
+            }
+            fetched => fetched,
+        }
+    }
+
     /// Reads a list of which nobody says whether it has pages: it may be answered
     /// whole whatever is asked for, and then the same comes again and again. A list of
     /// exactly a page that comes again could have more than can be had.
@@ -417,8 +449,7 @@ impl<H: Host> Pages<'_, H> {
             if size == 0 {
                 return Ok(());
             }
-            let url = self.plan.url(&cursor, cursor.taken, size);
-            let mut fetched = self.fetch(url, cursor.taken).await?;
+            let mut fetched = self.page_or_whole(&cursor, cursor.taken, size).await?;
             let found = fetched.items.len() as u64;
             if found == 0 {
                 return send_warning(fetched, cursor, out).await;
@@ -457,13 +488,19 @@ impl<H: Host> Pages<'_, H> {
             .await;
         match answered {
             // In XML an empty list is a 404, and some paths answer so in JSON. A
-            // page of HTML in the middle of a read is something else.
-            Err(error) if error.code == "coupa.not-found" && !plan.is_nested => {
+            // page of HTML in the middle of a read is something else, and below a
+            // parent it may be that which is not there.
+            Err(error) if error.code == "coupa.not-found" => {
                 let said = error.message.to_ascii_lowercase();
-                if taken > 0 && said.contains("html page") {
+                let is_empty = said.contains("no results");
+                let may_be_empty = match taken {
+                    0 => is_empty || !plan.is_nested,
+                    _ => !said.contains("html page"),
+                };
+                if !may_be_empty {
                     return Err(error);
                 }
-                let warning = (!said.contains("no results")).then(|| {
+                let warning = (!is_empty).then(|| {
                     let what = if taken == 0 {
                         "there are no records"
                     } else {
@@ -573,6 +610,11 @@ impl Fetched {
     }
 }
 
+/// Whether Coupa refused what was asked, which may be the size of the page.
+fn is_about_the_question(error: &Error) -> bool {
+    error.code == "coupa.refused"
+}
+
 /// Sends a page's records. False where nobody takes them any more.
 async fn deliver(
     fetched: Fetched,
@@ -654,14 +696,14 @@ mod tests {
         );
         assert_eq!(up.start().after, Some(9));
         assert_eq!(
-            up.url(&up.start(), 0, 50),
+            up.url(&up.start(), 0, Some(50)),
             "/api/suppliers?id%5Blt%5D=100&status=active&order_by=id&dir=asc&id%5Bgt%5D=9&limit=50"
         );
         let down = plan(&["id[gt]=5", "id[lt]=100"], Some("id"), true);
         assert_eq!(down.start().after, Some(100));
         let by_name = plan(&["id[gt]=5"], Some("name"), false);
         assert_eq!(
-            by_name.url(&by_name.start(), 150, 50),
+            by_name.url(&by_name.start(), 150, Some(50)),
             "/api/suppliers?id%5Bgt%5D=5&order_by=name&dir=asc&offset=150&limit=50"
         );
     }

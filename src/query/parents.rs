@@ -163,7 +163,7 @@ impl<'a, H: Host> Parents<'a, H> {
             client: self.client,
             plan: &parents,
         };
-        let fetched: Fetched = pages.fetch(parents.url(&start, 0, PAGE), 0).await?;
+        let fetched: Fetched = pages.page_or_whole(&start, 0, PAGE).await?;
         fetched.last_id(false, after)?;
         Ok(fetched.ids.into_iter().flatten().collect())
     }

@@ -1,6 +1,8 @@
 //! When things go wrong: each fault of the sandbox through the real component.
 
-use crate::support::{Outcome, oauth, query, sandbox, write};
+// Each test counts what one fault costs.
+use crate::support::countable_sandbox as sandbox;
+use crate::support::{Outcome, oauth, query, sandbox_with_keys, write};
 use coupa_sandbox::switches::RefusalBody;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::runtime::RuntimeError;
@@ -170,7 +172,7 @@ async fn an_expired_token_is_renewed_once() {
 
 #[tokio::test]
 async fn bodies_of_refusals_make_no_difference() {
-    let sandbox = sandbox(&[]);
+    let sandbox = sandbox_with_keys(&[]);
     for body in [RefusalBody::Envelope, RefusalBody::Empty, RefusalBody::Html] {
         {
             let mut switches = sandbox.switches_mut();

@@ -109,7 +109,7 @@ async fn scans_of_invoices_are_put_and_retrieved() {
 async fn large_files_do_not_grow_the_memory() {
     let sandbox = sandbox(&[("invoices", 1)]);
     let invoice = query(oauth(&sandbox), "invoices", &[]).await.keys()[0];
-    let size: u64 = 200 << 20;
+    let size: u64 = 256 << 20;
     let placed = sandbox
         .add_file(&SeededFile {
             path: format!("invoices/{invoice}/attachments"),

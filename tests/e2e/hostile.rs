@@ -1,7 +1,9 @@
 //! A server that means harm, or has lost its mind: each case ends in bounded time
 //! and memory, with records that are right or an error that names what is wrong.
 
-use crate::support::{call, oauth, query, run, sandbox};
+// A fault has to meet the request that it is meant for.
+use crate::support::countable_sandbox as sandbox;
+use crate::support::{call, oauth, query, run};
 use coupa_sandbox::{Fault, FaultRule, Filler, RedirectTarget};
 use host_harness::runtime::RuntimeError;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! The program `harness`, as a person uses it.
 
-use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, sandbox};
+use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, countable_sandbox, sandbox};
 use crate::tls_front::TlsFront;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use serde_json::Value;
@@ -309,7 +309,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 #[test]
 fn a_failed_read_is_resumed_without_losing_or_repeating_a_record() {
-    let sandbox = sandbox(&[("suppliers", 400)]);
+    let sandbox = countable_sandbox(&[("suppliers", 400)]);
     let folder = Folder::new(&sandbox);
     for name in ["out.ndjson", "out.csv"] {
         let forbidden = Fault::Status {
@@ -395,7 +395,7 @@ fn start_and_signal(
 
 #[test]
 fn ctrl_c_keeps_what_was_delivered_and_says_where_to_resume() {
-    let sandbox = sandbox(&[("suppliers", 1000)]);
+    let sandbox = countable_sandbox(&[("suppliers", 1000)]);
     let folder = Folder::new(&sandbox);
     sandbox.add_fault(FaultRule {
         times: None,

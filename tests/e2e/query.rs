@@ -1,6 +1,9 @@
 //! Query: every page, in order, whatever Coupa does.
 
-use crate::support::{Outcome, api_key, call, oauth, query, run, sandbox, sandbox_with};
+use crate::support::{
+    Outcome, api_key, call, countable_sandbox, make_countable, oauth, query, run, sandbox,
+    sandbox_with,
+};
 use coupa_sandbox::Sandbox;
 use coupa_sandbox::switches::{EmptyList, OversizedLimit};
 use std::collections::BTreeSet;
@@ -11,7 +14,10 @@ fn ascending(keys: &[i64]) -> bool {
 
 #[tokio::test]
 async fn every_record_comes_once_in_order_of_id() {
-    let sandbox = sandbox(&[("suppliers", 1234)]);
+    let sandbox = sandbox_with(&[("suppliers", 1234)], |configuration| {
+        make_countable(configuration);
+        configuration.switches.api_key = true;
+    });
     for connection in [oauth(&sandbox), api_key(&sandbox)] {
         let outcome = query(connection, "suppliers", &[]).await;
         let keys = outcome.keys();
@@ -228,7 +234,7 @@ async fn every_operator_works_end_to_end() {
 
 #[tokio::test]
 async fn a_query_goes_on_from_any_checkpoint() {
-    let sandbox = sandbox(&[("suppliers", 260)]);
+    let sandbox = countable_sandbox(&[("suppliers", 260)]);
     for options in [
         vec![],
         vec![("order-by", "name")],
@@ -396,7 +402,7 @@ async fn custom_fields_can_be_filtered_when_they_are_named() {
 
 #[tokio::test]
 async fn all_calls_of_a_connection_share_a_token_over_time() {
-    let sandbox = sandbox_with(&[("suppliers", 10)], |_| {});
+    let sandbox = countable_sandbox(&[("suppliers", 10)]);
     let connection = oauth(&sandbox);
     for _ in 0..3 {
         query(connection.clone(), "suppliers", &[]).await;

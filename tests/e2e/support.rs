@@ -1,6 +1,7 @@
 //! A sandbox, the component, and calls from one to the other.
 
-use coupa_sandbox::{Client, Configuration, Sandbox};
+use crate::row;
+use coupa_sandbox::{Client, Configuration, Sandbox, Switches};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use host_harness::agent::Agent;
@@ -76,11 +77,36 @@ pub fn connector() -> Connector {
     connector.clone()
 }
 
-/// A sandbox with one client that has every scope the tests use.
+/// A sandbox with one client that has every scope the tests use, and with its
+/// switches in the positions that this run of the suite is made in.
 pub fn sandbox(records: &[(&str, u64)]) -> Sandbox {
     sandbox_with(records, |_| {})
 }
 
+/// A sandbox for tests that count requests, or count in pages: a rate limit and tokens
+/// that live for seconds would add requests, and smaller pages would be more of them.
+pub fn countable_sandbox(records: &[(&str, u64)]) -> Sandbox {
+    sandbox_with(records, make_countable)
+}
+
+/// The same, as one change of others.
+pub fn make_countable(configuration: &mut Configuration) {
+    let documented = Switches::default();
+    let switches = &mut configuration.switches;
+    switches.rate_limit = documented.rate_limit;
+    switches.token_lifetime_s = documented.token_lifetime_s;
+    switches.token_delay_ms = documented.token_delay_ms;
+    switches.page_size = documented.page_size;
+}
+
+/// A sandbox that takes API keys, for tests that sign in by one.
+pub fn sandbox_with_keys(records: &[(&str, u64)]) -> Sandbox {
+    sandbox_with(records, |configuration| {
+        configuration.switches.api_key = true
+    })
+}
+
+/// The same as [`sandbox`]; what `change` sets itself wins.
 pub fn sandbox_with(records: &[(&str, u64)], change: impl FnOnce(&mut Configuration)) -> Sandbox {
     let mut configuration = Configuration {
         seed: 7,
@@ -94,9 +120,9 @@ pub fn sandbox_with(records: &[(&str, u64)], change: impl FnOnce(&mut Configurat
             scopes: SCOPES.split_whitespace().map(str::to_owned).collect(),
         }],
         api_keys: vec![API_KEY.to_owned()],
+        switches: row::switches(),
         ..Configuration::default()
     };
-    configuration.switches.api_key = true;
     change(&mut configuration);
     Sandbox::start(configuration).unwrap()
 }
@@ -131,9 +157,8 @@ pub fn connection(host: &str) -> Connection {
         ("api-key", API_KEY.to_owned()),
     ])));
     connection.cache = fresh_cache();
-    // The sandbox limits the rate where a test asks for it.
     connection.limits = Limits {
-        requests_per_second: Some(100_000),
+        requests_per_second: Some(row::requests_per_second()),
         ..Limits::default()
     };
     connection

@@ -1,6 +1,7 @@
 //! What nobody outside Coupa knows is a switch of the sandbox. What people do with
 //! a connector every day has to come out the same in every position of each.
 
+use crate::row;
 use crate::support::{Outcome, call, connector, oauth, query, run, sandbox_with, test, write};
 use coupa_sandbox::Sandbox;
 use coupa_sandbox::switches::Switches;
@@ -149,4 +150,16 @@ async fn every_day_comes_out_the_same_in_every_position_of_every_switch() {
         }
     }
     assert!(positions > 45, "{positions}");
+}
+
+#[test]
+fn the_rows_that_the_suite_is_run_in_visit_every_position() {
+    let (_, rows) = row::chosen();
+    let rows = rows.unwrap_or_else(Switches::rows);
+    for (name, values) in Switches::positions() {
+        for value in values {
+            let visited = (0..rows).any(|row| Switches::row(row)[name] == value);
+            assert!(visited, "no row of {rows} has {name} = {value}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Testing a connection: each step, and each way it can fail.
 
 use crate::support::{
-    API_KEY, CLIENT_ID, CLIENT_SECRET, SCOPES, api_key, connection, oauth, sandbox, sandbox_with,
-    test, with_secret,
+    API_KEY, CLIENT_ID, CLIENT_SECRET, SCOPES, api_key, connection, make_countable, oauth, sandbox,
+    sandbox_with, sandbox_with_keys, test, with_secret,
 };
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::runtime::Connection;
@@ -43,7 +43,7 @@ fn scoped(sandbox: &Sandbox, scope: &str) -> Connection {
 
 #[tokio::test]
 async fn good_connections_pass_every_step() {
-    let sandbox = sandbox(&[]);
+    let sandbox = sandbox_with_keys(&[]);
     let passed = [
         "settings passed",
         "reachable passed",
@@ -231,7 +231,7 @@ async fn a_token_endpoint_that_is_none_is_recognised() {
 
 #[tokio::test]
 async fn a_read_that_is_not_allowed_is_told() {
-    let sandbox = sandbox(&[]);
+    let sandbox = sandbox_with_keys(&[]);
     let checks = test(scoped(&sandbox, "core.supplier.write")).await;
     assert_eq!(steps(&checks)[3], "read read.no-scope");
     let wrong_key = with_secret(api_key(&sandbox), "api-key", "wrong");
@@ -249,14 +249,15 @@ async fn a_read_that_is_not_allowed_is_told() {
 #[tokio::test]
 async fn a_token_that_has_not_settled_is_waited_for() {
     let sandbox = sandbox_with(&[], |configuration| {
-        configuration.switches.token_delay_ms = 1500
+        make_countable(configuration);
+        configuration.switches.token_delay_ms = 1500;
     });
     assert_eq!(steps(&test(oauth(&sandbox)).await)[3], "read passed");
 }
 
 #[tokio::test]
 async fn no_secret_shows_in_checks_or_logs() {
-    let sandbox = sandbox(&[]);
+    let sandbox = sandbox_with_keys(&[]);
     for wrong in [
         with_secret(oauth(&sandbox), "client-secret", "Tops3cret!"),
         oauth(&sandbox),

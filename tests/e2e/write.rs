@@ -1,6 +1,9 @@
 //! Create and Update: each record answered by exactly one event.
 
-use crate::support::{Outcome, api_key, oauth, query, sandbox, sandbox_with, with_secret, write};
+use crate::support::{
+    Outcome, api_key, countable_sandbox, oauth, query, sandbox, sandbox_with, sandbox_with_keys,
+    with_secret, write,
+};
 use coupa_sandbox::Sandbox;
 use host_harness::runtime::types::ErrorKind;
 use std::collections::BTreeSet;
@@ -115,7 +118,7 @@ async fn good_records_are_created_and_bad_ones_rejected() {
 
 #[tokio::test]
 async fn a_taken_name_is_told_as_coupa_tells_it() {
-    let sandbox = sandbox(&[]);
+    let sandbox = sandbox_with_keys(&[]);
     let record = r#"{"login":"jdoe","email":"jdoe@example.com","firstname":"J","lastname":"Doe"}"#;
     let outcome = write(
         api_key(&sandbox),
@@ -256,7 +259,7 @@ async fn writing_stops_after_as_many_rejections_as_asked() {
 
 #[tokio::test]
 async fn concurrency_is_bounded_and_used() {
-    let sandbox = sandbox(&[]);
+    let sandbox = countable_sandbox(&[]);
     sandbox.add_fault(coupa_sandbox::FaultRule {
         times: None,
         ..coupa_sandbox::FaultRule::next(1, coupa_sandbox::Fault::Slow { milliseconds: 30 })
@@ -285,7 +288,10 @@ async fn concurrency_is_bounded_and_used() {
 
 #[tokio::test]
 async fn a_connection_that_fails_ends_the_call_with_its_reason() {
-    let sandbox = sandbox(&[]);
+    // Without a description nobody can tell which of the two is wrong.
+    let sandbox = sandbox_with(&[], |configuration| {
+        configuration.switches.token_error_description = true;
+    });
     let wrong = with_secret(oauth(&sandbox), "client-secret", "wrong");
     let records: Vec<&str> = vec![r#"{"name":"A"}"#; 30];
     let outcome = write(

@@ -29,8 +29,8 @@ use crate::registry::{
 };
 use crate::runtime::recording::Recording;
 use crate::runtime::{
-    CompiledCode, Compiler, Connection, Connector, Limits, MOST_MEMORY, Runtime,
-    SecretError, SecretSource,
+    CompiledCode, Compiler, Connection, Connector, Limits, MOST_MEMORY, Runtime, SecretError,
+    SecretSource,
 };
 use crate::sealing::SealingKey;
 use futures::future::BoxFuture;

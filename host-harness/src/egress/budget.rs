@@ -68,10 +68,12 @@ impl Budget {
         }
     }
 
-    /// Takes one request from the budget and answers how long that took.
-    pub(super) async fn take(&self) -> Duration {
+    /// Takes one request from the budget and answers how long that took. How long it
+    /// will take is told before.
+    pub(super) async fn take(&self, told: impl FnOnce(Duration)) -> Duration {
         let wait = self.reserve(Instant::now());
         if !wait.is_zero() {
+            told(wait);
             tokio::time::sleep(wait).await;
         }
         wait

@@ -17,6 +17,7 @@ mod proxy_trouble;
 mod recorded;
 mod resolver;
 mod traffic;
+mod wait;
 
 pub use budget::{Budget, Budgets};
 pub use certificates::{Certificates, CertificatesError};
@@ -37,12 +38,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::Instrument;
+use wait::{Reason, Wait};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Requests of one session under way at the same time; more wait.
 const MOST_REQUESTS: usize = 32;
 /// Where the guest says nothing else.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// No connector waits for longer than a day: it ends, and says why.
+const LONGEST_TOLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Settled = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(http::Response<WasiBody>, Settled), Error>;
@@ -175,7 +180,13 @@ impl Door {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|_| Error::ConnectionLimitReached)?;
         if let Some(budget) = &self.budget {
-            let waited = budget.take().await;
+            let told = |long| {
+                self.traffic.tell_wait(Wait {
+                    reason: Reason::Budget,
+                    long,
+                });
+            };
+            let waited = budget.take(told).await;
             self.traffic.add_waited(waited);
             metrics().rate_waited(waited);
         }
@@ -245,6 +256,12 @@ impl Door {
                         budget.went_well();
                     }
                 }
+                if let Some(long) = asked_to_wait(&answer) {
+                    self.traffic.tell_wait(Wait {
+                        reason: Reason::Asked,
+                        long,
+                    });
+                }
                 self.log.host(
                     Level::Debug,
                     "request",
@@ -269,6 +286,18 @@ impl Door {
             }
         }
     }
+}
+
+/// How long an answer that refuses asks to be left alone. A date instead of seconds is
+/// left to the connector, which waits for it.
+fn asked_to_wait(answer: &reqwest::Response) -> Option<Duration> {
+    let refuses = matches!(
+        answer.status(),
+        http::StatusCode::TOO_MANY_REQUESTS | http::StatusCode::SERVICE_UNAVAILABLE
+    );
+    let asked = answer.headers().get(http::header::RETRY_AFTER)?;
+    let seconds = asked.to_str().ok()?.trim().parse().ok()?;
+    (refuses && seconds <= LONGEST_TOLD.as_secs()).then(|| Duration::from_secs(seconds))
 }
 
 impl WasiHttpHooks for Egress {

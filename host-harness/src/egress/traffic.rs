@@ -1,10 +1,11 @@
 //! What went over the network in a run.
 
 use super::ProxyTrouble;
+use super::wait::{Wait, Waits};
 use crate::observability::metrics;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Counters of one run. Cheap to share and to read while it runs.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,8 @@ struct Counters {
     refused: AtomicU64,
     received: AtomicU64,
     waited: AtomicU64,
+    repeated: AtomicU64,
+    waits: Waits,
     proxy_trouble: Mutex<Option<ProxyTrouble>>,
 }
 
@@ -40,6 +43,17 @@ impl Traffic {
         Duration::from_millis(self.0.waited.load(Ordering::Relaxed))
     }
 
+    /// Requests that the connector says it sends again.
+    pub fn repeated(&self) -> u64 {
+        self.0.repeated.load(Ordering::Relaxed)
+    }
+
+    /// The next wait that has begun, of those worth telling. May be given up and
+    /// called again.
+    pub(crate) async fn next_wait(&self) -> Wait {
+        self.0.waits.next().await
+    }
+
     /// What the last request met at the proxy, where it did not get past it.
     pub fn proxy_trouble(&self) -> Option<ProxyTrouble> {
         let trouble = &self.0.proxy_trouble;
@@ -60,6 +74,14 @@ impl Traffic {
 
     pub(super) fn count_refused(&self) {
         self.0.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_repeated(&self) {
+        self.0.repeated.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn tell_wait(&self, wait: Wait) {
+        self.0.waits.tell(wait, Instant::now());
     }
 
     pub(super) fn add_received(&self, bytes: usize) {

@@ -66,7 +66,7 @@ pub async fn read(
         .map(|session| Acknowledger::start(session, call.clone(), call.resume.clone()));
     let started = Instant::now();
     let mut execution = session.execute(call, futures::stream::empty().boxed());
-    let mut measured = Measured::of(&execution);
+    let measured = Measured::of(&execution);
     let mut counts = Counts::default();
     let mut stop = std::pin::pin!(stop);
     let mut interrupted = false;
@@ -111,7 +111,6 @@ pub async fn read(
                     }
                 },
                 Event::Notice(notice) => {
-                    measured.count(&notice);
                     told(Told::Notice(&notice));
                     Ok(())
                 }

@@ -1,6 +1,6 @@
 //! How an operation went.
 
-use crate::runtime::types::{Answer, Effect, Notice, NoticeKind, Summary};
+use crate::runtime::types::{Answer, Effect, Notice, Summary};
 use crate::runtime::{Execution, Line, RuntimeError};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -156,7 +156,7 @@ impl Report {
             differing: None,
             dropped_columns: Vec::new(),
             requests: execution.traffic.requests(),
-            retries: retries.max(execution.retries),
+            retries: retries.max(execution.retries()),
             waited_ms: milliseconds(execution.traffic.waited()),
             received: execution.traffic.received(),
             elapsed_ms: milliseconds(elapsed),
@@ -172,7 +172,7 @@ impl Report {
     /// Adds what the other end of the operation has used and said.
     pub(super) fn add(&mut self, other: &Measured) {
         self.requests += other.traffic.requests();
-        self.retries += other.retries;
+        self.retries += other.retries();
         self.waited_ms += milliseconds(other.traffic.waited());
         self.received += other.traffic.received();
         self.cpu_ms += milliseconds(other.usage.cpu());
@@ -197,7 +197,6 @@ pub(super) struct Measured {
     usage: crate::runtime::Usage,
     traffic: crate::egress::Traffic,
     log: crate::runtime::RunLog,
-    retries: u64,
 }
 
 impl Measured {
@@ -206,7 +205,6 @@ impl Measured {
             usage: execution.usage().clone(),
             traffic: execution.traffic().clone(),
             log: execution.log().clone(),
-            retries: 0,
         }
     }
 
@@ -216,23 +214,16 @@ impl Measured {
             usage: crate::runtime::Usage::default(),
             traffic: crate::egress::Traffic::default(),
             log: crate::runtime::RunLog::new(crate::runtime::Redactor::default()),
-            retries: 0,
         }
     }
 
     pub(super) fn retries(&self) -> u64 {
-        self.retries
+        self.traffic.repeated()
     }
 
     /// HTTP requests so far, and milliseconds that they waited for the budget.
     pub(super) fn traffic(&self) -> (u64, u64) {
         (self.traffic.requests(), milliseconds(self.traffic.waited()))
-    }
-
-    pub(super) fn count(&mut self, notice: &Notice) {
-        if matches!(notice.kind, NoticeKind::Retrying | NoticeKind::Throttled) {
-            self.retries += 1;
-        }
     }
 }
 

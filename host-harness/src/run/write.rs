@@ -63,7 +63,7 @@ pub async fn write(
     let started = Instant::now();
     let mut input = Input::start(reader)?;
     let mut execution = session.execute(call, input.take_items());
-    let mut measured = Measured::of(&execution);
+    let measured = Measured::of(&execution);
     let mut stop = std::pin::pin!(stop.fuse());
     let mut grace = std::pin::pin!(tokio::time::sleep(GRACE));
     let mut interrupted = false;
@@ -108,7 +108,6 @@ pub async fn write(
                     outputs.miscounted.get_or_insert(key);
                 }
                 Event::Notice(notice) => {
-                    measured.count(&notice);
                     told(Told::Notice(&notice));
                 }
                 // A target reads nothing, and has no place to resume at.

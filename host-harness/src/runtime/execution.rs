@@ -1,7 +1,7 @@
 //! A running activity, seen from the host: batches of events as they come, and
 //! in the end its totals.
 
-use super::bindings::types::{Call, Event, Item, Summary};
+use super::bindings::types::{Call, Event, Item, Notice, NoticeKind, Summary};
 use super::error::{Breach, ConnectorError, RuntimeError};
 use super::guest::Guest;
 use super::limits::Usage;
@@ -46,9 +46,20 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// The next events, in order; none when the run has ended.
+    /// The next events, in order; none when the run has ended. Among them are the
+    /// host's own notices of what a request is about to wait for, where that is a
+    /// second or more: the connector knows nothing of them. May be given up and called
+    /// again.
     pub async fn next(&mut self) -> Option<Vec<Event>> {
-        let mut events = self.events.next().await?;
+        let mut events = tokio::select! {
+            biased;
+            wait = self.traffic.next_wait() => return Some(vec![Event::Notice(Notice {
+                kind: NoticeKind::Throttled,
+                message: wait.message().to_owned(),
+                wait: Some(u64::try_from(wait.long.as_millis()).unwrap_or(u64::MAX)),
+            })]),
+            events = self.events.next() => events?,
+        };
         if let Some(recorder) = &self.recorder {
             recorder.events(&events);
         }
@@ -59,7 +70,12 @@ impl Execution {
                 Event::Rejected(rejection) => {
                     clean(&mut rejection.error, &self.redactor, &self.traffic)
                 }
-                Event::Notice(notice) => self.redactor.clean(&mut notice.message),
+                Event::Notice(notice) => {
+                    if notice.kind != NoticeKind::Warning {
+                        self.traffic.count_repeated();
+                    }
+                    self.redactor.clean(&mut notice.message);
+                }
             }
         }
         Some(events)

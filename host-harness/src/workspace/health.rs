@@ -19,7 +19,7 @@ impl Health for Workspace {
                 HealthCheck::of("intake", draining),
             ];
             // A registry elsewhere may be away: agents run what they have.
-            if let Registry::Local(registry) = self.registry() {
+            if let Registry::Folder(registry) = self.registry() {
                 checks.push(HealthCheck::of("registry", registry.list().map(drop)));
             }
             checks

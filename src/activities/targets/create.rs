@@ -1,10 +1,11 @@
 //! Create.
 
 use super::answering::Answering;
+use super::differences::not_known_to_be_same;
 use super::fate::doubt;
 use super::key::{Extent, Found, Key, find};
 use super::record::Record;
-use super::{CREATE, Done, all_new, differences::differences, shared_options};
+use super::{CREATE, Done, all_new, shared_options};
 use crate::activities::Options;
 use crate::client::{Client, Exchange, Repeat};
 use crate::contract::{Activity, Effect, Error, ErrorKind, PlannedRequest};
@@ -207,7 +208,8 @@ impl Create {
     }
 
     fn arrived(&self, found: Found, record: &Record, error: &Error) -> Result<Done, Error> {
-        let differences = differences(record.fields(), &found.fields, self.collection.record_type);
+        let differences =
+            not_known_to_be_same(record.fields(), &found.fields, self.collection.record_type);
         let id = Some(found.id);
         if differences.is_empty() {
             return Ok(Done {
@@ -224,7 +226,7 @@ impl Create {
         Err(Error {
             code: "write.uncertain-differs",
             message: format!(
-                "{}; Coupa has a record of the same key, id {}, that differs in: {}",
+                "{}; Coupa has a record of the same key, id {}, that differs in, or does not show: {}",
                 error.message,
                 found.id,
                 fields.join(", ")

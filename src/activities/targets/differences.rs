@@ -20,6 +20,30 @@ pub fn differences(
     found
 }
 
+/// Elements of one list that are compared with others than the one at their own place.
+const MOST_COMPARISONS: usize = 200_000;
+
+/// The same, and the fields of `given` that `remote` does not show: whether they are the
+/// same is not known, so that nothing may be left undone for it.
+pub fn not_known_to_be_same(
+    given: &Map<String, Value>,
+    remote: &Map<String, Value>,
+    record_type: &str,
+) -> Vec<Difference> {
+    let mut found = differences(given, remote, record_type);
+    let custom = remote.get("custom-fields").and_then(Value::as_object);
+    for (name, value) in given {
+        let place = name.replace('_', "-");
+        let is_shown = field_of(remote, name).is_some()
+            || custom.is_some_and(|custom| field_of(custom, name).is_some());
+        let is_told = found.iter().any(|difference| difference.field == place);
+        if !is_shown && !is_told && !is_empty(value) {
+            push(&mut found, place, None, value);
+        }
+    }
+    found
+}
+
 fn fields(
     given: &Map<String, Value>,
     remote: &Map<String, Value>,
@@ -91,6 +115,7 @@ fn list(
     found: &mut Vec<Difference>,
 ) {
     let mut taken = vec![false; remote.len()];
+    let mut budget = MOST_COMPARISONS;
     for (n, element) in given.iter().enumerate() {
         let place = format!("{place}.{}", n + 1);
         let Value::Object(element_fields) = element else {
@@ -118,17 +143,24 @@ fn list(
                 }
             }
             (None, false) => {
-                let alike = remote.iter().enumerate().find(|(at, shown)| {
-                    let free = taken.get(*at).is_some_and(|taken| !taken);
-                    let Value::Object(shown) = shown else {
+                let is_alike = |at: usize| {
+                    let (Some(false), Some(Value::Object(shown))) = (taken.get(at), remote.get(at))
+                    else {
                         return false;
                     };
                     let mut inner = Vec::new();
                     fields(element_fields, shown, target, "", &mut inner);
-                    free && inner.is_empty()
-                });
+                    inner.is_empty()
+                };
+                // Coupa mostly keeps the order; looking everywhere for each of
+                // thousands would take minutes.
+                let elsewhere = (0..remote.len()).take(budget);
+                let alike = std::iter::once(n).chain(elsewhere).find(|at| is_alike(*at));
+                if alike != Some(n) {
+                    budget = budget.saturating_sub(alike.map_or(remote.len(), |at| at + 1));
+                }
                 match alike {
-                    Some((at, _)) => {
+                    Some(at) => {
                         if let Some(taken) = taken.get_mut(at) {
                             *taken = true;
                         }

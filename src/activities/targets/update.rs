@@ -1,10 +1,11 @@
 //! Update.
 
 use super::answering::Answering;
+use super::differences::{differences, not_known_to_be_same};
 use super::fate::doubt;
 use super::key::{Extent, Found, Key, find, id_of, not_found, show};
 use super::record::{Record, field_of};
-use super::{Done, UPDATE, differences::differences, key_option, shared_options};
+use super::{Done, UPDATE, key_option, shared_options};
 use crate::activities::Options;
 use crate::client::{Client, Exchange, Repeat};
 use crate::contract::{Activity, Effect, Error, ErrorKind, PlannedRequest, Property, PropertyKind};
@@ -234,7 +235,7 @@ impl Update {
     ) -> Result<Done, Error> {
         let id = found.id;
         let mut differences =
-            differences(record.fields(), &found.fields, self.collection.record_type);
+            not_known_to_be_same(record.fields(), &found.fields, self.collection.record_type);
         let superfluous: Vec<&str> = self
             .sets_of(record)
             .filter(|name| {
@@ -350,8 +351,12 @@ impl Update {
     }
 }
 
-/// Whether a list has elements that the wanted one does not have.
+/// Whether a list has elements that the wanted one does not have, or may have: a
+/// response filter can hide it.
 fn has_more(found: Option<&Value>, wanted: Option<&Value>) -> bool {
+    if found.is_none() {
+        return true;
+    }
     let (Some(Value::Array(found)), Some(wanted)) = (found, wanted) else {
         return false;
     };

@@ -1,7 +1,7 @@
 //! Connections: their rules, their variables, testing them, the policies.
 
 use super::{DEVELOPMENT, PRODUCTION, PROJECT, Place, api_key, changed, code, draft, oauth};
-use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, sandbox};
+use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, sandbox, sandbox_with_keys};
 use host_harness::workspace::{
     AgentDraft, GroupId, Policies, Scope, VariableDraft, VariableValue, WorkspaceError,
 };
@@ -11,7 +11,7 @@ use secrecy::SecretString;
 async fn a_connection_is_tested_as_it_stands_and_saved_by_its_rules() {
     let place = Place::new().await;
     let workspace = &place.workspace;
-    let sandbox = sandbox(&[("suppliers", 3)]);
+    let sandbox = sandbox_with_keys(&[("suppliers", 3)]);
 
     // Unsaved, by either way to sign in, on the group's agent.
     for form in [oauth(&sandbox), api_key(&sandbox)] {

@@ -2,7 +2,7 @@
 //! has been taken for good.
 
 use super::{DEVELOPMENT, PROJECT, Place};
-use crate::support::sandbox;
+use crate::support::{countable_sandbox, sandbox};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::records::Format;
 use host_harness::workspace::{Endpoint, Operation, OperationDraft, Run, RunState};
@@ -86,7 +86,7 @@ fn exported(sandbox: &Sandbox) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_that_breaks_off_loses_nothing() {
-    let sandbox = sandbox(&[("purchase_orders", 260)]);
+    let sandbox = countable_sandbox(&[("purchase_orders", 260)]);
     let before = exported(&sandbox);
     let waiting = sandbox.count("purchase_orders") - before;
     let (place, connection) = place(&sandbox).await;

@@ -1,7 +1,7 @@
 //! Operations: validated, run, watched, stopped, resumed, tried again, chained.
 
 use super::{DEVELOPMENT, PROJECT, Place, code};
-use crate::support::{sandbox, sandbox_with};
+use crate::support::{countable_sandbox, sandbox, sandbox_with};
 use host_harness::records::Format;
 use host_harness::workspace::{
     ActivityId, Endpoint, OperationDraft, Run, RunState, Severity, Trigger,
@@ -59,7 +59,9 @@ impl Place {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_is_mapped_into_a_file_and_into_another_system() {
     let place = Place::new().await;
-    let (here, there) = (sandbox(&[("suppliers", 230)]), sandbox(&[]));
+    // Where nothing may be sent at once, this many records take longer than is waited.
+    let here = countable_sandbox(&[("suppliers", 230)]);
+    let there = countable_sandbox(&[]);
     let from = place.connect(&here).await;
     let mut other = super::oauth(&there);
     other.name = "Other Coupa".to_owned();

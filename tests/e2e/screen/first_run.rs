@@ -9,6 +9,7 @@ use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, sandbox_with}
 async fn a_new_user_goes_from_nothing_to_a_run_and_its_rejected_records() {
     let sandbox = sandbox_with(&[("suppliers", 400)], |configuration| {
         configuration.switches.page_size = 20;
+        configuration.switches.api_key = true;
     });
     let home = tempfile::tempdir().unwrap();
     let workspace = host_harness::workspace::Workspace::open(home.path(), None).unwrap();

@@ -4,7 +4,7 @@
 use super::browser::{Browser, FOCUSED};
 use super::open;
 use crate::platform::{PROJECT, Place};
-use crate::support::{API_KEY, sandbox};
+use crate::support::{API_KEY, sandbox_with_keys};
 use fantoccini::key::Key;
 use host_harness::workspace::RunState;
 
@@ -44,7 +44,7 @@ impl Browser {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_main_path_needs_no_mouse() {
-    let sandbox = sandbox(&[("suppliers", 30)]);
+    let sandbox = sandbox_with_keys(&[("suppliers", 30)]);
     let place = Place::new().await;
     let browser = open(&place).await;
 

@@ -336,7 +336,6 @@ impl Delivery<'_> {
                 Ok(())
             }
             Step::Notice(notice) => {
-                self.source.count(&notice);
                 self.observer.notice(&notice);
                 Ok(())
             }
@@ -414,7 +413,6 @@ impl Delivery<'_> {
                     dealt_with.push(numbers);
                 }
                 Event::Notice(notice) => {
-                    self.measured.count(&notice);
                     self.observer.notice(&notice);
                 }
                 // A target reads nothing, and has no place to resume at.

@@ -5,7 +5,7 @@ use super::{Content, Observer, Place, Progress, Rejected, Stop, content, map};
 use crate::mapping::Mapper;
 use crate::records::{Format, OutputFile, RecordWriter};
 use crate::run::RunError;
-use crate::run::report::{Counts, Measured, Report};
+use crate::run::report::{Counts, Report};
 use crate::runtime::types::Summary;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -90,7 +90,7 @@ pub(super) async fn run(
 ) -> Result<Report, RunError> {
     let started = Instant::now();
     let mut counts = Counts::default();
-    let mut measured = source.measured.clone();
+    let measured = source.measured.clone();
     let mut failed: Option<RunError> = None;
     while let Some(step) = source.next().await {
         let taken = take(
@@ -98,7 +98,6 @@ pub(super) async fn run(
             mapper.as_ref(),
             &mut output,
             &mut counts,
-            &mut measured,
             observer,
             source.acknowledger.is_some(),
         );
@@ -176,7 +175,6 @@ async fn take(
     mapper: Option<&Mapper>,
     output: &mut Output,
     counts: &mut Counts,
-    measured: &mut Measured,
     observer: &mut dyn Observer,
     acknowledged: bool,
 ) -> Result<Option<String>, RunError> {
@@ -237,7 +235,6 @@ async fn take(
             }
         }
         Step::Notice(notice) => {
-            measured.count(&notice);
             observer.notice(&notice);
         }
     }

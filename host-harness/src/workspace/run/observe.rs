@@ -215,9 +215,13 @@ impl Observer for Keeper {
                 let wait = Duration::from_millis(notice.wait.unwrap_or_default());
                 let until = Instant::now() + wait.clamp(SHOWN_FOR, LONGEST_SHOWN);
                 self.waiting_until = self.waiting_until.max(until);
-                let told = run.waiting.replace(notice.message.clone());
+                let waiting = match wait.as_secs() {
+                    0 => notice.message.clone(),
+                    seconds => format!("{} ({seconds} s)", notice.message),
+                };
+                let told = run.waiting.replace(waiting);
                 // Nothing may happen until the wait is over, so it is kept now.
-                if told.as_ref() != Some(&notice.message)
+                if told != run.waiting
                     && let Err(error) = self.keep()
                 {
                     tracing::warn!(%error, "what a run waits for could not be kept");

@@ -1,7 +1,7 @@
 //! Every switch with the positions that it has, so that a suite can be run in
 //! each of them without naming any.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use strum::VariantArray;
 
 use super::{
@@ -44,6 +44,27 @@ impl Switches {
             ("rate_burst", vec![json!(20.0), json!(1.0)]),
         ]
     }
+
+    /// How many rows visit every position of every switch: as many as the switch
+    /// with the most has positions.
+    pub fn rows() -> usize {
+        let positions = Self::positions();
+        let counts = positions.iter().map(|(_, values)| values.len());
+        counts.max().unwrap_or_default()
+    }
+
+    /// Row `row`: of every switch the position with that number, counted on from
+    /// its first where it has no more. Row 0 is documented behaviour throughout. It
+    /// can be given to [`Switches::merge`].
+    pub fn row(row: usize) -> Map<String, Value> {
+        let positions = Self::positions().into_iter();
+        positions
+            .filter_map(|(name, values)| {
+                let value = values.get(row.checked_rem(values.len())?)?;
+                Some((name.to_owned(), value.clone()))
+            })
+            .collect()
+    }
 }
 
 fn all<T: VariantArray + serde::Serialize>() -> Vec<Value> {
@@ -79,5 +100,18 @@ mod tests {
                 assert_eq!(set[name], value, "{name}");
             }
         }
+    }
+    #[test]
+    fn the_rows_visit_every_position() {
+        let rows: Vec<_> = (0..Switches::rows()).map(Switches::row).collect();
+        for (name, values) in Switches::positions() {
+            for value in values {
+                let visited = rows.iter().any(|row| row[name] == value);
+                assert!(visited, "no row has {name} = {value}");
+            }
+        }
+        let mut documented = Switches::default();
+        documented.merge(rows[0].clone()).unwrap();
+        assert_eq!(documented, Switches::default());
     }
 }
