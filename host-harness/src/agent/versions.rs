@@ -346,8 +346,8 @@ fn unchanged(receipt: Option<&Receipt>, entry: &Entry) -> Result<(), TrustError>
         Some(receipt) if receipt.entry.digest != entry.digest => Err(TrustError::Changed {
             name: entry.name.clone(),
             version: entry.version.clone(),
-            before: receipt.entry.digest,
-            now: entry.digest,
+            before: Box::new(receipt.entry.digest),
+            now: Box::new(entry.digest),
         }),
         _ => Ok(()),
     }

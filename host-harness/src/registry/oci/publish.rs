@@ -25,7 +25,7 @@ impl OciRegistry {
             size: release.component.len() as u64,
             manifest: Some(manifest),
         };
-        let (client, _) = self.transport.pusher(&repository).await?;
+        let client = self.transport.pusher(&repository).await?;
         if let Some(there) = self.entry(&release.name, &release.version).await? {
             if there.digest != digest {
                 return Err(RegistryError::VersionTaken {

@@ -181,11 +181,8 @@ impl Transport {
         tokio::time::sleep(pause(attempt)).await;
     }
 
-    /// The registry's client for pushing, which is let in already.
-    pub(super) async fn pusher(
-        &self,
-        repository: &str,
-    ) -> Result<(Client, RegistryAuth), OciError> {
+    /// The library's client for pushing, which is let in already.
+    pub(super) async fn pusher(&self, repository: &str) -> Result<Client, OciError> {
         let auth = match self.authorization(repository, true).await? {
             Authorization::None => RegistryAuth::Anonymous,
             Authorization::Basic(user, password) => {
@@ -195,7 +192,7 @@ impl Transport {
         };
         let client = self.library()?;
         client.store_auth_if_needed(&self.host, &auth).await;
-        Ok((client, auth))
+        Ok(client)
     }
 
     pub(super) fn reference(&self, repository: &str, tag: &str) -> Reference {

@@ -128,9 +128,9 @@ pub enum TrustError {
         /// The version.
         version: Version,
         /// The digest as it was.
-        before: Digest,
+        before: Box<Digest>,
         /// The digest that the registry says now.
-        now: Digest,
+        now: Box<Digest>,
     },
 }
 

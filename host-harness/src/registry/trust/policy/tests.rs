@@ -69,7 +69,10 @@ fn each_refusal_has_its_name() {
     let trusted = policy(&[(&ours, "acme*")]);
     let good = ours.sign(statement("acme", "1.0.0"));
     let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
-    assert_eq!(check(&trusted, COMPONENT, &[good.clone()]), Ok(()));
+    assert_eq!(
+        check(&trusted, COMPONENT, std::slice::from_ref(&good)),
+        Ok(())
+    );
     assert_eq!(check(&trusted, COMPONENT, &[]), Err("trust.unsigned"));
     assert_eq!(
         check(
@@ -80,11 +83,15 @@ fn each_refusal_has_its_name() {
         Err("trust.unknown-key")
     );
     assert_eq!(
-        check(&policy(&[(&ours, "bolt")]), COMPONENT, &[good.clone()]),
+        check(
+            &policy(&[(&ours, "bolt")]),
+            COMPONENT,
+            std::slice::from_ref(&good)
+        ),
         Err("trust.unknown-key")
     );
     assert_eq!(
-        check(&trusted, b"another", &[good.clone()]),
+        check(&trusted, b"another", std::slice::from_ref(&good)),
         Err("trust.wrong-signature")
     );
     for (name, version) in [("acme", "1.0.1"), ("acme-two", "1.0.0")] {
@@ -109,7 +116,7 @@ fn each_refusal_has_its_name() {
     young.max_age_days = Some(10);
     let old = ours.sign(old);
     assert_eq!(
-        check(&young, COMPONENT, &[old.clone()]),
+        check(&young, COMPONENT, std::slice::from_ref(&old)),
         Err("trust.too-old")
     );
     assert_eq!(check(&trusted, COMPONENT, &[old]), Ok(()));
@@ -117,7 +124,7 @@ fn each_refusal_has_its_name() {
     low.minimum
         .insert("acme".parse().unwrap(), Version::new(1, 0, 1));
     assert_eq!(
-        check(&low, COMPONENT, &[good.clone()]),
+        check(&low, COMPONENT, std::slice::from_ref(&good)),
         Err("trust.below-minimum")
     );
 
@@ -161,7 +168,7 @@ fn a_signature_that_was_altered_anywhere_is_refused_and_none_ends_the_program() 
         broken.push(cut.join("\n"));
     }
     for signature in broken {
-        let refused = check(&trusted, COMPONENT, &[signature.clone()]);
+        let refused = check(&trusted, COMPONENT, std::slice::from_ref(&signature));
         assert!(
             matches!(refused, Err("trust.wrong-signature" | "trust.unknown-key")),
             "{refused:?}: {signature}"
