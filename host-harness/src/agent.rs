@@ -10,6 +10,7 @@
 //! | `cache` | what connectors keep between runs, encrypted with `cache.key` |
 
 use crate::cache::{Cache, CacheError, Namespace};
+use crate::egress::Budgets;
 use crate::connection::{ConnectionFile, RevealError, Secrets};
 use crate::registry::{
     ConnectorName, Digest, Entry, InvalidName, LocalRegistry, Published, Pulled, RegistryError,
@@ -120,6 +121,13 @@ impl Agent {
             store: Store::open(home.join("store"))?,
             ..self.clone()
         })
+    }
+
+    /// The same agent with budgets for requests that it shares with others.
+    #[must_use]
+    pub fn with_budgets(mut self, budgets: Budgets) -> Self {
+        self.runtime = self.runtime.with_budgets(budgets);
+        self
     }
 
     /// Where an agent of this user lives, unless told otherwise; none where the
@@ -237,6 +245,7 @@ impl Agent {
             },
             proxy: None,
             certificates: file.certificates.clone(),
+            gate: None,
         }
     }
 }

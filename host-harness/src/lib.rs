@@ -10,8 +10,8 @@
 //! Around that stands the [`workspace`]: what a platform keeps, connections,
 //! variables, policies, operations and runs; and the [`web`] screen over it.
 //!
-//! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` →
-//! `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
+//! Dependencies point one way: `cli` and `web` → `workspace` → `group` → `agent` →
+//! `run` → `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
 //! `connection`, `records`, `cache` and `sealing` beneath.
 
 pub mod agent;
@@ -19,6 +19,7 @@ pub mod cache;
 pub mod connection;
 pub mod egress;
 pub mod form;
+pub mod group;
 pub mod mapping;
 pub mod records;
 pub mod registry;

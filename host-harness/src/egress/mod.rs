@@ -11,14 +11,16 @@ mod budget;
 mod certificates;
 mod classify;
 mod client;
+mod gate;
 mod policy;
 mod proxy;
 mod proxy_trouble;
 mod resolver;
 mod traffic;
 
-pub use budget::{Budget, Budgets};
+pub use budget::{Budget, BudgetSource, Budgets, SharedBudget};
 pub use certificates::{Certificates, CertificatesError};
+pub use gate::{Gate, GateKeeper};
 pub use policy::{Denied, EgressPolicy, Origin};
 pub use proxy::{Proxy, ProxyError};
 pub use proxy_trouble::ProxyTrouble;
@@ -45,7 +47,11 @@ type Sent = Result<(http::Response<WasiBody>, Settled), Error>;
 
 /// The door of one session.
 #[derive(Clone)]
-pub struct Egress(Arc<Door>);
+pub struct Egress {
+    door: Arc<Door>,
+    /// What every request passes just before it is sent.
+    gate: Option<Gate>,
+}
 
 struct Door {
     policy: EgressPolicy,
@@ -76,7 +82,7 @@ impl Egress {
             Some(proxy) => policy.with_proxy(proxy.host()),
             None => policy,
         };
-        Self(Arc::new(Door {
+        let door = Arc::new(Door {
             policy,
             proxy,
             certificates,
@@ -86,7 +92,15 @@ impl Egress {
             log,
             redactor,
             traffic,
-        }))
+        });
+        Self { door, gate: None }
+    }
+
+    /// The same door behind a gate.
+    #[must_use]
+    pub fn behind(mut self, gate: Option<Gate>) -> Self {
+        self.gate = gate;
+        self
     }
 }
 
@@ -141,7 +155,12 @@ impl Door {
         })
     }
 
-    async fn send(&self, request: http::Request<WasiBody>, options: RequestOptions) -> Sent {
+    async fn send(
+        &self,
+        gate: Option<Gate>,
+        request: http::Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Sent {
         let (parts, body) = request.into_parts();
         if let Err(denied) = self.policy.check(&parts.uri) {
             return Err(self.refuse(&denied, &parts.uri));
@@ -152,6 +171,11 @@ impl Door {
             let waited = budget.take().await;
             self.traffic.add_waited(waited);
         }
+        // Last: nothing that may take long stands between it and the request.
+        let client = self.client().await?;
+        if let Some(gate) = gate {
+            gate.pass().await;
+        }
         if let Some(value) = parts.headers.get(http::header::AUTHORIZATION)
             && let Ok(value) = value.to_str()
         {
@@ -160,9 +184,7 @@ impl Door {
                 .add(value.split(' ').next_back().unwrap_or(value));
         }
         let url = parts.uri.to_string();
-        let mut outgoing = self
-            .client()
-            .await?
+        let mut outgoing = client
             .request(parts.method.clone(), url)
             .headers(parts.headers);
         if http_body::Body::size_hint(&body).exact() != Some(0) {
@@ -236,8 +258,11 @@ impl WasiHttpHooks for Egress {
         options: Option<RequestOptions>,
         _: Settled,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let door = Arc::clone(&self.0);
-        Box::new(async move { door.send(request, options.unwrap_or_default()).await })
+        let (door, gate) = (Arc::clone(&self.door), self.gate.clone());
+        Box::new(async move {
+            door.send(gate, request, options.unwrap_or_default())
+                .await
+        })
     }
 
     fn is_supported_scheme(&mut self, scheme: &http::uri::Scheme) -> bool {

@@ -12,7 +12,7 @@ use super::run_log::RunLog;
 use super::secret_source::{NoSecrets, SecretSource};
 use crate::cache::{Cache, Namespace};
 use crate::connection::Environment;
-use crate::egress::{Certificates, Egress, EgressPolicy, Proxy, Traffic};
+use crate::egress::{Certificates, Egress, EgressPolicy, Gate, Proxy, Traffic};
 use futures::stream::BoxStream;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -42,6 +42,9 @@ pub struct Connection {
     pub proxy: Option<Proxy>,
     /// Certificate authorities that are trusted beside the system's.
     pub certificates: Certificates,
+    /// What every request passes just before it is sent, where whoever runs this
+    /// may lose the right to send any.
+    pub gate: Option<Gate>,
 }
 
 impl Connection {
@@ -57,6 +60,7 @@ impl Connection {
             limits: Limits::default(),
             proxy: None,
             certificates: Certificates::default(),
+            gate: None,
         }
     }
 
@@ -141,7 +145,8 @@ impl Session {
             log.clone(),
             redactor.clone(),
             traffic.clone(),
-        );
+        )
+        .behind(connection.gate.clone());
         let services = Services {
             secret_names,
             secrets: Arc::clone(&connection.secrets),

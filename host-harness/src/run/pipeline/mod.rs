@@ -81,7 +81,7 @@ pub struct Place {
 }
 
 /// A record that was not taken.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rejected {
     /// The source's key of the record.
     pub key: String,
@@ -96,7 +96,7 @@ pub struct Rejected {
 }
 
 /// How far a run is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Records.
     pub counts: Counts,
