@@ -15,6 +15,7 @@
 //! `connection`, `records`, `cache` and `sealing` beneath.
 
 pub mod agent;
+mod blocking;
 pub mod cache;
 pub mod connection;
 pub mod egress;

@@ -300,7 +300,7 @@ mod tests {
     async fn send(egress: &Egress, url: &str) -> Result<u16, Error> {
         let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
         let request = http::Request::builder().uri(url).body(body).unwrap();
-        let sent = egress.0.send(request, RequestOptions::default()).await;
+        let sent = egress.door.send(None, request, RequestOptions::default()).await;
         sent.map(|(response, _)| response.status().as_u16())
     }
 

@@ -9,12 +9,15 @@
 mod acknowledge;
 mod aside;
 mod checkpoint_file;
+mod journal;
 mod pipeline;
 mod read;
 mod report;
 mod state_file;
 mod write;
 
+pub(crate) use journal::SCHEMA as JOURNAL_SCHEMA;
+pub use journal::{Handed, Journal, Known, SqliteJournal};
 pub use pipeline::{Observer, Pipeline, Place, Progress, Rejected, Source, Stop, Target};
 pub use read::{Destination, Reading, read};
 pub use report::{Counts, Outcome, Report, Told};
@@ -139,5 +142,18 @@ fn unanswered() -> Error {
         "run.unanswered",
         "the run ended before the connector said what became of the record".to_owned(),
         "Look in the remote system before sending it again.",
+    )
+}
+
+/// An earlier run gave the record to the target, and the source does not give it
+/// any more.
+fn unanswered_before() -> Error {
+    rejection(
+        ErrorKind::Uncertain,
+        "run.unanswered",
+        "the run that this one goes on with gave the record to the connector and died before \
+         there was an answer, and the source does not give it any more"
+            .to_owned(),
+        "Look in the remote system whether it was written.",
     )
 }

@@ -33,6 +33,8 @@ pub struct Counts {
     pub uncertain: u64,
     /// Records that a mapping made nothing of.
     pub skipped: u64,
+    /// Records that the run which this one goes on with had dealt with already.
+    pub before: u64,
     /// Of those written: created in the remote system.
     pub created: u64,
     /// Updated there.

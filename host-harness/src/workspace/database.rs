@@ -1,18 +1,23 @@
 //! The workspace's one file: SQLite.
 
 use super::error::WorkspaceError;
+use crate::blocking::blocking;
+use crate::run::JOURNAL_SCHEMA;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// What makes each format of the one before it; the first makes a new file. A
 /// step is never changed once it was released: files were made by it.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 6] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+    // What runs have handed to their targets.
+    JOURNAL_SCHEMA,
+    include_str!("schema/5.sql"),
 ];
 /// The format that this program writes; older ones are brought up to it.
 const FORMAT: i64 = STEPS.len() as i64;
@@ -97,19 +102,6 @@ impl Database {
             transaction.commit()?;
             Ok(done)
         })
-    }
-}
-
-/// Does what may wait for the disk, for another thread or, up to [`PATIENCE`], for
-/// another process, without holding up the executor: the handlers of the web and
-/// the runs that call the workspace are tasks that share a few threads. Here, in
-/// the one place that everything goes through, so that no caller can forget it.
-/// A runtime of one thread has none to spare: there it waits, and so it does
-/// outside of any.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
     }
 }
 

@@ -29,6 +29,7 @@ mod first;
 mod group;
 mod id;
 mod name;
+mod nats;
 mod operation;
 mod organization;
 mod project;
@@ -52,6 +53,7 @@ pub use id::{
     ActivityId, AgentId, ConnectionId, EnvironmentId, GroupId, OperationId, ProjectId, RunId,
     VariableId,
 };
+pub use nats::{JoinedAgents, Nats};
 pub use operation::{
     Endpoint, Operation, OperationDraft, Place, Preview, PreviewRow, Severity, Validation,
     ValidationFinding,
@@ -67,11 +69,14 @@ use crate::sealing::{self, SealingKey};
 use database::Database;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The environment variable that may hold the key for the secrets: 64
 /// hexadecimal digits.
 pub const KEY_VARIABLE: &str = "HARNESS_WORKSPACE_KEY";
+
+/// The database's file in a workspace's home.
+const DATABASE: &str = "workspace.db";
 
 /// A workspace. Cloning it is cheap, and the clones are the same workspace.
 #[derive(Clone)]
@@ -84,6 +89,10 @@ struct Inner {
     /// For what is asked while things are designed, by no agent in particular.
     designer: local::Agent,
     agents: Mutex<BTreeMap<AgentId, local::Agent>>,
+    /// This process, once it conducts a run.
+    living: Mutex<Option<run::Living>>,
+    /// How groups are reached over NATS.
+    nats: OnceLock<nats::Reached>,
 }
 
 impl Workspace {
@@ -112,16 +121,22 @@ impl Workspace {
             None => SealingKey::load_or_create(home.join("workspace.key"))?,
         };
         Ok(Self(Arc::new(Inner {
-            database: Database::open(&home.join("workspace.db"))?,
+            database: Database::open(&home.join(DATABASE))?,
             home: home.to_owned(),
             key,
             designer,
             agents: Mutex::default(),
+            living: Mutex::default(),
+            nats: OnceLock::new(),
         })))
     }
 
     fn database(&self) -> &Database {
         &self.0.database
+    }
+
+    fn database_path(&self) -> PathBuf {
+        self.0.home.join(DATABASE)
     }
 
     fn key(&self) -> &SealingKey {

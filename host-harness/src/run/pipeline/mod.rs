@@ -9,7 +9,7 @@ mod source;
 mod store;
 
 use super::report::{Counts, Report};
-use super::{RunError, fit_for_acknowledged, rejection};
+use super::{Journal, RunError, fit_for_acknowledged, rejection};
 use crate::mapping::{Mapper, Mapping, MappingError};
 use crate::records::Format;
 use crate::runtime::Session;
@@ -125,11 +125,21 @@ pub trait Observer: Send {
     /// The target took a record otherwise than it was given.
     fn differs(&mut self, answer: &Answer);
 
-    /// Everything before this place has been dealt with.
+    /// Everything before this place has been dealt with. `number` is that of the
+    /// last record before it, as the [`Journal`] was told it; 0 of a target that is
+    /// a file. Where there is a journal, it forgets the records up to there
+    /// together with the place being kept, or not at all.
     ///
     /// # Errors
     /// If that cannot be kept.
-    fn reached(&mut self, place: Place) -> Result<(), RunError>;
+    fn reached(&mut self, place: Place, number: u64) -> Result<(), RunError>;
+
+    /// What remembers the records that are handed to a target activity. Without
+    /// one, a run that is gone on with hands over again whatever came after its
+    /// last place.
+    fn journal(&mut self) -> Option<&mut dyn Journal> {
+        None
+    }
 }
 
 /// Whether a run is to end before its end.

@@ -71,7 +71,7 @@ impl Output {
         };
         self.saved_at = Some(Instant::now());
         let bytes = Some(self.writer.sync()?);
-        observer.reached(Place { checkpoint, bytes })
+        observer.reached(Place { checkpoint, bytes }, 0)
     }
 }
 

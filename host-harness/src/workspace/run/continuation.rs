@@ -4,7 +4,7 @@ use crate::workspace::Workspace;
 use crate::workspace::database::first;
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::id::{EnvironmentId, OperationId};
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 
 impl Workspace {
     /// Where the next run of an operation goes on in an environment; none where it
@@ -49,7 +49,17 @@ impl Workspace {
         environment: EnvironmentId,
         checkpoint: &str,
     ) -> Result<(), WorkspaceError> {
-        self.database().write(|t| {
+        self.database()
+            .write(|t| keep(t, operation, environment, checkpoint))
+    }
+}
+
+pub(super) fn keep(
+    t: &Transaction<'_>,
+    operation: OperationId,
+    environment: EnvironmentId,
+    checkpoint: &str,
+) -> Result<(), WorkspaceError> {
             t.execute(
                 "INSERT INTO continuations (operation_id, environment_id, checkpoint)
                  VALUES (?, ?, ?)
@@ -57,6 +67,4 @@ impl Workspace {
                 params![operation, environment, checkpoint],
             )?;
             Ok(())
-        })
-    }
 }

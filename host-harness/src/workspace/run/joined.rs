@@ -7,7 +7,7 @@ use super::{LogLine, Run, RunConnector, RunState, one, save};
 use crate::group::{Batch, End, Entry, FORMAT, Group, Job, JobConnection, JobEnd, JobSource, Report};
 use crate::mapping::Mapping;
 use crate::registry::Requirement;
-use crate::run::{Outcome, Stop};
+use crate::run::{Outcome, SqliteJournal, Stop};
 use crate::runtime::types::{Call, NoticeKind};
 use crate::workspace::connection::{On, options};
 use crate::workspace::connectors::{connector_name, offered_by, requirement};
@@ -43,8 +43,6 @@ pub(super) struct JobRecord {
     queued: Option<u64>,
     /// Whether the next run goes on where this one ends.
     continues: bool,
-    /// What its journal had when it ended, for a run that goes on with it.
-    left: Vec<Entry>,
 }
 
 impl JobRecord {
@@ -57,7 +55,6 @@ impl JobRecord {
             group: group.to_owned(),
             queued: None,
             continues: false,
-            left: Vec::new(),
         })
     }
 }
@@ -91,11 +88,55 @@ fn followed(transaction: &Transaction<'_>, id: RunId) -> Result<Option<Followed>
     }))
 }
 
-fn keep_job(t: &Transaction<'_>, id: RunId, job: &JobRecord) -> Result<(), WorkspaceError> {
+pub(super) fn keep_job(t: &Transaction<'_>, id: RunId, job: &JobRecord) -> Result<(), WorkspaceError> {
     t.execute(
         "UPDATE runs SET job = ? WHERE id = ?",
         params![to_json(job)?, id],
     )?;
+    Ok(())
+}
+
+/// What the run that this one goes on with has left in its journal.
+fn left_for(t: &Transaction<'_>, run: RunId) -> Result<Vec<Entry>, WorkspaceError> {
+    all(
+        t,
+        "SELECT id, key, hex(digest), coalesce(source_record, record), record FROM handed
+         WHERE run_id = ? ORDER BY id",
+        [run],
+        |row| {
+            let source_record: Option<String> = row.get(3)?;
+            let record: Option<String> = row.get(4)?;
+            let digest: String = row.get(2)?;
+            Ok(Entry {
+                id: row.get(0)?,
+                number: None,
+                key: row.get(1)?,
+                digest: digest.to_ascii_lowercase(),
+                records: source_record.zip(record),
+            })
+        },
+    )
+}
+
+/// Keeps what the journal of a run has left, for one that goes on with it.
+fn keep_left(t: &Transaction<'_>, run: RunId, left: &[Entry]) -> Result<(), WorkspaceError> {
+    for entry in left {
+        let records = entry.records.as_ref();
+        t.execute(
+            "INSERT INTO handed (run_id, id, number, key, digest, answered, source_record, record)
+             VALUES (?, ?, ?, ?, unhex(?), ?, ?, ?)",
+            params![
+                run,
+                entry.id,
+                entry.number,
+                entry.key,
+                entry.digest,
+                records.is_none(),
+                records.map(|(source_record, _)| source_record),
+                records.map(|(_, record)| record)
+            ],
+        )?;
+    }
     Ok(())
 }
 
@@ -111,10 +152,6 @@ impl Workspace {
         let id = run.id;
         let submitted = async {
             let group = self.reached(&job.group).await?;
-            if let (Some(before), Some(_)) = (begin.of_run, &begin.place) {
-                let before = self.database().read(|t| followed(t, before))?;
-                job.left = before.map(|before| before.job.left).unwrap_or_default();
-            }
             let made = self
                 .make_job(&operation, &mut run, &mut job, begin, &group)
                 .await?;
@@ -237,7 +274,7 @@ impl Workspace {
         sequence: u64,
         batch: Batch,
     ) -> Result<Option<Run>, WorkspaceError> {
-        let Some(mut followed) = followed(t, id)? else {
+        let Some(followed) = followed(t, id)? else {
             return Ok(None);
         };
         if !followed.running || followed.reported >= sequence {
@@ -285,16 +322,19 @@ impl Workspace {
                     run.waiting = Some("waiting for another agent".to_owned());
                 }
                 Report::Ended(mut end) => {
-                    followed.job.left = std::mem::take(&mut end.left);
                     let continues_at = end.continues_at.take().filter(|_| followed.job.continues);
+                    let left = std::mem::take(&mut end.left);
                     end_run(&mut run, *end);
+                    SqliteJournal::ended(t, id.0)?;
+                    if matches!(run.state, RunState::Interrupted | RunState::Failure) {
+                        keep_left(t, id, &left)?;
+                    }
                     has_ended = true;
                     if let (RunState::Success | RunState::Partial, Some(place), Some(operation)) =
                         (run.state, continues_at, run.operation)
                     {
                         super::continuation::keep(t, operation, run.environment, &place)?;
                     }
-                    keep_job(t, id, &followed.job)?;
                 }
                 // The journal is for agents.
                 Report::Begun(_) | Report::Met(_) | Report::Answered(_) | Report::Withdrawn(_) => {}
@@ -357,7 +397,7 @@ impl Workspace {
             mapping: mapping.map(str::to_owned),
             target,
             resume: begin.place,
-            left: job.left.clone(),
+            left: self.database().read(|t| left_for(t, run.id))?,
         })
     }
 

@@ -1,8 +1,12 @@
 //! Runs of operations: their records, and starting, stopping and resuming them.
 
 mod continuation;
+mod joined;
 mod observe;
+mod process;
 mod start;
+
+pub(super) use process::Living;
 
 use super::Workspace;
 use super::database::{all, first, json, to_json};
@@ -14,7 +18,8 @@ use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A run whose process says nothing for so long is dead, in milliseconds.
+/// A run whose process says nothing for so long is dead, in milliseconds, whatever
+/// is known of the process.
 const DEAD_AFTER: i64 = 15_000;
 
 /// How a run stands.
@@ -87,6 +92,9 @@ pub struct RunCounts {
     pub uncertain: u64,
     /// Records that the mapping made nothing of.
     pub skipped: u64,
+    /// Records that the run which this one goes on with had dealt with already.
+    #[serde(default)]
+    pub before: u64,
     /// Of those delivered: created in the remote system.
     #[serde(default)]
     pub created: u64,
@@ -210,7 +218,9 @@ pub struct RunFilter {
     pub count: Option<u32>,
 }
 
-const COLUMNS: &str = "SELECT id, operation_id, state, record, place IS NOT NULL FROM runs";
+const COLUMNS: &str = "SELECT id, operation_id, state, record,
+    resumed = 0 AND (place IS NOT NULL OR EXISTS (SELECT 1 FROM handed WHERE run_id = runs.id))
+    FROM runs";
 
 fn make(row: &rusqlite::Row<'_>) -> Result<Run, WorkspaceError> {
     let mut run: Run = json(&row.get::<_, String>(3)?)?;
@@ -347,15 +357,20 @@ impl Workspace {
     /// can be resumed.
     pub(super) fn bury(&self) -> Result<(), WorkspaceError> {
         let dead_since = now() - DEAD_AFTER;
-        let dead = self.database().read(|t| {
+        let running = self.database().read(|t| {
             all(
                 t,
-                &format!("{COLUMNS} WHERE state = 'running' AND heartbeat < ?"),
-                [dead_since],
-                make,
+                "SELECT id, heartbeat, process FROM runs
+                 WHERE state = 'running' AND job IS NULL",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )
         })?;
-        for mut run in dead {
+        let is_dead = |(_, heartbeat, process): &(RunId, i64, Option<String>)| {
+            *heartbeat < dead_since || process.as_deref().is_some_and(|name| self.has_died(name))
+        };
+        for (id, heartbeat, _) in running.into_iter().filter(is_dead) {
+            let mut run = self.database().read(|t| one(t, id))?;
             run.state = RunState::Interrupted;
             run.waiting = None;
             run.ended_at = Some(Timestamp::now().to_string());
@@ -364,8 +379,8 @@ impl Workspace {
                 // Another process may have been quicker.
                 let still: i64 = t.query_row(
                     "SELECT count(*) FROM runs WHERE id = ? AND state = 'running'
-                     AND heartbeat < ?",
-                    params![run.id, dead_since],
+                     AND heartbeat = ?",
+                    params![run.id, heartbeat],
                     |row| row.get(0),
                 )?;
                 if still == 1 { save(t, &run) } else { Ok(()) }

@@ -1,7 +1,9 @@
 //! Keeping what a run tells.
 
 use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
-use crate::run::{Observer, Place, Progress, Rejected, Report, RunError, Stop};
+use crate::run::{
+    Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop,
+};
 use crate::runtime::Level;
 use crate::runtime::types::{Answer, Notice, NoticeKind};
 use crate::workspace::Workspace;
@@ -32,14 +34,18 @@ pub(super) struct Keeper {
     started: Instant,
     saved_at: Option<Instant>,
     rejected: u64,
+    /// Where the target is an activity.
+    journal: Option<SqliteJournal>,
     /// Until when what is waited for is worth showing.
     waiting_until: Instant,
 }
 
 impl Keeper {
-    pub(super) fn new(workspace: Workspace, run: Run) -> Self {
+    /// Keeps a run; with a journal where its target is an activity.
+    pub(super) fn new(workspace: Workspace, run: Run, journal: Option<SqliteJournal>) -> Self {
         Self {
             workspace,
+            journal,
             run,
             started: Instant::now(),
             saved_at: None,
@@ -51,7 +57,12 @@ impl Keeper {
     fn keep(&mut self) -> Result<(), WorkspaceError> {
         self.saved_at = Some(Instant::now());
         let run = &self.run;
-        self.workspace.database().write(|t| save(t, run))
+        self.workspace.database().write(|t| {
+            if matches!(run.state, RunState::Success | RunState::Partial) {
+                SqliteJournal::ended(t, run.id.0)?;
+            }
+            save(t, run)
+        })
     }
 
     /// Keeps how the run ended, and answers that.
@@ -109,13 +120,53 @@ fn line(line: &crate::runtime::Line) -> LogLine {
     }
 }
 
-fn counts(counts: crate::run::Counts) -> RunCounts {
+/// A record that was not taken, as it is kept under a number.
+pub(super) fn rejection(seq: u64, rejected: Rejected) -> Rejection {
+    Rejection {
+        seq,
+        key: rejected.key,
+        source_record: rejected.source_record,
+        record: rejected.record,
+        code: rejected.error.code,
+        message: rejected.error.message,
+        remedy: rejected.error.remedy,
+        fields: rejected
+            .error
+            .fields
+            .into_iter()
+            .map(|field| (field.field, field.message))
+            .collect(),
+        uncertain: rejected.uncertain,
+        again_in: None,
+    }
+}
+
+/// How a record was taken otherwise than it was given, for people.
+pub(super) fn differing(answer: &Answer) -> String {
+    let fields = answer.differences.iter().map(|difference| {
+        format!(
+            "{} is {}, given {}",
+            difference.field,
+            difference.remote.as_deref().unwrap_or("not there"),
+            difference.given.as_deref().unwrap_or("nothing")
+        )
+    });
+    let fields: Vec<String> = fields.collect();
+    let which = answer.id.as_deref().unwrap_or(&answer.key);
+    format!(
+        "the record {which} was not taken as it was given: {}",
+        fields.join("; ")
+    )
+}
+
+pub(super) fn counts(counts: crate::run::Counts) -> RunCounts {
     RunCounts {
         read: counts.read,
         written: counts.written,
         rejected: counts.rejected,
         uncertain: counts.uncertain,
         skipped: counts.skipped,
+        before: counts.before,
         created: counts.created,
         updated: counts.updated,
         unchanged: counts.unchanged,
@@ -176,42 +227,13 @@ impl Observer for Keeper {
         if self.run.warnings.len() >= MOST_WARNINGS {
             return;
         }
-        let fields = answer.differences.iter().map(|difference| {
-            format!(
-                "{} is {}, given {}",
-                difference.field,
-                difference.remote.as_deref().unwrap_or("not there"),
-                difference.given.as_deref().unwrap_or("nothing")
-            )
-        });
-        let fields: Vec<String> = fields.collect();
-        let which = answer.id.as_deref().unwrap_or(&answer.key);
-        self.run.warnings.push(format!(
-            "the record {which} was not taken as it was given: {}",
-            fields.join("; ")
-        ));
+        self.run.warnings.push(differing(answer));
     }
 
     fn rejected(&mut self, rejected: Rejected) -> Result<(), RunError> {
         self.rejected += 1;
         let id = self.run.id;
-        let rejection = Rejection {
-            seq: self.rejected,
-            key: rejected.key,
-            source_record: rejected.source_record,
-            record: rejected.record,
-            code: rejected.error.code,
-            message: rejected.error.message,
-            remedy: rejected.error.remedy,
-            fields: rejected
-                .error
-                .fields
-                .into_iter()
-                .map(|field| (field.field, field.message))
-                .collect(),
-            uncertain: rejected.uncertain,
-            again_in: None,
-        };
+        let rejection = rejection(self.rejected, rejected);
         let kept = self.workspace.database().write(|t| {
             t.execute(
                 "INSERT INTO rejected (run_id, seq, record) VALUES (?, ?, ?)",
@@ -226,16 +248,23 @@ impl Observer for Keeper {
         kept.map_err(|error| RunError::Observer(error.to_string()))
     }
 
-    fn reached(&mut self, place: Place) -> Result<(), RunError> {
+    fn reached(&mut self, place: Place, number: u64) -> Result<(), RunError> {
         let id = self.run.id;
         let kept = self.workspace.database().write(|t| {
             t.execute(
                 "UPDATE runs SET place = ? WHERE id = ?",
                 params![to_json(&place)?, id],
             )?;
+            SqliteJournal::reached(t, id.0, number)?;
             Ok(())
         });
         kept.map_err(|error| RunError::Observer(error.to_string()))
+    }
+
+    fn journal(&mut self) -> Option<&mut dyn Journal> {
+        self.journal
+            .as_mut()
+            .map(|journal| journal as &mut dyn Journal)
     }
 }
 

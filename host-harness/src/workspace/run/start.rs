@@ -1,11 +1,12 @@
 //! Starting a run: by hand, again for what was rejected, on from where another
 //! broke off, or after another in a chain.
 
+use super::joined::JobRecord;
 use super::observe::{Keeper, beat};
 use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
 use crate::mapping::Mapping;
 use crate::records::Format;
-use crate::run::{Pipeline, Place, Source, Stop, Target};
+use crate::run::{Pipeline, Place, Source, SqliteJournal, Stop, Target};
 use crate::runtime::types::Call;
 use crate::runtime::{RunFiles, Session};
 use crate::workspace::agent::least_busy;
@@ -19,19 +20,19 @@ use crate::workspace::variable::Situation;
 use crate::workspace::{Agent, Environment, Operation, Workspace, activity, environment};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use std::io::Cursor;
 use std::path::Path;
 use tokio::sync::watch;
 
 /// What a run begins with, beside its operation.
-struct Begin {
+pub(super) struct Begin {
     trigger: Trigger,
     of_run: Option<RunId>,
     /// In place of the source: rejected records, as NDJSON.
-    records: Option<Vec<u8>>,
-    place: Option<Place>,
-    previous_error: Option<String>,
+    pub(super) records: Option<Vec<u8>>,
+    pub(super) place: Option<Place>,
+    pub(super) previous_error: Option<String>,
 }
 
 impl Begin {
@@ -84,26 +85,20 @@ impl Workspace {
                 |row| Ok((row.get(0)?, json(&row.get::<_, String>(1)?)?)),
             )?;
             let mut numbers = Vec::new();
-            let mut records = Vec::new();
-            let mut seen = std::collections::HashSet::new();
+            let mut rejected = Vec::new();
             for (number, rejection) in rows {
                 let is_record = serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(
                     &rejection.source_record,
                 )
                 .is_ok();
-                if !is_record || (rejection.uncertain && !uncertain) {
-                    continue;
-                }
-                numbers.push(number);
-                // Several records that a mapping made of one are one again.
-                if seen.insert((rejection.key, rejection.source_record.clone())) {
-                    records.extend(rejection.source_record.replace(['\n', '\r'], " ").bytes());
-                    records.push(b'\n');
+                if is_record && (uncertain || !rejection.uncertain) {
+                    numbers.push(number);
+                    rejected.push(rejection);
                 }
             }
             // Claimed at once: of two who try them again, one does.
             tried(t, id, &numbers, Some(CLAIMED))?;
-            Ok((numbers, records))
+            Ok((numbers, as_source(&rejected)))
         })?;
         if numbers.is_empty() {
             return Err(WorkspaceError::Refused(format!(
@@ -128,37 +123,65 @@ impl Workspace {
     pub async fn resume_run(&self, id: RunId) -> Result<RunId, WorkspaceError> {
         let run = self.run(id)?;
         let operation = ended_operation(&run)?;
-        // Taken away first: of two who resume it, one does.
-        let place = self.database().write(|t| {
-            let place: Option<Option<String>> = t
-                .query_row(
-                    "SELECT place FROM runs WHERE id = ? AND state IN ('interrupted', 'failure')",
-                    [id],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            t.execute("UPDATE runs SET place = NULL WHERE id = ?", [id])?;
-            Ok(place.flatten())
+        // Claimed first: of two who resume it, one does.
+        let claimed = self.database().write(|t| {
+            let claimed = t.execute(
+                "UPDATE runs SET resumed = 1 WHERE id = ? AND resumed = 0
+                 AND state IN ('interrupted', 'failure') AND (place IS NOT NULL
+                     OR EXISTS (SELECT 1 FROM handed WHERE run_id = runs.id))",
+                [id],
+            )?;
+            let place = "SELECT place FROM runs WHERE id = ?";
+            let place: Option<String> = t.query_row(place, [id], |row| row.get(0))?;
+            Ok((claimed == 1).then_some(place))
         })?;
-        let Some(text) = place else {
+        let Some(place) = claimed else {
             return Err(WorkspaceError::Refused(format!(
                 "run {id} has no place to go on at: it came to its end, never reached one, or was \
                  resumed already"
             )));
         };
-        let begin = Begin {
-            of_run: Some(id),
-            place: Some(json(&text)?),
-            ..Begin::by(Trigger::Resumed)
-        };
-        let begun = self.begin(operation, run.environment, begin).await;
+        let begun = self.go_on(&run, operation, place.as_deref()).await;
         if begun.is_err() {
             self.database().write(|t| {
-                t.execute("UPDATE runs SET place = ? WHERE id = ?", params![text, id])?;
+                t.execute("UPDATE runs SET resumed = 0 WHERE id = ?", [id])?;
                 Ok(())
             })?;
         }
         begun
+    }
+
+    async fn go_on(
+        &self,
+        run: &Run,
+        operation: OperationId,
+        place: Option<&str>,
+    ) -> Result<RunId, WorkspaceError> {
+        let begin = Begin {
+            of_run: Some(run.id),
+            place: place.map(json).transpose()?,
+            records: self.records_again(run)?,
+            ..Begin::by(Trigger::Resumed)
+        };
+        self.begin(operation, run.environment, begin).await
+    }
+
+    /// The rejected records that a run, or the one that it goes on with, tries
+    /// again.
+    fn records_again(&self, run: &Run) -> Result<Option<Vec<u8>>, WorkspaceError> {
+        let root = self.run(self.root_of(run)?)?;
+        let (Trigger::RejectedAgain, Some(of)) = (root.trigger, root.of_run) else {
+            return Ok(None);
+        };
+        let rejected = self.database().read(|t| {
+            all(
+                t,
+                "SELECT record FROM rejected WHERE run_id = ? AND again_in = ? ORDER BY seq",
+                params![of, root.id],
+                |row| json::<Rejection>(&row.get::<_, String>(0)?),
+            )
+        })?;
+        Ok(Some(as_source(&rejected)))
     }
 
     /// Waits until a run has ended.
@@ -212,6 +235,18 @@ impl Workspace {
             }
             // What has died takes no share of an agent.
             self.bury()?;
+            if let Some(joined_as) = self.joined_for(&operation, environment, &begin)? {
+                let job = JobRecord::new(&joined_as)?;
+                // Before there is a run that could be given to nobody.
+                self.reached(&joined_as).await?;
+                let run = self.enter_joined(&operation, environment, &begin, &job)?;
+                let id = run.id;
+                let workspace = self.clone();
+                tokio::spawn(async move {
+                    workspace.conduct_joined(operation, run, job, begin).await;
+                });
+                return Ok(id);
+            }
             let (run, agent) = self.enter(&operation, environment, &begin)?;
             let id = run.id;
             let (sender, stop) = watch::channel(Stop::No);
@@ -231,56 +266,61 @@ impl Workspace {
         environment: EnvironmentId,
         begin: &Begin,
     ) -> Result<(Run, Agent), WorkspaceError> {
+        let process = self.process()?;
         self.database().write(|t| {
             let environment: Environment = environment::one(t, environment)?;
             let Some(agent) = least_busy(t, environment.group)? else {
                 return Err(WorkspaceError::Refused(format!(
-                    "the agent group of the environment “{}” has no agent: add one first",
+                    "the agent group of the environment “{}” has no agent of this program, which \
+                     alone can use the workspace's files: add one first",
                     environment.name
                 )));
             };
-            let mut run = Run {
-                id: RunId(0),
-                operation: Some(operation.id),
-                operation_name: operation.name.clone(),
-                project: operation.project,
-                environment: environment.id,
-                environment_name: environment.name,
-                agent: agent.name.clone(),
-                trigger: begin.trigger,
-                of_run: begin.of_run,
-                state: RunState::Running,
-                started_at: Timestamp::now().to_string(),
-                ended_at: None,
-                connectors: Vec::new(),
-                counts: RunCounts::default(),
-                rate: 0.0,
-                requests: 0,
-                retries: 0,
-                waited_ms: 0,
-                waiting: None,
-                warnings: Vec::new(),
-                error: None,
-                resumable: false,
-                output: None,
-                log: Vec::new(),
-            };
+            let mut run = new_run(operation, environment, begin);
+            run.agent.clone_from(&agent.name);
+            insert(t, &mut run, begin)?;
             t.execute(
-                "INSERT INTO runs
-                 (operation_id, project_id, state, record, place, heartbeat, agent_id)
-                 VALUES (?, ?, 'running', ?, ?, ?, ?)",
-                params![
-                    operation.id,
-                    operation.project,
-                    to_json(&run)?,
-                    begin.place.as_ref().map(to_json).transpose()?,
-                    now(),
-                    agent.id
-                ],
+                "UPDATE runs SET agent_id = ?, process = ? WHERE id = ?",
+                params![agent.id, process, run.id],
             )?;
-            run.id = RunId(t.last_insert_rowid());
             Ok((run, agent))
         })
+    }
+
+    /// The same, of a run for agents that have joined over NATS.
+    fn enter_joined(
+        &self,
+        operation: &Operation,
+        environment: EnvironmentId,
+        begin: &Begin,
+        job: &JobRecord,
+    ) -> Result<Run, WorkspaceError> {
+        self.database().write(|t| {
+            let environment: Environment = environment::one(t, environment)?;
+            let mut run = new_run(operation, environment, begin);
+            run.waiting = Some("waiting for an agent".to_owned());
+            insert(t, &mut run, begin)?;
+            super::joined::keep_job(t, run.id, job)?;
+            Ok(run)
+        })
+    }
+
+    /// The name of the group over NATS that is to do a run; none where an agent of
+    /// this program is to: its files lie with the workspace.
+    fn joined_for(
+        &self,
+        operation: &Operation,
+        environment: EnvironmentId,
+        begin: &Begin,
+    ) -> Result<Option<String>, WorkspaceError> {
+        let group = self.database().read(|t| {
+            let environment = environment::one(t, environment)?;
+            crate::workspace::group::one(t, environment.group)
+        })?;
+        let is_file = |end: &Option<Endpoint>| matches!(end, Some(Endpoint::File { .. }));
+        let has_file =
+            is_file(&operation.target) || (begin.records.is_none() && is_file(&operation.source));
+        Ok(group.joined_as.filter(|_| !has_file))
     }
 
     /// Runs it to its end, and what follows in the chain.
@@ -295,14 +335,23 @@ impl Workspace {
         let again = begin.records.is_some();
         let prepared = self.prepare(&operation, &mut run, &agent, begin).await;
         let continues = !again && prepared.as_ref().is_ok_and(|prepared| prepared.continues);
-        let mut keeper = Keeper::new(self.clone(), run);
-        let ended = match prepared {
-            Ok(prepared) => prepared
+        let is_activity = prepared
+            .as_ref()
+            .is_ok_and(|prepared| matches!(prepared.pipeline.target, Target::Activity { .. }));
+        let journal = is_activity.then(|| SqliteJournal::open(&self.database_path(), run.id.0));
+        let (journal, unopened) = match journal.transpose() {
+            Ok(journal) => (journal, None),
+            Err(error) => (None, Some(error)),
+        };
+        let mut keeper = Keeper::new(self.clone(), run, journal);
+        let ended = match (prepared, unopened) {
+            (Ok(prepared), None) => prepared
                 .pipeline
                 .run(stop, &mut keeper)
                 .await
                 .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
+            (Ok(_), Some(error)) => Err(error.to_string()),
+            (Err(error), _) => Err(error.to_string()),
         };
         let continues_at = ended
             .as_ref()
@@ -319,6 +368,11 @@ impl Workspace {
                  {error}"
             ));
         }
+        self.follow_up(&operation, run).await;
+    }
+
+    /// Begins what follows a run in the chain.
+    pub(super) async fn follow_up(&self, operation: &Operation, run: Run) {
         let (next, trigger) = match run.state {
             RunState::Success => (operation.on_success, Trigger::OnSuccess),
             RunState::Failure | RunState::Partial => (operation.on_failure, Trigger::OnFailure),
@@ -521,6 +575,20 @@ struct Instance {
     continues: bool,
 }
 
+/// Rejected records as a source gave them, as NDJSON. Several records that a mapping
+/// made of one are one again.
+fn as_source(rejected: &[Rejection]) -> Vec<u8> {
+    let mut records = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for rejection in rejected {
+        if seen.insert((&rejection.key, &rejection.source_record)) {
+            records.extend(rejection.source_record.replace(['\n', '\r'], " ").bytes());
+            records.push(b'\n');
+        }
+    }
+    records
+}
+
 /// No run has this number: the records are about to be tried again.
 const CLAIMED: RunId = RunId(0);
 
@@ -556,7 +624,7 @@ fn ended_operation(run: &Run) -> Result<OperationId, WorkspaceError> {
     })
 }
 
-fn missing(place: &str) -> WorkspaceError {
+pub(super) fn missing(place: &str) -> WorkspaceError {
     WorkspaceError::Refused(format!("there is no {place}"))
 }
 
@@ -566,4 +634,58 @@ fn beside(name: &str, run: RunId) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     format!("{stem}.run-{run}.{extension}")
+}
+
+/// A run that is about to begin.
+fn new_run(operation: &Operation, environment: Environment, begin: &Begin) -> Run {
+    Run {
+        id: RunId(0),
+        operation: Some(operation.id),
+        operation_name: operation.name.clone(),
+        project: operation.project,
+        environment: environment.id,
+        environment_name: environment.name,
+        agent: String::new(),
+        trigger: begin.trigger,
+        of_run: begin.of_run,
+        state: RunState::Running,
+        started_at: Timestamp::now().to_string(),
+        ended_at: None,
+        connectors: Vec::new(),
+        counts: RunCounts::default(),
+        rate: 0.0,
+        requests: 0,
+        retries: 0,
+        waited_ms: 0,
+        waiting: None,
+        warnings: Vec::new(),
+        error: None,
+        resumable: false,
+        output: None,
+        log: Vec::new(),
+    }
+}
+
+/// Makes its row, which gives it its number.
+fn insert(
+    t: &rusqlite::Transaction<'_>,
+    run: &mut Run,
+    begin: &Begin,
+) -> Result<(), WorkspaceError> {
+    t.execute(
+        "INSERT INTO runs (operation_id, project_id, state, record, place, heartbeat)
+         VALUES (?, ?, 'running', ?, ?, ?)",
+        params![
+            run.operation,
+            run.project,
+            to_json(run)?,
+            begin.place.as_ref().map(to_json).transpose()?,
+            now(),
+        ],
+    )?;
+    run.id = RunId(t.last_insert_rowid());
+    if let (Trigger::Resumed, Some(before)) = (begin.trigger, begin.of_run) {
+        SqliteJournal::pass_on(t, before.0, run.id.0)?;
+    }
+    Ok(())
 }

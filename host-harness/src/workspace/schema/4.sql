@@ -1,7 +1,4 @@
--- The name under which the agents of a group join over NATS; absent where they are
--- this program's only.
-ALTER TABLE agent_groups ADD COLUMN joined_as TEXT;
--- Of a run that agents of such a group do: the job, as JSON, and the last message of
--- its reports that is in here.
-ALTER TABLE runs ADD COLUMN job TEXT;
-ALTER TABLE runs ADD COLUMN reported INTEGER NOT NULL DEFAULT 0;
+-- Whether another run has gone on with it: of two who resume a run, one does.
+ALTER TABLE runs ADD COLUMN resumed INTEGER NOT NULL DEFAULT 0;
+-- The process that conducts it: the name of a file that it holds locked while it lives.
+ALTER TABLE runs ADD COLUMN process TEXT;
