@@ -1,5 +1,6 @@
 //! Whether a connection is for real.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 

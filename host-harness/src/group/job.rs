@@ -57,6 +57,7 @@ pub struct JobEnd {
     /// What it connects to.
     pub connection: JobConnection,
     /// What is to be done.
+    #[serde(with = "crate::runtime::serialized::CallJson")]
     pub call: Call,
     /// Whether the source is told of what has been taken.
     pub acknowledged: bool,

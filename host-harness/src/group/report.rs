@@ -2,7 +2,7 @@
 
 use super::journal::Entry;
 use crate::run::{Counts, Outcome, Place, Progress, Rejected};
-use crate::runtime::types::{Answer, Notice};
+use crate::runtime::types::Notice;
 use crate::runtime::{Level, Line};
 use serde::{Deserialize, Serialize};
 
@@ -38,11 +38,11 @@ pub enum Report {
     /// An agent has taken the run.
     Taken,
     /// Something worth showing.
-    Notice(Notice),
+    Notice(#[serde(with = "crate::runtime::serialized::NoticeJson")] Notice),
     /// A record was not taken.
     Rejected(Box<Rejected>),
-    /// The target took a record otherwise than it was given.
-    Differs(Box<Answer>),
+    /// The target took a record otherwise than it was given: how, for people.
+    Differs(String),
     /// Everything before this place has been dealt with. What the journal still has
     /// is told with it, so that nobody need read what was told before.
     Reached(Place, Vec<Entry>),

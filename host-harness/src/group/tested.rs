@@ -37,6 +37,7 @@ pub struct Tested {
     /// Whether bytes were transferred for it.
     pub downloaded: bool,
     /// The steps.
+    #[serde(with = "crate::runtime::serialized::checks")]
     pub checks: Vec<Check>,
     /// Why there are none, or not all.
     pub error: Option<String>,

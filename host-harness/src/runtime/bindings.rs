@@ -6,7 +6,6 @@ wasmtime::component::bindgen!({
     path: "../wit",
     world: "connector-component",
     exports: { default: async },
-    additional_derives: [serde::Serialize, serde::Deserialize],
 });
 
 pub use exports::integration::connector::design;

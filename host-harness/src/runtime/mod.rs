@@ -18,6 +18,7 @@ mod limits;
 mod redaction;
 mod run_log;
 mod secret_source;
+pub(crate) mod serialized;
 mod session;
 
 pub use admission::{CONTRACT, Interfaces, interfaces};

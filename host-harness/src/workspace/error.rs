@@ -186,6 +186,7 @@ impl WorkspaceError {
             Self::Reauthenticate { .. } => "reauthenticate",
             Self::Refused(_) => "refused",
             Self::Agent(_) => "agent",
+            Self::Group(_) => "agent.group",
             Self::Runtime(RuntimeError::Connector(_)) => "connector",
             Self::Runtime(_) => "runtime",
             Self::Mapping(_) => "mapping",

@@ -145,15 +145,17 @@ async fn attempt(
         let mut lost = held.lost.clone();
         let running = run(worker, job, resume, &gate, held.stop.clone(), &mut reporter);
         // Where the lease is lost, everything that it does is dropped.
-        tokio::select! {
+        let ended = tokio::select! {
             biased;
-            _ = lost.wait_for(|lost| *lost) => {
-                tracing::warn!(job = id, operation, "the run is another agent's now");
-                held.give_up().await;
-                return Ok(Left::Alone);
-            }
-            ended = running => Ok(ended),
-        }
+            _ = lost.wait_for(|lost| *lost) => None,
+            ended = running => Some(ended),
+        };
+        let Some(ended) = ended else {
+            tracing::warn!(job = id, operation, "the run is another agent's now");
+            held.give_up().await;
+            return Ok(Left::Alone);
+        };
+        Ok(ended)
     };
     let handed_back = held.handing_back.load(Ordering::Relaxed)
         && matches!(&ended, Ok(end) if end.outcome == Outcome::Interrupted);

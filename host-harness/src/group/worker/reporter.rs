@@ -4,7 +4,9 @@ use crate::group::error::GroupError;
 use crate::group::journal::{Entries, Entry};
 use crate::group::report::{Batch, Report, together};
 use crate::group::streams::Group;
-use crate::run::{Handed, Journal, Known, Observer, Place, Progress, Rejected, RunError};
+use crate::run::{
+    Handed, Journal, Known, Observer, Place, Progress, Rejected, RunError, differing,
+};
 use crate::runtime::types::{Answer, Notice};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -217,7 +219,7 @@ impl Observer for Reporter {
     }
 
     fn differs(&mut self, answer: &Answer) {
-        let _ = self.tell(Report::Differs(Box::new(answer.clone())));
+        let _ = self.tell(Report::Differs(differing(answer)));
     }
 
     fn reached(&mut self, place: Place, number: u64) -> Result<(), RunError> {

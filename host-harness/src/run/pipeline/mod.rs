@@ -90,6 +90,7 @@ pub struct Rejected {
     /// What the mapping made of it; the same where there is no mapping.
     pub record: String,
     /// Why it was not taken.
+    #[serde(with = "crate::runtime::serialized::ErrorJson")]
     pub error: Error,
     /// Whether it may have been written all the same.
     pub uncertain: bool,

@@ -1,7 +1,7 @@
 //! Runs that agents do which have joined over NATS: what they report becomes the
 //! run's record.
 
-use super::observe::{counts, differing, rejection};
+use super::observe::{counts, rejection};
 use super::start::Begin;
 use super::{LogLine, Run, RunConnector, RunState, one, save};
 use crate::group::{Batch, End, Entry, FORMAT, Group, Job, JobConnection, JobEnd, JobSource, Report};
@@ -311,7 +311,7 @@ impl Workspace {
                         params![id, last + 1, to_json(&rejection(last + 1, *rejected))?],
                     )?;
                 }
-                Report::Differs(answer) => warn(&mut run, differing(&answer)),
+                Report::Differs(how) => warn(&mut run, how),
                 Report::Reached(place, _) => {
                     t.execute(
                         "UPDATE runs SET place = ? WHERE id = ?",

@@ -3,6 +3,7 @@
 use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
 use crate::run::{
     Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop,
+    differing,
 };
 use crate::runtime::Level;
 use crate::runtime::types::{Answer, Notice, NoticeKind};
@@ -139,24 +140,6 @@ pub(super) fn rejection(seq: u64, rejected: Rejected) -> Rejection {
         uncertain: rejected.uncertain,
         again_in: None,
     }
-}
-
-/// How a record was taken otherwise than it was given, for people.
-pub(super) fn differing(answer: &Answer) -> String {
-    let fields = answer.differences.iter().map(|difference| {
-        format!(
-            "{} is {}, given {}",
-            difference.field,
-            difference.remote.as_deref().unwrap_or("not there"),
-            difference.given.as_deref().unwrap_or("nothing")
-        )
-    });
-    let fields: Vec<String> = fields.collect();
-    let which = answer.id.as_deref().unwrap_or(&answer.key);
-    format!(
-        "the record {which} was not taken as it was given: {}",
-        fields.join("; ")
-    )
 }
 
 pub(super) fn counts(counts: crate::run::Counts) -> RunCounts {
