@@ -60,10 +60,9 @@ pub fn prepare(call: &Call) -> Result<Prepared, Error> {
         Role::Target => any_collection(&call.object)?,
     };
     offered(&activity, &collection, &call.object)?;
-    let can_resume = activity.role == Role::Source && activity.name != sources::GET;
-    if call.resume.is_some() && !can_resume {
+    if call.resume.is_some() && activity.name == sources::GET {
         return Err(Error::setting(
-            "resume.not-a-source",
+            "resume.not-possible",
             format!("{} cannot resume from a checkpoint", activity.name),
         ));
     }

@@ -2,6 +2,7 @@
 //! issuing a purchase order or approving an approval.
 
 use super::answering::loose_record;
+use super::fate::doubt;
 use super::key::{Key, id_in, id_of, show};
 use super::record::{Record, text_of};
 use super::{ACTION, Done, key_option, shared_options};
@@ -175,6 +176,17 @@ impl Action {
             data,
             differences: Vec::new(),
         })
+    }
+
+    /// Why an action that an earlier run may have taken is not taken again: which
+    /// states it leads to is not known for sure of any, and some, such as a payment,
+    /// have their effect each time. Says how the record stands.
+    pub async fn doubt<H: Host>(&self, client: &Client<H>, path: &str, record: &Record) -> Error {
+        let id = match self.action.subject {
+            Subject::Collection => None,
+            Subject::Record => id_of(client, path, &self.key, record.fields()).await.ok(),
+        };
+        self.uncertain(client, path, id, doubt()).await
     }
 
     /// Whether the record is there, and how it stands.

@@ -1,6 +1,7 @@
 //! Create.
 
 use super::answering::Answering;
+use super::fate::doubt;
 use super::key::{Extent, Found, Key, find};
 use super::record::Record;
 use super::{CREATE, Done, all_new, differences::differences, shared_options};
@@ -18,6 +19,9 @@ const LOOKS: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(3),
 ];
+/// A request of an earlier run may still be at work in Coupa: a record that was not
+/// found is looked for again when the call is so old.
+const SETTLED: Duration = Duration::from_millis(500);
 /// Times that a create is sent at most, each after looks that found nothing.
 const MOST_SENT: u32 = 3;
 
@@ -117,7 +121,8 @@ impl Create {
             }
             // Refused after a try of unknown fate: perhaps because that one arrived.
             let error = doubt.take().unwrap_or(error);
-            match self.look(client, path, record, uncertain, &error).await? {
+            let looks = if uncertain { &LOOKS[..] } else { &LOOKS[..1] };
+            match self.look(client, path, record, looks, &error).await? {
                 Some(done) => return Ok(done),
                 None if !uncertain || sent == MOST_SENT => return Err(error),
                 None => doubt = Some(error),
@@ -130,8 +135,37 @@ impl Create {
         ))
     }
 
-    /// Looks whether a record whose fate is unknown has arrived; none where it
-    /// has not, so that it can be sent again: Coupa takes no second record of
+    /// Creates a record that an earlier run may have created, unless it is there.
+    /// Where it is not, it can be sent: Coupa takes no second record of the same key.
+    ///
+    /// # Errors
+    /// As uncertain, where that cannot be found out.
+    pub async fn again<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+        began: Duration,
+    ) -> Result<Done, Error> {
+        let doubt = doubt();
+        let looks = [
+            Duration::ZERO,
+            (began + SETTLED).saturating_sub(client.host().now()),
+        ];
+        if let Some(done) = self.look(client, path, record, &looks, &doubt).await? {
+            return Ok(done);
+        }
+        let refused = match self.send(client, path, record).await {
+            Err(error) if error.kind == ErrorKind::InvalidInput => error,
+            other => return other,
+        };
+        // Perhaps because the earlier request has arrived in between.
+        let arrived = self.look(client, path, record, &[Duration::ZERO], &doubt);
+        arrived.await?.ok_or(refused)
+    }
+
+    /// Looks, each time after a wait, whether a record whose fate is unknown has
+    /// arrived; none where it has not, so that it can be sent again: Coupa takes no second record of
     /// the same key.
     ///
     /// # Errors
@@ -141,7 +175,7 @@ impl Create {
         client: &Client<H>,
         path: &str,
         record: &Record,
-        patiently: bool,
+        looks: &[Duration],
         error: &Error,
     ) -> Result<Option<Done>, Error> {
         let wanted = self
@@ -151,11 +185,12 @@ impl Create {
         let Some(wanted) = wanted else {
             return Err(error.clone());
         };
-        let looks = if patiently { LOOKS.len() } else { 1 };
-        for wait in LOOKS.iter().take(looks) {
-            client
-                .settle("looking whether the record arrived", *wait)
-                .await;
+        for wait in looks {
+            if !wait.is_zero() {
+                client
+                    .settle("looking whether the record arrived", *wait)
+                    .await;
+            }
             let found = match find(client, path, &wanted, Extent::Whole).await {
                 Ok(found) => found,
                 Err(why) => {

@@ -58,6 +58,27 @@ impl Delete {
             .collect()
     }
 
+    /// Deletes a record that an earlier run may have deleted.
+    ///
+    /// # Errors
+    /// As [`Delete::apply`], but not where there is no such record any more.
+    pub async fn again<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+    ) -> Result<Done, Error> {
+        match self.apply(client, path, record, false).await {
+            Err(error) if error.code == "record.not-found" => Ok(Done {
+                id: None,
+                effect: Effect::Deleted,
+                data: String::new(),
+                differences: Vec::new(),
+            }),
+            other => other,
+        }
+    }
+
     pub async fn apply<H: Host>(
         &self,
         client: &Client<H>,

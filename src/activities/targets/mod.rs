@@ -11,6 +11,7 @@ mod answering;
 mod create;
 mod delete;
 mod differences;
+mod fate;
 mod key;
 mod order;
 mod place;
@@ -31,10 +32,13 @@ use crate::contract::{
 };
 use crate::host::Host;
 use coupa_catalog::Collection;
+use fate::Fate;
 use futures::future;
 use futures::stream::{FuturesUnordered, StreamExt};
 use order::{Order, Turn};
 use record::Record;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 pub const CREATE: &str = "create";
 pub const UPDATE: &str = "update";
@@ -131,6 +135,8 @@ pub struct Target {
     collection: Collection,
     place: Place,
     operation: Operation,
+    /// Keys of input that an earlier call was given without an answer.
+    uncertain: BTreeSet<String>,
     dry_run: bool,
     concurrency: usize,
     stop_after: u64,
@@ -170,6 +176,7 @@ impl Target {
             place: Place::new(&call.object),
             collection,
             operation,
+            uncertain: fate::keys(call.resume.as_deref())?,
             dry_run: call.dry_run,
             concurrency: usize::try_from(
                 options.number("concurrency").unwrap_or(DEFAULT_CONCURRENCY),
@@ -205,6 +212,7 @@ impl Target {
         let (mut succeeded, mut rejected) = (0, 0);
         let mut stop = false;
         let mut broken = None;
+        let began = client.host().now();
         let mut order = Order::default();
         let mut under_way = FuturesUnordered::new();
         // Kept from round to round: a read that is given up could lose its record.
@@ -236,7 +244,7 @@ impl Target {
                 Next::Read(Some((item, input))) => {
                     let record = Record::parse(&item.data);
                     let turn = order.turn(self.identity(record.as_ref().ok()));
-                    under_way.push(self.write(client, item, record, turn));
+                    under_way.push(self.write(client, item, record, turn, began));
                     reading = Some(Box::pin(read(input)));
                     continue;
                 }
@@ -290,10 +298,15 @@ impl Target {
         item: Item,
         record: Result<Record, Error>,
         mut turn: Turn,
+        began: Duration,
     ) -> Written {
         turn.comes().await;
+        let fate = match self.uncertain.contains(&item.key) {
+            true => Fate::Unknown(began),
+            false => Fate::New,
+        };
         let done = match record {
-            Ok(record) => self.apply(client, record).await,
+            Ok(record) => self.apply(client, record, fate).await,
             Err(error) => Err(error),
         };
         match done {
@@ -315,9 +328,17 @@ impl Target {
         }
     }
 
-    async fn apply<H: Host>(&self, client: &Client<H>, mut record: Record) -> Result<Done, Error> {
+    async fn apply<H: Host>(
+        &self,
+        client: &Client<H>,
+        mut record: Record,
+        fate: Fate,
+    ) -> Result<Done, Error> {
         let path = self.place.of(&mut record)?;
         let dry = self.dry_run;
+        if let (Fate::Unknown(began), false) = (fate, dry) {
+            return self.again(client, &path, record, began).await;
+        }
         match &self.operation {
             Operation::Create(create) => create.apply(client, &path, &record, dry).await,
             Operation::Update(update) => update.apply(client, &path, &record, dry).await,
@@ -325,6 +346,25 @@ impl Target {
             Operation::Delete(delete) => delete.apply(client, &path, &record, dry).await,
             Operation::Action(action) => action.apply(client, &path, record, dry).await,
             Operation::Upload(upload) => upload.apply(client, &path, record, dry).await,
+        }
+    }
+
+    /// Writes a record that may have been written before this call began: not, where
+    /// a second time would be another effect and nothing tells whether it was.
+    async fn again<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: Record,
+        began: Duration,
+    ) -> Result<Done, Error> {
+        match &self.operation {
+            Operation::Create(create) => create.again(client, path, &record, began).await,
+            Operation::Update(update) => update.again(client, path, &record).await,
+            Operation::Upsert(upsert) => upsert.again(client, path, &record, began).await,
+            Operation::Delete(delete) => delete.again(client, path, &record).await,
+            Operation::Action(action) => Err(action.doubt(client, path, &record).await),
+            Operation::Upload(upload) => upload.again(client, path, record).await,
         }
     }
 }

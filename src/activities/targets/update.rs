@@ -1,6 +1,7 @@
 //! Update.
 
 use super::answering::Answering;
+use super::fate::doubt;
 use super::key::{Extent, Found, Key, find, id_of, not_found, show};
 use super::record::{Record, field_of};
 use super::{Done, UPDATE, differences::differences, key_option, shared_options};
@@ -161,6 +162,66 @@ impl Update {
         }
         let id = id_of(client, path, &self.key, record.fields()).await?;
         self.send(client, path, record, id).await
+    }
+
+    /// Changes a record that an earlier run may have changed so already.
+    ///
+    /// # Errors
+    /// As uncertain, where a second time would add elements to a list once more.
+    pub async fn again<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+    ) -> Result<Done, Error> {
+        if !record.adds_to_a_list(self.collection.record_type) {
+            return self.apply(client, path, record, false).await;
+        }
+        let wanted = self.key.values(record.fields())?;
+        let found = if self.key.is_id() {
+            show(client, path, wanted.id()?).await?
+        } else {
+            find(client, path, &wanted, Extent::Whole).await?
+        };
+        let found = found.ok_or_else(|| not_found(&wanted.text()))?;
+        Err(self.in_doubt(record, &found))
+    }
+
+    /// The same, of a record that was looked up.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn change_again<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+        found: Found,
+    ) -> Result<Done, Error> {
+        if record.adds_to_a_list(self.collection.record_type) {
+            return Err(self.in_doubt(record, &found));
+        }
+        self.change(client, path, record, found, false).await
+    }
+
+    /// Says how the record in Coupa differs. That it does not proves nothing: an
+    /// element like the one to be added may have been there before.
+    fn in_doubt(&self, record: &Record, found: &Found) -> Error {
+        let differences =
+            differences(record.fields(), &found.fields, self.collection.record_type);
+        let fields: Vec<_> = differences.iter().map(|one| one.field.as_str()).collect();
+        let how = match fields.as_slice() {
+            [] => "as given".to_owned(),
+            fields => format!("otherwise in: {}", fields.join(", ")),
+        };
+        let doubt = doubt();
+        Error {
+            message: format!(
+                "{}; it adds to a list, and Coupa has the record, id {}, {how}",
+                doubt.message, found.id
+            ),
+            ..doubt
+        }
     }
 
     /// Changes a record that was looked up.

@@ -1,6 +1,7 @@
 //! Upload: files to where Coupa keeps them, streamed from the run's files.
 
 use super::answering::loose_record;
+use super::fate::doubt;
 use super::key::{Key, id_in, id_of};
 use super::record::{Record, text_of};
 use super::{Done, UPLOAD, key_option, shared_options};
@@ -90,6 +91,23 @@ impl Upload {
             body: Some("<a form with the file>".to_owned()),
             note: "once for each record".to_owned(),
         }]
+    }
+
+    /// Sends a file that an earlier run may have sent: where it takes the place of the
+    /// one before.
+    ///
+    /// # Errors
+    /// As uncertain, of an attachment: nothing tells two of the same file apart.
+    pub async fn again<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: Record,
+    ) -> Result<Done, Error> {
+        match self.own {
+            None => Err(doubt()),
+            Some(_) => self.apply(client, path, record, false).await,
+        }
     }
 
     pub async fn apply<H: Host>(

@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::contract::{Activity, Error, ErrorKind, PlannedRequest};
 use crate::host::{Host, Method};
 use coupa_catalog::Collection;
+use std::time::Duration;
 
 pub fn activity() -> Activity {
     let [concurrency, stop_after] = shared_options();
@@ -91,6 +92,25 @@ impl Upsert {
             .chain(creating.map(with_note("where there is no such record")))
             .chain(changing.into_iter().map(with_note("where there is one")))
             .collect()
+    }
+
+    /// Updates or creates a record that an earlier run may have sent.
+    ///
+    /// # Errors
+    /// As uncertain, where a second time would be another effect and nothing tells
+    /// whether it was sent.
+    pub async fn again<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+        began: Duration,
+    ) -> Result<Done, Error> {
+        let wanted = self.key().values(record.fields())?;
+        match find(client, path, &wanted, Extent::Whole).await? {
+            Some(found) => self.update.change_again(client, path, record, found).await,
+            None => self.create.again(client, path, record, began).await,
+        }
     }
 
     pub async fn apply<H: Host>(

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs the program, and answers its exit code and what it says in JSON.
-fn harness(home: &Path, arguments: &[&str]) -> (i32, Value, String) {
+pub fn harness(home: &Path, arguments: &[&str]) -> (i32, Value, String) {
     let output = Command::new(crate::program::program())
         .args(arguments)
         .env("HARNESS_HOME", home)

@@ -50,7 +50,7 @@ impl Lists {
 enum Run {
     /// From this record on.
     Read(Lists, String, u64),
-    Add(Lists, String),
+    Add(Lists, String, Vec<String>),
 }
 
 impl Connector for JsonList {
@@ -129,7 +129,7 @@ impl Connector for JsonList {
     async fn begin(connection: Connection, call: Call) -> Result<Run, Error> {
         let lists = Lists::of(&connection).await?;
         if call.activity == "add" {
-            return Ok(Run::Add(lists, call.object));
+            return Ok(Run::Add(lists, call.object, unknown(call.resume.as_deref())?));
         }
         let offset = match &call.resume {
             Some(checkpoint) => place_in(&call.object, checkpoint)?,
@@ -141,8 +141,12 @@ impl Connector for JsonList {
     async fn run(run: Run, mut input: Input, events: &mut Events) -> Result<(), Ended> {
         let (lists, list, mut offset) = match run {
             Run::Read(lists, list, offset) => (lists, list, offset),
-            Run::Add(lists, list) => {
+            Run::Add(lists, list, unknown) => {
                 while let Some(item) = input.next().await {
+                    if unknown.contains(&item.key) {
+                        events.answer(item, Err(in_doubt())).await?;
+                        continue;
+                    }
                     events.count_request();
                     let answer = lists.send(lists.server.post(&list, &item.data), true).await;
                     let taken = answer.map(|record| Taken::new(Effect::Created, record));
@@ -170,6 +174,21 @@ impl Connector for JsonList {
             events.page(items, format!("{list}@{offset}")).await?;
         }
     }
+}
+
+/// The keys of records that an earlier run may have added.
+fn unknown(resume: Option<&str>) -> Result<Vec<String>, Error> {
+    let keys = resume.map(serde_json::from_str).transpose();
+    keys.map(Option::unwrap_or_default).map_err(|_| {
+        let said = "the keys to go on with are no JSON array";
+        Error::new(ErrorKind::InvalidSettings, "resume.malformed", said)
+    })
+}
+
+/// A list has no keys by which one could look whether a record was added.
+fn in_doubt() -> Error {
+    let said = "an earlier run may have added it";
+    Error::new(ErrorKind::Uncertain, "add.uncertain", said)
 }
 
 /// The place that a checkpoint stands for, if it is one of this list.
