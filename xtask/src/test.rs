@@ -57,7 +57,19 @@ pub fn test() -> Result<()> {
             ])
             .args(kinds))
     })?;
-    step("a browser", browser)?;
+    // The tests of the screen drive a browser, those of registries start one.
+    step("a browser", || {
+        installed(
+            &["chromium", "chromedriver"],
+            &["chromium", "chromium-driver"],
+        )
+    })?;
+    step("an OCI registry", || {
+        installed(&["docker-registry"], &["docker-registry"])
+    })?;
+    step("a NATS server", || {
+        installed(&["nats-server"], &["nats-server"])
+    })?;
     // The same packages each time, or their dependencies are built anew.
     let tests = |chosen: &[&str]| {
         let mut tests = cargo();
@@ -77,10 +89,9 @@ pub fn test() -> Result<()> {
     step("end to end", || tests(&["--test", "e2e"]))
 }
 
-/// The tests of the screen need a browser and its driver: Debian's, where they
-/// are missing.
-fn browser() -> Result<()> {
-    let there = ["chromium", "chromedriver"].iter().all(|name| {
+/// Programs that tests start: Debian's packages, where one is missing.
+fn installed(programs: &[&str], packages: &[&str]) -> Result<()> {
+    let there = programs.iter().all(|name| {
         std::process::Command::new(name)
             .arg("--version")
             .output()
@@ -95,9 +106,14 @@ fn browser() -> Result<()> {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdout(std::process::Stdio::null()))
     };
+    let install: Vec<&str> = ["install", "-y", "-qq"]
+        .iter()
+        .chain(packages)
+        .copied()
+        .collect();
     apt(&["update", "-qq"])
-        .and_then(|()| apt(&["install", "-y", "-qq", "chromium", "chromium-driver"]))
-        .context("the tests of the screen need chromium and chromium-driver: install them")
+        .and_then(|()| apt(&install))
+        .with_context(|| format!("the tests need {}: install them", packages.join(" and ")))
 }
 
 const DENY: [&str; 3] = ["--", "-D", "warnings"];

@@ -21,7 +21,7 @@ pub struct Batch {
     /// The sequence of the message which has that place, or of the first of the
     /// run: whoever goes on reads from there.
     pub since: u64,
-    /// How often the run was taken since that place was reached.
+    /// How often the run was taken since it got any further.
     pub tries: u32,
     /// Whether the run has ended.
     pub ended: bool,

@@ -1,6 +1,7 @@
 //! A workspace whose agents join over NATS, and operations for them.
 
 use super::server::{AgentProcess, NatsServer};
+use crate::platform::crash::names;
 use crate::platform::{DEVELOPMENT, PROJECT, Place, draft};
 use crate::support::{CLIENT_ID, CLIENT_SECRET};
 use coupa_sandbox::Sandbox;
@@ -46,8 +47,14 @@ impl Plant {
     }
 
     pub fn agent(&self, url: &str, name: &str, more: &[&str]) -> AgentProcess {
-        let registry = self.place.home.path().join("registry");
-        AgentProcess::start(self.place.home.path(), &registry, &self.key, url, name, more)
+        self.agent_at(name, url, name, more)
+    }
+
+    /// One that finds what another has left in its home.
+    pub fn agent_at(&self, home: &str, url: &str, name: &str, more: &[&str]) -> AgentProcess {
+        let folder = self.place.home.path();
+        let registry = folder.join("registry");
+        AgentProcess::start(folder, home, &registry, &self.key, url, name, more)
     }
 
     /// Waits until so many agents are there.
@@ -83,15 +90,29 @@ impl Plant {
             .unwrap()
     }
 
-    /// An operation that creates in one sandbox what another has.
+    /// An operation that creates a supplier in one sandbox for each that another has.
     pub async fn copy(&self, name: &str, from: &Connection, to: &Connection) -> OperationId {
+        self.copy_to(name, from, to, "suppliers").await
+    }
+
+    /// An operation that creates an `object` for each supplier: “Copy of 7”, and where
+    /// it has a number, that is unique.
+    pub async fn copy_to(
+        &self,
+        name: &str,
+        from: &Connection,
+        to: &Connection,
+        object: &str,
+    ) -> OperationId {
         let workspace = &self.place.workspace;
         let mut ends = Vec::new();
-        for (connection, activity) in [(from, "query"), (to, "create")] {
+        for (connection, activity, object) in
+            [(from, "query", "suppliers"), (to, "create", object)]
+        {
             let draft = ActivityDraft {
                 name: format!("{name} {activity}"),
                 activity: activity.to_owned(),
-                object: "suppliers".to_owned(),
+                object: object.to_owned(),
                 options: Vec::new(),
             };
             let made = workspace.create_activity(connection.id, draft).await.unwrap();
@@ -101,7 +122,13 @@ impl Plant {
         let draft = OperationDraft {
             name: name.to_owned(),
             source: ends.pop(),
-            mapping: Some("{name: (\"Copy of \" + .name), number: (\"C-\" + .number)}".to_owned()),
+            mapping: Some(
+                match object {
+                    "suppliers" => r#"{name: "Copy of \(.id)", number: "C-\(.id)"}"#,
+                    _ => r#"{name: "Copy of \(.id)"}"#,
+                }
+                .to_owned(),
+            ),
             target,
             ..OperationDraft::default()
         };
@@ -143,23 +170,14 @@ impl Plant {
     }
 }
 
-/// The numbers of what was created, which the sandbox keeps unique only where it is
-/// told to; sorted.
-pub fn created(sandbox: &Sandbox) -> Vec<String> {
-    let mut numbers: Vec<String> = (1..)
-        .map_while(|id| sandbox.record("suppliers", id))
-        .filter_map(|record| Some(record["number"].as_str()?.to_owned()))
-        .filter(|number| number.starts_with("C-"))
+/// That each of `count` records was created in a sandbox exactly once.
+pub async fn assert_each_once(to: &Sandbox, object: &str, count: u64, what: &str) {
+    let written = names(to, object, "Copy of ").await;
+    let twice: Vec<_> = written.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(twice.is_empty(), "{what}: written twice: {twice:?}");
+    let missing: Vec<u64> = (1..=count)
+        .filter(|id| !written.contains_key(&format!("Copy of {id}")))
         .collect();
-    numbers.sort();
-    numbers
-}
-
-/// That each of `count` records was created, and none twice.
-pub fn assert_each_once(sandbox: &Sandbox, count: usize, what: &str) {
-    let numbers = created(sandbox);
-    let mut once = numbers.clone();
-    once.dedup();
-    assert_eq!(once.len(), numbers.len(), "{what}: something was written twice: {numbers:?}");
-    assert_eq!(numbers.len(), count, "{what}: not all was written");
+    assert!(missing.is_empty(), "{what}: lost: {missing:?}");
+    assert_eq!(written.len() as u64, count, "{what}");
 }

@@ -157,8 +157,10 @@ pub struct AgentProcess {
 }
 
 impl AgentProcess {
+    /// Starts one whose home is the folder's `home`.
     pub fn start(
         folder: &Path,
+        home: &str,
         registry: &Path,
         key: &Path,
         url: &str,
@@ -174,7 +176,7 @@ impl AgentProcess {
         let child = Command::new(crate::program::program())
             .args(["-v", "agent", "--join", url, "--group", "plant", "--name", name])
             .args(more)
-            .env("HARNESS_HOME", folder.join(name))
+            .env("HARNESS_HOME", folder.join(home))
             .env("HARNESS_REGISTRY", registry)
             .env("HARNESS_GROUP_KEY_FILE", key)
             .env_remove("HARNESS_NATS")

@@ -338,7 +338,8 @@ impl Sender {
                 self.batch.since = self.last + 1;
                 self.batch.tries = 0;
             }
-            Report::HandedBack => self.batch.tries = 0,
+            // It has got further, or it was not lost.
+            Report::Answered(_) | Report::HandedBack => self.batch.tries = 0,
             Report::Ended(_) => self.batch.ended = true,
             _ => {}
         }
