@@ -10,8 +10,8 @@
 //! | `cache` | what connectors keep between runs, encrypted with `cache.key` |
 
 use crate::cache::{Cache, CacheError, Namespace};
-use crate::egress::Budgets;
 use crate::connection::{ConnectionFile, RevealError, Secrets};
+use crate::egress::Budgets;
 use crate::registry::{
     ConnectorName, Digest, Entry, InvalidName, LocalRegistry, Published, Pulled, RegistryError,
     Requirement, Store, StoreError,

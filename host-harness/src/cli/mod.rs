@@ -291,9 +291,11 @@ async fn on_workspace(workspace: Workspace, command: Command) -> Result<ExitCode
         Command::Project { command, at } => command.run(&workspace, &at),
         Command::Agent(agents) => match agents.command {
             Some(command) => command.run(&workspace, &agents.at).await,
-            None => Err("write `harness agent list`, or `harness agent --join URL --group NAME`; \
+            None => Err(
+                "write `harness agent list`, or `harness agent --join URL --group NAME`; \
                          `harness agent --help` tells the rest"
-                .into()),
+                    .into(),
+            ),
         },
         Command::Group { command, at } => command.run(&workspace, &at),
         Command::Environment { command, at } => command.run(&workspace, &at),

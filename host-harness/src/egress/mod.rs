@@ -259,10 +259,7 @@ impl WasiHttpHooks for Egress {
         _: Settled,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let (door, gate) = (Arc::clone(&self.door), self.gate.clone());
-        Box::new(async move {
-            door.send(gate, request, options.unwrap_or_default())
-                .await
-        })
+        Box::new(async move { door.send(gate, request, options.unwrap_or_default()).await })
     }
 
     fn is_supported_scheme(&mut self, scheme: &http::uri::Scheme) -> bool {
@@ -300,7 +297,10 @@ mod tests {
     async fn send(egress: &Egress, url: &str) -> Result<u16, Error> {
         let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
         let request = http::Request::builder().uri(url).body(body).unwrap();
-        let sent = egress.door.send(None, request, RequestOptions::default()).await;
+        let sent = egress
+            .door
+            .send(None, request, RequestOptions::default())
+            .await;
         sent.map(|(response, _)| response.status().as_u16())
     }
 

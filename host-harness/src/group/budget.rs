@@ -94,7 +94,11 @@ pub(super) struct GroupBudgets(pub(super) Group);
 impl BudgetSource for GroupBudgets {
     fn budget(&self, name: &str, per_second: u32, burst: u32) -> Arc<dyn SharedBudget> {
         let hash = Sha256::digest(name.as_bytes());
-        let hash: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = hash
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let (wishes, waiting) = mpsc::unbounded_channel();
         let booking = Booking {
             group: self.0.clone(),

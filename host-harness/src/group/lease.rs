@@ -136,7 +136,9 @@ impl Lease {
             Ok(None) => match self.group.values().entry(&self.key).await {
                 Err(_) => Renewed::Unknown,
                 Ok(Some(now)) => match serde_json::from_slice::<Entry>(&now.value) {
-                    Ok(entry) if entry.epoch == self.entry.epoch && entry.agent == self.entry.agent => {
+                    Ok(entry)
+                        if entry.epoch == self.entry.epoch && entry.agent == self.entry.agent =>
+                    {
                         self.revision = now.revision;
                         Renewed::Unknown
                     }

@@ -37,8 +37,8 @@ pub mod worker;
 
 pub use error::GroupError;
 pub use job::{FORMAT, Job, JobConnection, JobEnd, JobSource};
-pub use name::{GroupName, InvalidGroupName};
 pub use journal::Entry;
+pub use name::{GroupName, InvalidGroupName};
 pub use presence::{HasVersion, Presence, Seen};
 pub use report::{Batch, End, Report, ReportedLine};
 pub use server::{Credentials, Server};

@@ -138,9 +138,9 @@ impl Group {
             let entry = self.values().entry(&key).await;
             let entry = entry.map_err(|error| failed(error.to_string()))?;
             let seen = entry.as_ref().and_then(seen);
-            agents.extend(seen.filter(|seen| {
-                u128::from(seen.seen_ms_ago) < FORGOTTEN_AFTER.as_millis()
-            }));
+            agents.extend(
+                seen.filter(|seen| u128::from(seen.seen_ms_ago) < FORGOTTEN_AFTER.as_millis()),
+            );
         }
         agents.sort_by(|a, b| a.presence.name.cmp(&b.presence.name));
         Ok(agents)

@@ -37,7 +37,8 @@ pub(super) fn open<T: DeserializeOwned>(
     bytes: &[u8],
     what: &'static str,
 ) -> Result<T, GroupError> {
-    let json = sealing::open(key, place(group, subject), bytes).ok_or(GroupError::Sealed { what })?;
+    let json =
+        sealing::open(key, place(group, subject), bytes).ok_or(GroupError::Sealed { what })?;
     serde_json::from_slice(&json).map_err(|error| GroupError::Malformed {
         what,
         why: error.to_string(),

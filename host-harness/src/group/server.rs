@@ -78,12 +78,12 @@ impl Server {
             Credentials::Token(token) => options.token(token.expose_secret().to_owned()),
             Credentials::Nkey(seed) => options.nkey(seed.expose_secret().trim().to_owned()),
             Credentials::File(text) => {
-                options
-                    .credentials(text.expose_secret())
-                    .map_err(|error| GroupError::Credentials {
+                options.credentials(text.expose_secret()).map_err(|error| {
+                    GroupError::Credentials {
                         what: "the credentials file".to_owned(),
                         why: error.to_string(),
-                    })?
+                    }
+                })?
             }
         };
         if let Some(path) = &self.authorities {

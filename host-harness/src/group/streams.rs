@@ -206,7 +206,11 @@ impl Group {
 
     /// The most bytes that one message may have.
     pub(super) fn most_bytes(&self) -> usize {
-        self.0.client.server_info().max_payload.saturating_sub(HEADERS)
+        self.0
+            .client
+            .server_info()
+            .max_payload
+            .saturating_sub(HEADERS)
     }
 
     /// Adds a batch to the reports of a job, if the last message before it is

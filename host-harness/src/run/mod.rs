@@ -8,6 +8,7 @@
 
 mod acknowledge;
 mod aside;
+mod changed;
 mod checkpoint_file;
 mod journal;
 mod pipeline;
@@ -16,6 +17,7 @@ mod report;
 mod state_file;
 mod write;
 
+pub use changed::{ContentDigest, Gone, Taken};
 pub(crate) use journal::SCHEMA as JOURNAL_SCHEMA;
 pub use journal::{Handed, Journal, Known, SqliteJournal};
 pub use pipeline::{Observer, Pipeline, Place, Progress, Rejected, Source, Stop, Target};

@@ -33,6 +33,8 @@ pub struct Counts {
     pub uncertain: u64,
     /// Records that a mapping made nothing of.
     pub skipped: u64,
+    /// Records that were left out: they are as they were when they were last taken.
+    pub left_out: u64,
     /// Records that the run which this one goes on with had dealt with already.
     pub before: u64,
     /// Of those written: created in the remote system.
@@ -81,6 +83,8 @@ pub struct Report {
     pub counts: Counts,
     /// Why it broke off, where it did.
     pub error: Option<String>,
+    /// Whether the source came to its end, and all of it was dealt with.
+    pub complete: bool,
     /// Where a source can be resumed, where it did not come to its end.
     pub checkpoint: Option<String>,
     /// Where the next run goes on, of a source that does so from run to run and
@@ -134,6 +138,7 @@ impl Report {
             outcome = Outcome::Interrupted;
         }
         let (log, log_dropped) = execution.log.lines();
+        let complete = ended.as_ref().is_ok_and(|summary| !summary.stopped_early);
         let (retries, error) = match ended {
             Ok(summary) => (summary.retries, None),
             Err(error) => (0, Some(error.to_string())),
@@ -142,6 +147,7 @@ impl Report {
             outcome,
             counts,
             error,
+            complete: complete && !interrupted,
             checkpoint: None,
             continues_at: None,
             not_tried_from: None,
@@ -181,6 +187,7 @@ impl Report {
     pub(super) fn fail(&mut self, why: String) {
         self.error.get_or_insert(why);
         self.outcome = Outcome::Failure;
+        self.complete = false;
     }
 }
 

@@ -1,10 +1,10 @@
 //! Groups whose agents join over NATS.
 
+use super::Workspace;
 use super::database::all;
 use super::error::WorkspaceError;
 use super::group::AgentGroup;
 use super::id::GroupId;
-use super::Workspace;
 use crate::group::{Group, Seen, Server};
 use crate::sealing::SealingKey;
 use std::collections::BTreeMap;
@@ -184,7 +184,9 @@ impl Workspace {
                 return Err(WorkspaceError::one(
                     Some("joined-as"),
                     "joined-as",
-                    format!("the agents of the group “{other}” join under that name: choose another"),
+                    format!(
+                        "the agents of the group “{other}” join under that name: choose another"
+                    ),
                 ));
             }
             let changed = t.execute(

@@ -207,8 +207,7 @@ impl Update {
     /// Says how the record in Coupa differs. That it does not proves nothing: an
     /// element like the one to be added may have been there before.
     fn in_doubt(&self, record: &Record, found: &Found) -> Error {
-        let differences =
-            differences(record.fields(), &found.fields, self.collection.record_type);
+        let differences = differences(record.fields(), &found.fields, self.collection.record_type);
         let fields: Vec<_> = differences.iter().map(|one| one.field.as_str()).collect();
         let how = match fields.as_slice() {
             [] => "as given".to_owned(),

@@ -32,7 +32,9 @@ async fn three_agents_together_keep_to_one_rate_and_reach_it() {
     let plant = Plant::new(&server).await;
     let from = sandbox(&[("suppliers", 110)]);
     // It refuses what is too much by itself.
-    let to = sandbox_with(&[], |configuration| configuration.switches.rate_limit = true);
+    let to = sandbox_with(&[], |configuration| {
+        configuration.switches.rate_limit = true
+    });
     let source = plant.connect("From", &from).await;
     let target = plant.connect("To", &to).await;
     let names = ["one", "two", "three"];
@@ -62,7 +64,11 @@ async fn three_agents_together_keep_to_one_rate_and_reach_it() {
     println!("{rate:.2} requests/s of {PER_SECOND}, at most {worst:.1} above in any window");
     assert!(worst <= 0.0, "{worst} too many in a window");
     assert!(rate >= 0.95 * PER_SECOND, "{rate} requests/s");
-    let refused = to.log().iter().filter(|request| request.status == 429).count();
+    let refused = to
+        .log()
+        .iter()
+        .filter(|request| request.status == 429)
+        .count();
     assert!(refused <= 3, "{refused} were refused");
     drop(agents);
 }

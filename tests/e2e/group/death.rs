@@ -79,7 +79,11 @@ async fn one_that_is_cut_off_from_the_group_writes_nothing_more() {
         && !cut_off.log().contains("taken this run over")
         && !cut_off.log().contains("was not taken")
     {
-        assert!(Instant::now() < until, "it does not notice: {}", cut_off.log());
+        assert!(
+            Instant::now() < until,
+            "it does not notice: {}",
+            cut_off.log()
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

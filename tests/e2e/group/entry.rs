@@ -12,7 +12,14 @@ use std::time::Duration;
 
 async fn join(server: &Server, key: &Arc<SealingKey>) -> Result<Group, GroupError> {
     let name = "plant".parse().unwrap();
-    Group::join(server, name, Arc::clone(key), "test", Duration::from_secs(2)).await
+    Group::join(
+        server,
+        name,
+        Arc::clone(key),
+        "test",
+        Duration::from_secs(2),
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +62,10 @@ async fn a_server_is_entered_with_what_it_asks_for_and_with_nothing_else() {
             .await
             .unwrap_or_else(|error| panic!("{configuration}: {error}"));
         let refused = join(&server(wrong), &key).await.err().unwrap().to_string();
-        assert!(refused.contains("authorization"), "{configuration}: {refused}");
+        assert!(
+            refused.contains("authorization"),
+            "{configuration}: {refused}"
+        );
         assert!(!refused.contains("wrong"), "{refused}");
     }
 }
@@ -137,7 +147,10 @@ async fn an_agent_with_another_key_leaves_jobs_to_others_and_says_why() {
     plant.key = right;
     let _agent = plant.agent(&server.url(), "one", &[]);
     let ended = plant.ended(run).await;
-    assert_eq!((ended.state, ended.agent.as_str()), (RunState::Success, "one"));
+    assert_eq!(
+        (ended.state, ended.agent.as_str()),
+        (RunState::Success, "one")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,7 +68,10 @@ impl Plant {
             if alive.len() == count {
                 return alive;
             }
-            assert!(Instant::now() < until, "{count} agents are not there: {alive:?}");
+            assert!(
+                Instant::now() < until,
+                "{count} agents are not there: {alive:?}"
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -106,8 +109,7 @@ impl Plant {
     ) -> OperationId {
         let workspace = &self.place.workspace;
         let mut ends = Vec::new();
-        for (connection, activity, object) in
-            [(from, "query", "suppliers"), (to, "create", object)]
+        for (connection, activity, object) in [(from, "query", "suppliers"), (to, "create", object)]
         {
             let draft = ActivityDraft {
                 name: format!("{name} {activity}"),
@@ -115,7 +117,10 @@ impl Plant {
                 object: object.to_owned(),
                 options: Vec::new(),
             };
-            let made = workspace.create_activity(connection.id, draft).await.unwrap();
+            let made = workspace
+                .create_activity(connection.id, draft)
+                .await
+                .unwrap();
             ends.push(Endpoint::Activity { activity: made.id });
         }
         let target = ends.pop();

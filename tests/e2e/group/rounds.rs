@@ -88,8 +88,10 @@ async fn a_hundred_deaths_and_cuts_lose_nothing_and_write_nothing_twice() {
         } else {
             cuts += 1;
             member.wire.cut();
-            tokio::time::sleep(Duration::from_millis(chance.below(2 * LEASE.as_millis() as u64)))
-                .await;
+            tokio::time::sleep(Duration::from_millis(
+                chance.below(2 * LEASE.as_millis() as u64),
+            ))
+            .await;
             // Some stay cut until they are killed, or cut again.
             if chance.below(4) > 0 {
                 member.wire.mend();

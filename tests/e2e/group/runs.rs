@@ -145,7 +145,9 @@ async fn a_test_asks_every_agent_which_downloads_the_newest_version_first() {
     plant.agents(1).await;
     let mut wrong = oauth(&sandbox);
     wrong.secrets.clear();
-    wrong.secrets.insert("client-secret".to_owned(), "no".into());
+    wrong
+        .secrets
+        .insert("client-secret".to_owned(), "no".into());
     let report = plant
         .place
         .workspace

@@ -174,7 +174,9 @@ impl AgentProcess {
             .open(&log)
             .unwrap();
         let child = Command::new(crate::program::program())
-            .args(["-v", "agent", "--join", url, "--group", "plant", "--name", name])
+            .args([
+                "-v", "agent", "--join", url, "--group", "plant", "--name", name,
+            ])
             .args(more)
             .env("HARNESS_HOME", folder.join(home))
             .env("HARNESS_REGISTRY", registry)

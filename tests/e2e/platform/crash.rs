@@ -4,7 +4,7 @@
 use super::command_line::harness;
 use crate::support::{CLIENT_ID, component, oauth, query, sandbox};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
-use proptest::prelude::RngCore;
+use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,7 +211,10 @@ async fn without_a_unique_key_none_is_created_twice_and_every_missing_one_is_nam
     assert!(
         written.values().all(|count| *count == 1),
         "{:?}",
-        written.iter().filter(|(_, count)| **count > 1).collect::<Vec<_>>()
+        written
+            .iter()
+            .filter(|(_, count)| **count > 1)
+            .collect::<Vec<_>>()
     );
     let named: BTreeSet<String> = rejected
         .iter()
@@ -234,7 +237,10 @@ async fn without_a_unique_key_none_is_created_twice_and_every_missing_one_is_nam
         .filter(|name| !written.contains_key(*name) && !named.contains(*name))
         .collect();
     assert!(missing.is_empty(), "lost: {missing:?}");
-    assert!(!named.is_empty(), "no crash fell between sending and answer");
+    assert!(
+        !named.is_empty(),
+        "no crash fell between sending and answer"
+    );
     let share = named.len() as u64;
     assert!(
         share <= dead * 24,

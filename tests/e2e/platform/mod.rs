@@ -9,8 +9,10 @@ mod connections;
 pub mod crash;
 mod feeds;
 mod generic;
+mod only_changed;
 mod operations;
 mod proxy;
+mod rejected_onward;
 
 use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component};
 use coupa_sandbox::Sandbox;

@@ -129,7 +129,11 @@ impl Connector for JsonList {
     async fn begin(connection: Connection, call: Call) -> Result<Run, Error> {
         let lists = Lists::of(&connection).await?;
         if call.activity == "add" {
-            return Ok(Run::Add(lists, call.object, unknown(call.resume.as_deref())?));
+            return Ok(Run::Add(
+                lists,
+                call.object,
+                unknown(call.resume.as_deref())?,
+            ));
         }
         let offset = match &call.resume {
             Some(checkpoint) => place_in(&call.object, checkpoint)?,

@@ -1,9 +1,9 @@
 //! `harness agent`, `group` and `environment`.
 
 use super::super::Failed;
+use super::super::table::table;
 use super::{SecretPlace, Where, find, secret_place};
 use clap::Subcommand;
-use super::super::table::table;
 use host_harness::workspace::{
     AgentDraft, AgentGroup, EnvironmentKind, GroupKind, JoinedAgents, ProxySettings, Workspace,
 };
@@ -182,7 +182,15 @@ fn joined_table(groups: &[JoinedAgents]) -> String {
         }
         if let Some(error) = &group.error {
             let empty = || String::new();
-            let row = [empty(), group.name.clone(), empty(), empty(), empty(), empty(), error.clone()];
+            let row = [
+                empty(),
+                group.name.clone(),
+                empty(),
+                empty(),
+                empty(),
+                empty(),
+                error.clone(),
+            ];
             rows.push(row.to_vec());
         }
     }

@@ -93,7 +93,10 @@ impl JoinArguments {
             nats.lease()?,
         )
         .await?;
-        print(&format!("agent {name} of the group {group}, {} slots", self.slots))?;
+        print(&format!(
+            "agent {name} of the group {group}, {} slots",
+            self.slots
+        ))?;
         worker::work(joined, agent, settings, super::super::run::interrupted()).await?;
         Ok(ExitCode::SUCCESS)
     }

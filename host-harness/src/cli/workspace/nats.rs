@@ -42,7 +42,12 @@ pub struct NatsArguments {
     /// The key that the workspace and all agents of its groups share: a file of 32
     /// bytes, made where there is none. HARNESS_GROUP_KEY may hold it as 64
     /// hexadecimal digits instead.
-    #[arg(long, global = true, env = "HARNESS_GROUP_KEY_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "HARNESS_GROUP_KEY_FILE",
+        value_name = "FILE"
+    )]
     group_key: Option<PathBuf>,
     /// How long an agent has a run without renewing that, in seconds; of groups that
     /// are made by this.

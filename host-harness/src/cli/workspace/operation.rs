@@ -93,7 +93,8 @@ pub enum OperationCommand {
 
 #[derive(clap::Args)]
 pub struct Parts {
-    /// Where records come from: CONNECTION/ACTIVITY, or a file of the workspace.
+    /// Where records come from: CONNECTION/ACTIVITY, a file of the workspace, or
+    /// “rejected”: the rejected records of the run that starts this one.
     #[arg(long, value_name = "END")]
     source: Option<String>,
     /// A jq filter; empty: none.
@@ -108,6 +109,9 @@ pub struct Parts {
     /// The operation to run when this one failed; empty: none.
     #[arg(long, value_name = "NAME")]
     on_failure: Option<String>,
+    /// Leave out the records that are as they were when they were last taken.
+    #[arg(long, value_name = "true|false")]
+    only_changed: Option<bool>,
 }
 
 fn end(workspace: &Workspace, at: &Where, text: &str) -> Result<Endpoint, Failed> {
@@ -115,6 +119,7 @@ fn end(workspace: &Workspace, at: &Where, text: &str) -> Result<Endpoint, Failed
         Some((connection, name)) => Ok(Endpoint::Activity {
             activity: activity::find(workspace, at, connection, name)?.id,
         }),
+        None if text == "rejected" => Ok(Endpoint::Rejected),
         None => Ok(Endpoint::File {
             format: Format::of_path(Path::new(text))?,
             path: text.to_owned(),
@@ -169,6 +174,7 @@ impl OperationCommand {
                     draft.target = Some(end(workspace, at, target)?);
                 }
                 draft.mapping = parts.mapping.or(draft.mapping);
+                draft.only_changed = parts.only_changed.unwrap_or(draft.only_changed);
                 let next = |name: &String| -> Result<_, Failed> {
                     Ok(if name.is_empty() {
                         None
@@ -293,6 +299,7 @@ fn show(at: &Where, operation: &Operation) -> Result<ExitCode, Failed> {
         None => "(nothing)".to_owned(),
         Some(Endpoint::File { path, format }) => format!("{path} ({format})"),
         Some(Endpoint::Activity { activity }) => format!("activity {activity}"),
+        Some(Endpoint::Rejected) => "rejected records".to_owned(),
     };
     at.say(operation, || {
         format!(

@@ -174,6 +174,19 @@ fn text(run: &Run) -> String {
         ),
         format!("on {} in {}", run.agent, run.environment_name),
     ];
+    let more = [
+        (run.counts.before, "dealt with by the run before"),
+        (run.counts.left_out, "left out as unchanged"),
+        (run.counts.gone, "gone"),
+    ];
+    let more: Vec<String> = more
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if !more.is_empty() {
+        lines.push(more.join(", "));
+    }
     for connector in &run.connectors {
         lines.push(format!(
             "{}: {} {} {}",

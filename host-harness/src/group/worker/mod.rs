@@ -117,9 +117,7 @@ pub async fn work(
     draining.send_replace(Drain::NoMore);
     testing.abort();
     let _ = worker.beat().await;
-    let all = async {
-        while slots.join_next().await.is_some() {}
-    };
+    let all = async { while slots.join_next().await.is_some() {} };
     let mut all = std::pin::pin!(all);
     let finished = tokio::time::timeout(worker.0.settings.grace, &mut all).await;
     if finished.is_err() {

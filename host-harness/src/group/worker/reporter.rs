@@ -38,11 +38,7 @@ pub(super) struct History {
 
 impl History {
     /// Reads what was told of a job, which begins with `left` in its journal.
-    pub(super) async fn read(
-        group: &Group,
-        job: &str,
-        left: &[Entry],
-    ) -> Result<Self, GroupError> {
+    pub(super) async fn read(group: &Group, job: &str, left: &[Entry]) -> Result<Self, GroupError> {
         let mut history = Self {
             last: group.last_sequence(job).await?,
             entries: Entries::starting_with(left),

@@ -56,11 +56,7 @@ impl Worker {
         tested
     }
 
-    async fn try_test(
-        &self,
-        request: &TestRequest,
-        tested: &mut Tested,
-    ) -> Result<(), Unprepared> {
+    async fn try_test(&self, request: &TestRequest, tested: &mut Tested) -> Result<(), Unprepared> {
         let wanted: Requirement = request.version.parse()?;
         let wanted = match (&wanted, &tested.before) {
             // A pinned version is no update: it is what the connection says.

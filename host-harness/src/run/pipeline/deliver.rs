@@ -1,7 +1,7 @@
 //! Records into a target activity.
 
 use super::source::{Running, Step};
-use super::{Observer, Place, Progress, Rejected, Stop, map};
+use super::{Content, Observer, Place, Progress, Rejected, Stop, content, map};
 use crate::mapping::Mapper;
 use crate::run::acknowledge::Acknowledger;
 use crate::run::report::{Counts, Measured, Report};
@@ -278,9 +278,23 @@ impl Delivery<'_> {
         match step {
             Step::Record { key, json, place } => {
                 self.counts.read += 1;
+                let digest = match content(self.observer, &key, &json)? {
+                    Content::Unchanged => {
+                        self.counts.left_out += 1;
+                        if let Some(place) = place {
+                            self.ledger.checkpoint(place);
+                        }
+                        return Ok(());
+                    }
+                    Content::Changed(digest) => digest,
+                };
                 match map(mapper, &json).await? {
                     Ok(records) => {
                         self.counts.skipped += u64::from(records.is_empty());
+                        if let (Some(digest), Some(taken)) = (digest, self.observer.taken()) {
+                            let last = u64::try_from(records.len()).unwrap_or(u64::MAX);
+                            taken.told(self.ledger.next.saturating_add(last), &key, digest)?;
+                        }
                         for record in records {
                             let number = self.ledger.begin();
                             self.meet(Handed {
@@ -439,6 +453,9 @@ impl Delivery<'_> {
 
     fn reject(&mut self, handed: Handed, error: Error) -> Result<(), RunError> {
         let uncertain = error.kind == ErrorKind::Uncertain;
+        if let Some(taken) = self.observer.taken() {
+            taken.rejected(&handed.key)?;
+        }
         self.counts.rejected += 1;
         self.counts.uncertain += u64::from(uncertain);
         self.observer.rejected(Rejected {
@@ -545,6 +562,7 @@ impl Delivery<'_> {
             report.fail(why);
         }
         let whole = report.error.is_none() && !interrupted && !stopped_early;
+        report.complete = whole;
         match whole {
             true => report.continues_at = self.ledger.last,
             false => report.checkpoint = self.ledger.last,

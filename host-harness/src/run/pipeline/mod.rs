@@ -9,7 +9,7 @@ mod source;
 mod store;
 
 use super::report::{Counts, Report};
-use super::{Journal, RunError, fit_for_acknowledged, rejection};
+use super::{ContentDigest, Journal, RunError, Taken, fit_for_acknowledged, rejection};
 use crate::mapping::{Mapper, Mapping, MappingError};
 use crate::records::Format;
 use crate::runtime::Session;
@@ -135,6 +135,12 @@ pub trait Observer: Send {
     /// If that cannot be kept.
     fn reached(&mut self, place: Place, number: u64) -> Result<(), RunError>;
 
+    /// What knows the records that were taken before, where those that have not
+    /// changed since are to be left out.
+    fn taken(&mut self) -> Option<&mut Taken> {
+        None
+    }
+
     /// What remembers the records that are handed to a target activity. Without
     /// one, a run that is gone on with hands over again whatever came after its
     /// last place.
@@ -197,6 +203,23 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// What is to be done with a record of the source.
+enum Content {
+    /// It is as it was when it was last taken.
+    Unchanged,
+    /// It is not, or nobody asks.
+    Changed(Option<ContentDigest>),
+}
+
+/// Whether a record is to be left out, because it has not changed.
+fn content(observer: &mut dyn Observer, key: &str, json: &str) -> Result<Content, RunError> {
+    let Some(taken) = observer.taken() else {
+        return Ok(Content::Changed(None));
+    };
+    let digest = taken.changed(key, json)?;
+    Ok(digest.map_or(Content::Unchanged, |digest| Content::Changed(Some(digest))))
 }
 
 /// What a mapping makes of a record: records to go on with, or why it is

@@ -1,7 +1,7 @@
 //! Records into a file.
 
 use super::source::{Running, Step};
-use super::{Observer, Place, Progress, Rejected, Stop, map};
+use super::{Content, Observer, Place, Progress, Rejected, Stop, content, map};
 use crate::mapping::Mapper;
 use crate::records::{Format, OutputFile, RecordWriter};
 use crate::run::RunError;
@@ -21,6 +21,9 @@ pub(super) struct Output {
     /// The last checkpoint that came, and whether records came after it.
     checkpoint: Option<String>,
     beyond: bool,
+    /// Records of the source so far, and those of them before the checkpoint.
+    taken: u64,
+    before: u64,
     saved_at: Option<Instant>,
 }
 
@@ -41,6 +44,8 @@ impl Output {
             writer,
             checkpoint: None,
             beyond: false,
+            taken: 0,
+            before: 0,
             saved_at: None,
         })
     }
@@ -54,6 +59,7 @@ impl Output {
         observer: &mut dyn Observer,
     ) -> Result<bool, RunError> {
         self.checkpoint = Some(checkpoint);
+        self.before = self.taken;
         self.beyond = false;
         let due = at_once
             || self
@@ -71,7 +77,7 @@ impl Output {
         };
         self.saved_at = Some(Instant::now());
         let bytes = Some(self.writer.sync()?);
-        observer.reached(Place { checkpoint, bytes }, 0)
+        observer.reached(Place { checkpoint, bytes }, self.before)
     }
 }
 
@@ -150,6 +156,7 @@ pub(super) async fn run(
         }
         Err(error) => report.fail(error.to_string()),
     }
+    report.complete = whole;
     match whole {
         true => report.continues_at = output.checkpoint,
         false => report.checkpoint = output.checkpoint,
@@ -176,9 +183,23 @@ async fn take(
     match step {
         Step::Record { key, json, place } => {
             counts.read += 1;
+            output.taken += 1;
+            let digest = match content(observer, &key, &json)? {
+                Content::Unchanged => {
+                    counts.left_out += 1;
+                    if let Some(place) = place {
+                        output.reached(place, false, observer)?;
+                    }
+                    return Ok(None);
+                }
+                Content::Changed(digest) => digest,
+            };
             output.beyond = true;
             match map(mapper, &json).await? {
                 Ok(records) => {
+                    if let (Some(digest), Some(taken)) = (digest, observer.taken()) {
+                        taken.told(output.taken, &key, digest)?;
+                    }
                     counts.skipped += u64::from(records.is_empty());
                     for record in records {
                         output.writer.write(&record)?;
@@ -187,6 +208,9 @@ async fn take(
                 }
                 Err(error) => {
                     counts.rejected += 1;
+                    if let Some(taken) = observer.taken() {
+                        taken.rejected(&key)?;
+                    }
                     observer.rejected(Rejected {
                         key,
                         record: json.clone(),

@@ -24,7 +24,9 @@ export async function operations(state) {
         activityMenu(world, world.activities.get(activity.id)))));
   }
   palette.append(el("h3", {}, "Files"),
-    chip(world, { kind: "file" }, "File", "source or target"));
+    chip(world, { kind: "file" }, "File", "source or target"),
+    el("h3", {}, "Runs"),
+    chip(world, { kind: "rejected", role: "source" }, "Rejected records", "of the run before, as a source"));
 
   const page = el("div", {},
     el("h1", {}, "Operations"),
@@ -71,7 +73,8 @@ function card(world, operation) {
   const findings = el("div", { "aria-live": "polite" });
   const draft = (change = {}) => ({
     name: operation.name, source: operation.source, mapping: operation.mapping, target: operation.target,
-    "on-success": operation["on-success"], "on-failure": operation["on-failure"], ...change,
+    "on-success": operation["on-success"], "on-failure": operation["on-failure"],
+    "only-changed": operation["only-changed"], ...change,
   });
   const save = async (change) => {
     if (await attempt(() => put(`/operations/${operation.id}`, { revision: operation.revision, draft: draft(change) }))) again();
@@ -115,7 +118,11 @@ function card(world, operation) {
         operation.mapping ? el("pre", {}, operation.mapping) : el("span", { class: "quiet" }, "Records stay as they are."),
         el("button", { type: "button", onclick: () => editMapping(world, operation, draft, save) }, operation.mapping ? "Edit mapping" : "Add a mapping")),
       el("span", { class: "arrow", "aria-hidden": "true" }, "→"), slot(world, operation, "target", save)),
-    el("div", { class: "row" }, next("on-success", "On success run"), next("on-failure", "On failure run")),
+    el("div", { class: "row" }, next("on-success", "On success run"), next("on-failure", "On failure run"),
+      el("label", { class: "inline" }, el("input", {
+        type: "checkbox", checked: operation["only-changed"], "aria-label": `Only what changed in ${operation.name}`,
+        onchange: (event) => save({ "only-changed": event.target.checked }),
+      }), "Only what changed")),
     findings);
 }
 
@@ -150,6 +157,8 @@ function slot(world, operation, role, save) {
     node.append(el("span", { class: "quiet" }, `Place a ${role} here.`));
   } else if (end.kind === "file") {
     node.append(el("strong", {}, end.path), el("span", { class: "quiet" }, `file, ${end.format}`));
+  } else if (end.kind === "rejected") {
+    node.append(el("strong", {}, "Rejected records"), el("span", { class: "quiet" }, "of the run that starts this operation"));
   } else {
     const activity = world.activities.get(end.activity);
     node.append(el("strong", {}, activity?.name ?? "?"), el("span", { class: "quiet" }, activity ? `${activity.activity} ${activity.object} · ${activity.connection.name}` : ""));
@@ -157,7 +166,7 @@ function slot(world, operation, role, save) {
   }
   // The way in for who has no mouse to drag with.
   node.append(el("button", { type: "button", "aria-label": `Place here as the ${role} of ${operation.name}`, onclick: accept }, end ? "Replace" : "Place here"));
-  if (end?.kind === "file") {
+  if (end && end.kind !== "activity") {
     node.append(el("button", { type: "button", class: "plain", "aria-label": `Remove the ${role} from ${operation.name}`, onclick: () => save({ [role]: null }) }, "Remove from operation"));
   }
   return node;
@@ -183,6 +192,7 @@ function activityMenu(world, activity, takeOut) {
 }
 
 async function place(world, operation, role, what, save) {
+  if (what.kind === "rejected") return save({ [role]: { kind: "rejected" } });
   if (what.kind === "activity") return save({ [role]: { kind: "activity", activity: what.id } });
   if (what.kind === "new") {
     const made = await editActivity(world, what.connection, what.type, null);

@@ -184,10 +184,7 @@ impl Workspace {
 
 /// What stands for a saved connection in a cache.
 fn cache_name(draft: &ConnectionDraft, id: ConnectionId, environment: &Environment) -> String {
-    format!(
-        "workspace\0{}\0{id}\0{}",
-        draft.connector, environment.id
-    )
+    format!("workspace\0{}\0{id}\0{}", draft.connector, environment.id)
 }
 
 /// The settings with variables in their places.

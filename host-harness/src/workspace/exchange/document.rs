@@ -62,6 +62,8 @@ pub(super) struct Operation {
     pub(super) on_success: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) on_failure: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) only_changed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<End>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,4 +83,5 @@ pub(super) enum End {
         path: String,
         format: Format,
     },
+    Rejected,
 }

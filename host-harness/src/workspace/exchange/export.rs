@@ -149,6 +149,7 @@ fn operation_document(
     let end = |end: Option<Endpoint>| -> Result<Option<document::End>, WorkspaceError> {
         Ok(match end {
             None => None,
+            Some(Endpoint::Rejected) => Some(document::End::Rejected),
             Some(Endpoint::File { path, format }) => Some(document::End::File { path, format }),
             Some(Endpoint::Activity { activity }) => Some(activity_end(transaction, activity)?),
         })
@@ -164,6 +165,7 @@ fn operation_document(
         on_failure: named(found.on_failure)?,
         name: found.name,
         mapping: found.mapping,
+        only_changed: found.only_changed,
     })
 }
 

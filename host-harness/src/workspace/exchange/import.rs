@@ -116,6 +116,7 @@ impl Workspace {
                 target: end(t, id, document.target)?,
                 on_success: None,
                 on_failure: None,
+                only_changed: document.only_changed,
             };
             let there = operation::list(t, id)?
                 .into_iter()
@@ -308,6 +309,7 @@ fn end(
 ) -> Result<Option<Endpoint>, WorkspaceError> {
     Ok(match end {
         None => None,
+        Some(document::End::Rejected) => Some(Endpoint::Rejected),
         Some(document::End::File { path, format }) => Some(Endpoint::File { path, format }),
         Some(document::End::Activity {
             connector,

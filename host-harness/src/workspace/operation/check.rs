@@ -203,6 +203,8 @@ impl Workspace {
                 }
                 None
             }
+            // What there is of it is known when a run has rejected some.
+            Some(Endpoint::Rejected) => None,
             Some(Endpoint::Activity { activity }) => {
                 match self.look(*activity, environment).await {
                     Ok(shape) => Some(shape),
@@ -305,6 +307,11 @@ impl Workspace {
         match &draft.source {
             None => Err(WorkspaceError::Refused(
                 "there is no source to preview: place an activity or a file".to_owned(),
+            )),
+            Some(Endpoint::Rejected) => Err(WorkspaceError::Refused(
+                "rejected records cannot be previewed: they come from the run that starts this \
+                 operation"
+                    .to_owned(),
             )),
             Some(Endpoint::File { path, format }) => {
                 let (file, format) = (self.open_file(path)?, *format);

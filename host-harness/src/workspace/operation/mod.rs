@@ -32,6 +32,8 @@ pub enum Endpoint {
         /// How records lie in it.
         format: Format,
     },
+    /// Of a source: the rejected records of the run that starts this one.
+    Rejected,
 }
 
 /// An operation.
@@ -54,6 +56,8 @@ pub struct Operation {
     pub on_success: Option<OperationId>,
     /// The operation to run when this one failed, or rejected a record.
     pub on_failure: Option<OperationId>,
+    /// Whether records are left out that are as they were when they were last taken.
+    pub only_changed: bool,
     /// Counts its changes.
     pub revision: i64,
 }
@@ -79,6 +83,9 @@ pub struct OperationDraft {
     /// The operation to run when this one failed, or rejected a record.
     #[serde(default)]
     pub on_failure: Option<OperationId>,
+    /// Leave out the records that are as they were when they were last taken.
+    #[serde(default)]
+    pub only_changed: bool,
 }
 
 impl From<Operation> for OperationDraft {
@@ -90,12 +97,13 @@ impl From<Operation> for OperationDraft {
             target: operation.target,
             on_success: operation.on_success,
             on_failure: operation.on_failure,
+            only_changed: operation.only_changed,
         }
     }
 }
 
 const COLUMNS: &str = "SELECT id, project_id, name, source, mapping, target, on_success,
-    on_failure, revision FROM operations";
+    on_failure, only_changed, revision FROM operations";
 
 fn make(row: &rusqlite::Row<'_>) -> Result<Operation, WorkspaceError> {
     let endpoint = |column: usize| -> Result<Option<Endpoint>, WorkspaceError> {
@@ -111,7 +119,8 @@ fn make(row: &rusqlite::Row<'_>) -> Result<Operation, WorkspaceError> {
         target: endpoint(5)?,
         on_success: row.get(6)?,
         on_failure: row.get(7)?,
-        revision: row.get(8)?,
+        only_changed: row.get(8)?,
+        revision: row.get(9)?,
     })
 }
 
@@ -205,6 +214,13 @@ fn check(
             }
         }
     }
+    if draft.target == Some(Endpoint::Rejected) {
+        return Err(WorkspaceError::one(
+            Some("target"),
+            "role",
+            "rejected records are a source: they cannot stand as the target".to_owned(),
+        ));
+    }
     if let Some(mapping) = filter(draft) {
         Mapping::parse(mapping)
             .map_err(|error| WorkspaceError::one(Some("mapping"), "mapping", error.to_string()))?;
@@ -281,7 +297,7 @@ pub(super) fn insert(
     let (source, target) = ends(draft)?;
     transaction.execute(
         "INSERT INTO operations (project_id, name, source, mapping, target, on_success,
-             on_failure, revision) VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+             on_failure, only_changed, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
         params![
             project,
             name,
@@ -289,7 +305,8 @@ pub(super) fn insert(
             filter(draft),
             target,
             draft.on_success,
-            draft.on_failure
+            draft.on_failure,
+            draft.only_changed
         ],
     )?;
     one(transaction, OperationId(transaction.last_insert_rowid()))
@@ -306,7 +323,7 @@ pub(super) fn replace(
     let (source, target) = ends(draft)?;
     let changed = transaction.execute(
         "UPDATE operations SET name = ?, source = ?, mapping = ?, target = ?, on_success = ?,
-             on_failure = ?, revision = revision + 1 WHERE id = ? AND revision = ?",
+             on_failure = ?, only_changed = ?, revision = revision + 1 WHERE id = ? AND revision = ?",
         params![
             name,
             source,
@@ -314,6 +331,7 @@ pub(super) fn replace(
             target,
             draft.on_success,
             draft.on_failure,
+            draft.only_changed,
             id,
             revision
         ],
@@ -437,7 +455,8 @@ impl Workspace {
             super::unused("the operation", &operation.name, dependents(t, id)?)?;
             t.execute("DELETE FROM operations WHERE id = ?", [id])?;
             Ok(())
-        })
+        })?;
+        self.forget_taken(id)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::workspace::database::first;
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::id::{EnvironmentId, OperationId};
 use rusqlite::{Transaction, params};
+use std::path::PathBuf;
 
 impl Workspace {
     /// Where the next run of an operation goes on in an environment; none where it
@@ -34,6 +35,7 @@ impl Workspace {
     /// If there is no such operation.
     pub fn start_over(&self, operation: OperationId) -> Result<(), WorkspaceError> {
         self.operation(operation)?;
+        self.forget_taken(operation)?;
         self.database().write(|t| {
             t.execute(
                 "DELETE FROM continuations WHERE operation_id = ?",
@@ -41,6 +43,41 @@ impl Workspace {
             )?;
             Ok(())
         })
+    }
+
+    /// The file of what an operation has taken in an environment.
+    pub(super) fn taken_path(
+        &self,
+        operation: OperationId,
+        environment: EnvironmentId,
+    ) -> Result<PathBuf, WorkspaceError> {
+        let folder = self.taken_folder(operation);
+        std::fs::create_dir_all(&folder).map_err(|source| WorkspaceError::Io {
+            path: folder.clone(),
+            source,
+        })?;
+        Ok(folder.join(format!("{environment}.db")))
+    }
+
+    fn taken_folder(&self, operation: OperationId) -> PathBuf {
+        self.0.home.join("taken").join(operation.to_string())
+    }
+
+    /// Forgets what an operation has taken: all of it counts as changed.
+    pub(in crate::workspace) fn forget_taken(
+        &self,
+        operation: OperationId,
+    ) -> Result<(), WorkspaceError> {
+        let folder = self.taken_folder(operation);
+        match std::fs::remove_dir_all(&folder) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(WorkspaceError::Io {
+                    path: folder,
+                    source,
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn keep_continuation(
@@ -60,11 +97,11 @@ pub(super) fn keep(
     environment: EnvironmentId,
     checkpoint: &str,
 ) -> Result<(), WorkspaceError> {
-            t.execute(
-                "INSERT INTO continuations (operation_id, environment_id, checkpoint)
+    t.execute(
+        "INSERT INTO continuations (operation_id, environment_id, checkpoint)
                  VALUES (?, ?, ?)
                  ON CONFLICT DO UPDATE SET checkpoint = excluded.checkpoint",
-                params![operation, environment, checkpoint],
-            )?;
-            Ok(())
+        params![operation, environment, checkpoint],
+    )?;
+    Ok(())
 }

@@ -4,7 +4,9 @@
 use super::observe::{counts, rejection};
 use super::start::Begin;
 use super::{LogLine, Run, RunConnector, RunState, one, save};
-use crate::group::{Batch, End, Entry, FORMAT, Group, Job, JobConnection, JobEnd, JobSource, Report};
+use crate::group::{
+    Batch, End, Entry, FORMAT, Group, Job, JobConnection, JobEnd, JobSource, Report,
+};
 use crate::mapping::Mapping;
 use crate::registry::Requirement;
 use crate::run::{Outcome, SqliteJournal, Stop};
@@ -88,7 +90,11 @@ fn followed(transaction: &Transaction<'_>, id: RunId) -> Result<Option<Followed>
     }))
 }
 
-pub(super) fn keep_job(t: &Transaction<'_>, id: RunId, job: &JobRecord) -> Result<(), WorkspaceError> {
+pub(super) fn keep_job(
+    t: &Transaction<'_>,
+    id: RunId,
+    job: &JobRecord,
+) -> Result<(), WorkspaceError> {
     t.execute(
         "UPDATE runs SET job = ? WHERE id = ?",
         params![to_json(job)?, id],
@@ -377,10 +383,16 @@ impl Workspace {
                 }
                 JobSource::Activity(Box::new(end))
             }
-            _ => return Err(super::start::missing("source that agents over NATS can read")),
+            _ => {
+                return Err(super::start::missing(
+                    "source that agents over NATS can read",
+                ));
+            }
         };
         let Some(Endpoint::Activity { activity }) = &operation.target else {
-            return Err(super::start::missing("target that agents over NATS can write"));
+            return Err(super::start::missing(
+                "target that agents over NATS can write",
+            ));
         };
         let (target, _) = self
             .job_end(*activity, "target", run, &situation, group)

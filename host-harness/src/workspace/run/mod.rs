@@ -4,6 +4,7 @@ mod continuation;
 mod joined;
 mod observe;
 mod process;
+mod rejected_source;
 mod start;
 
 pub(super) use process::Living;
@@ -92,6 +93,12 @@ pub struct RunCounts {
     pub uncertain: u64,
     /// Records that the mapping made nothing of.
     pub skipped: u64,
+    /// Records that were left out: they are as they were when they were last taken.
+    #[serde(default)]
+    pub left_out: u64,
+    /// Keys that were there in the last complete run, and are gone in this one.
+    #[serde(default)]
+    pub gone: u64,
     /// Records that the run which this one goes on with had dealt with already.
     #[serde(default)]
     pub before: u64,
@@ -175,6 +182,9 @@ pub struct Run {
     pub resumable: bool,
     /// The file that it wrote.
     pub output: Option<String>,
+    /// The first of the keys that are gone.
+    #[serde(default)]
+    pub gone_keys: Vec<String>,
     /// The log, once it has ended.
     pub log: Vec<LogLine>,
 }

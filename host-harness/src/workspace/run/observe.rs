@@ -2,7 +2,7 @@
 
 use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
 use crate::run::{
-    Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop,
+    Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop, Taken,
     differing,
 };
 use crate::runtime::Level;
@@ -25,6 +25,8 @@ const BEAT: Duration = Duration::from_millis(300);
 const SHOWN_FOR: Duration = Duration::from_millis(750);
 /// And at most so long after it was last told.
 const LONGEST_SHOWN: Duration = Duration::from_secs(60 * 60);
+/// Keys of records that are gone, which are kept.
+const MOST_GONE: u32 = 50;
 /// Warnings that are kept.
 const MOST_WARNINGS: usize = 20;
 
@@ -37,21 +39,58 @@ pub(super) struct Keeper {
     rejected: u64,
     /// Where the target is an activity.
     journal: Option<SqliteJournal>,
+    /// Where only changed records are wanted.
+    taken: Option<Taken>,
+    /// Whether the source reads everything each time.
+    reads_everything: bool,
     /// Until when what is waited for is worth showing.
     waiting_until: Instant,
 }
 
 impl Keeper {
-    /// Keeps a run; with a journal where its target is an activity.
-    pub(super) fn new(workspace: Workspace, run: Run, journal: Option<SqliteJournal>) -> Self {
+    /// Keeps a run.
+    pub(super) fn new(workspace: Workspace, run: Run) -> Self {
         Self {
             workspace,
-            journal,
+            journal: None,
+            taken: None,
+            reads_everything: false,
             run,
             started: Instant::now(),
             saved_at: None,
             rejected: 0,
             waiting_until: Instant::now(),
+        }
+    }
+
+    /// The run, as far as it is known.
+    pub(super) fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Keeps what is handed to the target, too.
+    pub(super) fn remember(&mut self, journal: SqliteJournal) {
+        self.journal = Some(journal);
+    }
+
+    /// Leaves out what has not changed.
+    pub(super) fn compare(&mut self, taken: Taken, reads_everything: bool) {
+        self.taken = Some(taken);
+        self.reads_everything = reads_everything;
+    }
+
+    /// Keeps what a complete run has told of the whole source.
+    fn complete(&mut self) {
+        let Some(taken) = &mut self.taken else {
+            return;
+        };
+        match taken.complete(self.reads_everything, MOST_GONE) {
+            Ok(gone) => {
+                self.run.counts.gone = gone.count;
+                self.run.gone_keys = gone.keys;
+            }
+            // Then all of it counts as changed the next time.
+            Err(error) => self.run.warnings.push(error.to_string()),
         }
     }
 
@@ -68,6 +107,9 @@ impl Keeper {
 
     /// Keeps how the run ended, and answers that.
     pub(super) fn end(mut self, ended: Result<Report, String>) -> Run {
+        if ended.as_ref().is_ok_and(|report| report.complete) {
+            self.complete();
+        }
         let run = &mut self.run;
         run.ended_at = Some(Timestamp::now().to_string());
         run.waiting = None;
@@ -79,7 +121,10 @@ impl Keeper {
                     crate::run::Outcome::Interrupted => RunState::Interrupted,
                     crate::run::Outcome::Failure => RunState::Failure,
                 };
-                run.counts = counts(report.counts);
+                run.counts = RunCounts {
+                    gone: run.counts.gone,
+                    ..counts(report.counts)
+                };
                 run.requests = report.requests;
                 run.retries = report.retries;
                 run.waited_ms = report.waited_ms;
@@ -149,6 +194,8 @@ pub(super) fn counts(counts: crate::run::Counts) -> RunCounts {
         rejected: counts.rejected,
         uncertain: counts.uncertain,
         skipped: counts.skipped,
+        left_out: counts.left_out,
+        gone: 0,
         before: counts.before,
         created: counts.created,
         updated: counts.updated,
@@ -241,7 +288,15 @@ impl Observer for Keeper {
             SqliteJournal::reached(t, id.0, number)?;
             Ok(())
         });
-        kept.map_err(|error| RunError::Observer(error.to_string()))
+        kept.map_err(|error| RunError::Observer(error.to_string()))?;
+        match &mut self.taken {
+            Some(taken) => taken.reached(number),
+            None => Ok(()),
+        }
+    }
+
+    fn taken(&mut self) -> Option<&mut Taken> {
+        self.taken.as_mut()
     }
 
     fn journal(&mut self) -> Option<&mut dyn Journal> {

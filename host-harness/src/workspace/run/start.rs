@@ -3,10 +3,11 @@
 
 use super::joined::JobRecord;
 use super::observe::{Keeper, beat};
+use super::rejected_source::RejectedRecords;
 use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
 use crate::mapping::Mapping;
 use crate::records::Format;
-use crate::run::{Pipeline, Place, Source, SqliteJournal, Stop, Target};
+use crate::run::{Pipeline, Place, Source, SqliteJournal, Stop, Taken, Target};
 use crate::runtime::types::Call;
 use crate::runtime::{RunFiles, Session};
 use crate::workspace::agent::least_busy;
@@ -206,6 +207,10 @@ impl Workspace {
     ) -> BoxFuture<'_, Result<RunId, WorkspaceError>> {
         Box::pin(async move {
             let operation = self.operation(operation)?;
+            let is_started_alone = begin.records.is_none() && begin.of_run.is_none();
+            if operation.source == Some(Endpoint::Rejected) && is_started_alone {
+                return Err(unstarted(&operation.name));
+            }
             let mut draft: crate::workspace::OperationDraft = operation.clone().into();
             if begin.records.is_some() {
                 // The records are at hand; whether the source is does not matter.
@@ -272,7 +277,7 @@ impl Workspace {
             let Some(agent) = least_busy(t, environment.group)? else {
                 return Err(WorkspaceError::Refused(format!(
                     "the agent group of the environment “{}” has no agent of this program, which \
-                     alone can use the workspace's files: add one first",
+                     alone can use what lies with the workspace, such as its files: add one first",
                     environment.name
                 )));
             };
@@ -306,7 +311,8 @@ impl Workspace {
     }
 
     /// The name of the group over NATS that is to do a run; none where an agent of
-    /// this program is to: its files lie with the workspace.
+    /// this program is to: files, rejected records and what was taken before lie with
+    /// the workspace.
     fn joined_for(
         &self,
         operation: &Operation,
@@ -317,10 +323,11 @@ impl Workspace {
             let environment = environment::one(t, environment)?;
             crate::workspace::group::one(t, environment.group)
         })?;
-        let is_file = |end: &Option<Endpoint>| matches!(end, Some(Endpoint::File { .. }));
-        let has_file =
-            is_file(&operation.target) || (begin.records.is_none() && is_file(&operation.source));
-        Ok(group.joined_as.filter(|_| !has_file))
+        let is_activity = |end: &Option<Endpoint>| matches!(end, Some(Endpoint::Activity { .. }));
+        let can_join = !operation.only_changed
+            && is_activity(&operation.target)
+            && (begin.records.is_some() || is_activity(&operation.source));
+        Ok(group.joined_as.filter(|_| can_join))
     }
 
     /// Runs it to its end, and what follows in the chain.
@@ -335,23 +342,20 @@ impl Workspace {
         let again = begin.records.is_some();
         let prepared = self.prepare(&operation, &mut run, &agent, begin).await;
         let continues = !again && prepared.as_ref().is_ok_and(|prepared| prepared.continues);
-        let is_activity = prepared
-            .as_ref()
-            .is_ok_and(|prepared| matches!(prepared.pipeline.target, Target::Activity { .. }));
-        let journal = is_activity.then(|| SqliteJournal::open(&self.database_path(), run.id.0));
-        let (journal, unopened) = match journal.transpose() {
-            Ok(journal) => (journal, None),
-            Err(error) => (None, Some(error)),
+        let mut keeper = Keeper::new(self.clone(), run);
+        let ready = match prepared {
+            Ok(prepared) => self
+                .equip(&mut keeper, &prepared, &operation)
+                .map(|()| prepared.pipeline)
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         };
-        let mut keeper = Keeper::new(self.clone(), run, journal);
-        let ended = match (prepared, unopened) {
-            (Ok(prepared), None) => prepared
-                .pipeline
+        let ended = match ready {
+            Ok(pipeline) => pipeline
                 .run(stop, &mut keeper)
                 .await
                 .map_err(|error| error.to_string()),
-            (Ok(_), Some(error)) => Err(error.to_string()),
-            (Err(error), _) => Err(error.to_string()),
+            Err(error) => Err(error),
         };
         let continues_at = ended
             .as_ref()
@@ -406,6 +410,26 @@ impl Workspace {
         }
     }
 
+    /// Gives a run what it remembers by.
+    fn equip(
+        &self,
+        keeper: &mut Keeper,
+        prepared: &Prepared,
+        operation: &Operation,
+    ) -> Result<(), WorkspaceError> {
+        if matches!(prepared.pipeline.target, Target::Activity { .. }) {
+            let journal = SqliteJournal::open(&self.database_path(), keeper.run().id.0)?;
+            keeper.remember(journal);
+        }
+        if operation.only_changed && prepared.compares {
+            let path = self.taken_path(operation.id, keeper.run().environment)?;
+            let pass = self.root_of(keeper.run())?;
+            let taken = Taken::open(&path, pass.0)?;
+            keeper.compare(taken, !prepared.continues);
+        }
+        Ok(())
+    }
+
     async fn prepare(
         &self,
         operation: &Operation,
@@ -447,6 +471,16 @@ impl Workspace {
                     acknowledging: instance.acknowledging.map(Box::new),
                 }
             }
+            (None, Some(Endpoint::Rejected)) => {
+                let root = self.run(self.root_of(run)?)?;
+                let Some(before) = root.of_run else {
+                    return Err(unstarted(&operation.name));
+                };
+                Source::Records {
+                    reader: Box::new(RejectedRecords::of(self.clone(), self.run(before)?)),
+                    format: Format::Ndjson,
+                }
+            }
             (None, None) => return Err(missing("source")),
         };
         let target = match &operation.target {
@@ -473,8 +507,9 @@ impl Workspace {
                     call: instance.call,
                 }
             }
-            None => return Err(missing("target")),
+            Some(Endpoint::Rejected) | None => return Err(missing("target")),
         };
+        let compares = !again && operation.source != Some(Endpoint::Rejected);
         let draft: crate::workspace::OperationDraft = operation.clone().into();
         let mapping = filter(&draft).map(Mapping::parse).transpose()?;
         Ok(Prepared {
@@ -485,6 +520,7 @@ impl Workspace {
                 resume: begin.place,
             },
             continues,
+            compares,
         })
     }
 
@@ -564,6 +600,8 @@ struct Prepared {
     pipeline: Pipeline,
     /// Whether the next run goes on where this one ends.
     continues: bool,
+    /// Whether its records are the source's own, to be compared with those of before.
+    compares: bool,
 }
 
 /// An instance of a connector, for one end of an operation.
@@ -624,6 +662,13 @@ fn ended_operation(run: &Run) -> Result<OperationId, WorkspaceError> {
     })
 }
 
+fn unstarted(name: &str) -> WorkspaceError {
+    WorkspaceError::Refused(format!(
+        "“{name}” takes the rejected records of the run that starts it, and cannot be started by \
+         itself: let another operation run it on failure"
+    ))
+}
+
 pub(super) fn missing(place: &str) -> WorkspaceError {
     WorkspaceError::Refused(format!("there is no {place}"))
 }
@@ -662,6 +707,7 @@ fn new_run(operation: &Operation, environment: Environment, begin: &Begin) -> Ru
         error: None,
         resumable: false,
         output: None,
+        gone_keys: Vec::new(),
         log: Vec::new(),
     }
 }
