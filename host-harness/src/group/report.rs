@@ -145,6 +145,7 @@ pub(super) fn together(before: Progress, now: Progress) -> Progress {
             unchanged: a.unchanged + b.unchanged,
             deleted: a.deleted + b.deleted,
             differing: a.differing + b.differing,
+            left_out: a.left_out + b.left_out,
             // Of an earlier agent's: counted there.
             before: a.before,
         },
