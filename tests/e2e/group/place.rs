@@ -130,7 +130,10 @@ impl Plant {
             mapping: Some(
                 match object {
                     "suppliers" => r#"{name: "Copy of \(.id)", number: "C-\(.id)"}"#,
-                    _ => r#"{name: "Copy of \(.id)"}"#,
+                    _ => {
+                        r#"{name: "Copy of \(.id)", street1: "1 Main Street", city: "Town",
+                            "postal-code": "12345", country: {code: "US"}}"#
+                    }
                 }
                 .to_owned(),
             ),
