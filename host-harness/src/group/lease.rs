@@ -70,6 +70,16 @@ impl Lease {
             .as_ref()
             .and_then(|entry| serde_json::from_slice(&entry.value).ok());
         let lease = group.lease();
+        if let (Some(before), Some(old)) = (&before, &old)
+            && !old.released
+        {
+            // Its holder may be well, and only the queue not have heard of it.
+            tokio::time::sleep(lease / 2).await;
+            let now = group.values().entry(&key).await.map_err(&failed)?;
+            if now.is_none_or(|now| now.revision != before.revision) {
+                return Ok(None);
+            }
+        }
         let entry = Entry {
             epoch: old.as_ref().map_or(0, |old| old.epoch) + 1,
             agent: agent.to_owned(),

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const ROUNDS: u64 = 100;
 /// Runs that are under way at the same time.
 const LANES: u64 = 6;
-const AGENTS: usize = 3;
+const AGENTS: usize = 4;
 const RECORDS: u64 = 70;
 
 /// An agent behind a wire of its own, that is replaced when it dies.

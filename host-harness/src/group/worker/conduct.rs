@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 const LEFT_FOR: Duration = Duration::from_secs(5);
 /// How often a run is taken without getting any further: what ends every agent that
 /// takes it must not end all of them.
-const MOST_TRIES: u32 = 10;
+const MOST_TRIES: u32 = 20;
 /// How often the queue is told that a job has been done. Where it does not hear,
 /// another agent finds that it has.
 const TOLD_DONE: usize = 3;
@@ -43,6 +43,10 @@ pub(super) async fn conduct(worker: &Worker, message: Arc<Message>) {
     let Some((_, id)) = subject.rsplit_once('.') else {
         return;
     };
+    // After a cut the queue gives the agent what it never stopped doing.
+    if !worker.running().insert(id.to_owned()) {
+        return;
+    }
     let left = match read(group, &subject, &message) {
         Ok(Some(job)) => {
             worker.set_trouble(None);
@@ -65,6 +69,7 @@ pub(super) async fn conduct(worker: &Worker, message: Arc<Message>) {
             Left::For(LEFT_FOR)
         }
     };
+    worker.running().remove(id);
     match left {
         Left::Done => {
             for _ in 0..TOLD_DONE {

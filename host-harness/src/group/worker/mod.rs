@@ -15,10 +15,11 @@ use crate::agent::Agent;
 use crate::egress::{Budgets, Certificates, Proxy};
 use async_nats::jetstream::Message;
 use futures::StreamExt;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use versions::Versions;
@@ -62,6 +63,8 @@ struct Shared {
     instance: String,
     versions: Versions,
     busy: AtomicUsize,
+    /// The jobs that it has under way.
+    running: Mutex<BTreeSet<String>>,
     trouble: Mutex<Option<String>>,
     drain: watch::Receiver<Drain>,
 }
@@ -91,8 +94,7 @@ pub async fn work(
 ) -> Result<(), GroupError> {
     group.claim(&settings.name).await?;
     let mut instance = [0; 8];
-    getrandom::fill(&mut instance)
-        .map_err(|error| crate::sealing::SealError::NoRandomness(error))?;
+    getrandom::fill(&mut instance).map_err(crate::sealing::SealError::NoRandomness)?;
     let instance: String = instance.iter().map(|byte| format!("{byte:02x}")).collect();
     let budgets = Budgets::shared(Arc::new(super::budget::GroupBudgets(group.clone())));
     let (draining, drain) = watch::channel(Drain::No);
@@ -103,6 +105,7 @@ pub async fn work(
         settings,
         instance,
         busy: AtomicUsize::new(0),
+        running: Mutex::default(),
         trouble: Mutex::default(),
         drain,
     }));
@@ -171,6 +174,11 @@ impl Worker {
             .trouble
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        let running = self.0.running.lock();
+        running.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn draining(&self) -> bool {
