@@ -11,9 +11,9 @@
 //! variables, policies, operations and runs; and the [`web`] screen over it.
 //! [`conformance`] holds any connector against the contract.
 //!
-//! Dependencies point one way: `cli` and `web` → `workspace` → `agent` → `run` and
-//! `shadow` → `runtime` → `egress`, with `form`, `variables`, `mapping`, `registry`,
-//! `connection`, `records`, `cache`, `sealing` and `observability` beneath.
+//! Dependencies point one way: `cli` and `web` → `workspace` → `group` → `agent` →
+//! `run` and `shadow` → `runtime` → `egress`, with `form`, `variables`, `mapping`,
+//! `registry`, `connection`, `records`, `cache`, `sealing` and `observability` beneath.
 
 pub mod agent;
 mod blocking;
@@ -23,6 +23,7 @@ pub mod conformance;
 pub mod connection;
 pub mod egress;
 pub mod form;
+pub mod group;
 pub mod mapping;
 pub mod observability;
 pub mod records;

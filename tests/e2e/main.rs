@@ -10,6 +10,7 @@ mod contract;
 mod coverage;
 mod faults;
 mod files;
+mod group;
 mod hostile;
 mod json_list;
 mod lean;

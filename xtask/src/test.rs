@@ -70,6 +70,9 @@ pub fn test() -> Result<()> {
     step("an OCI registry", || {
         installed(&["docker-registry"], &["docker-registry"])
     })?;
+    step("a NATS server", || {
+        installed(&["nats-server"], &["nats-server"])
+    })?;
     let tests = |chosen: &[&str]| run(&mut tests_of(chosen));
     step("documentation's examples", || tests(&["--doc"]))?;
     step("contract's tests", || {

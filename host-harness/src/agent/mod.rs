@@ -23,6 +23,7 @@ pub use settings::{AgentSettings, SettingsError};
 
 use crate::cache::{Cache, Namespace};
 use crate::connection::{ConnectionFile, RevealError, Secrets};
+use crate::egress::Budgets;
 use crate::registry::{
     Digest, Entry, LocalRegistry, Location, OciRegistry, Pulled, Quarantine, QuarantinedVersion,
     Registry, RegistryError, Store, TrustPolicy,
@@ -116,6 +117,13 @@ impl Agent {
     #[must_use]
     pub fn compiling_with(mut self, compiler: Compiler) -> Self {
         self.runtime = self.runtime.compiling_with(compiler);
+        self
+    }
+
+    /// The same agent with budgets for requests that it shares with others.
+    #[must_use]
+    pub fn with_budgets(mut self, budgets: Budgets) -> Self {
+        self.runtime = self.runtime.with_budgets(budgets);
         self
     }
 
@@ -242,6 +250,7 @@ impl Agent {
             proxy: None,
             certificates: file.certificates.clone(),
             recording: Recording::Off,
+            gate: None,
         }
     }
 }

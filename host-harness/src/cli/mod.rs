@@ -89,6 +89,9 @@ struct Arguments {
     )]
     compile_mib: u32,
 
+    #[command(flatten)]
+    nats: workspace::NatsArguments,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -215,13 +218,8 @@ enum Command {
         #[command(flatten)]
         at: workspace::Where,
     },
-    /// Agents, and the versions of connectors that they have.
-    Agent {
-        #[command(subcommand)]
-        command: workspace::AgentCommand,
-        #[command(flatten)]
-        at: workspace::Where,
-    },
+    /// Agents, and the versions of connectors that they have; with --join, be one.
+    Agent(Box<workspace::Agents>),
     /// Groups of agents.
     Group {
         #[command(subcommand)]
@@ -352,8 +350,12 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
         Command::Plan(arguments) => plan::plan(&agent, arguments).await,
         Command::Replay(arguments) => replay::run(&agent, arguments).await,
         Command::Run(runs) if runs.command.is_none() => run::run(&agent, runs.execution()?).await,
+        Command::Agent(agents) if agents.command.is_none() && agents.join.is_asked() => {
+            agents.join.run(agent, &home, &arguments.nats).await
+        }
         other => {
             let workspace = Workspace::with_agent(&home, agent)?;
+            arguments.nats.reach(&workspace).await?;
             on_workspace(workspace, other).await
         }
     }
@@ -369,7 +371,14 @@ async fn on_workspace(workspace: Workspace, command: Command) -> Result<ExitCode
         Command::Variable { command, at } => command.run(&workspace, &at),
         Command::Policy { command, at } => command.run(&workspace, &at),
         Command::Project { command, at } => command.run(&workspace, &at),
-        Command::Agent { command, at } => command.run(&workspace, &at),
+        Command::Agent(agents) => match agents.command {
+            Some(command) => command.run(&workspace, &agents.at).await,
+            None => Err(
+                "write `harness agent list`, or `harness agent --join URL --group NAME`; \
+                         `harness agent --help` tells the rest"
+                    .into(),
+            ),
+        },
         Command::Group { command, at } => command.run(&workspace, &at),
         Command::Environment { command, at } => command.run(&workspace, &at),
         Command::Store { command, at } => command.run(&workspace, &at),

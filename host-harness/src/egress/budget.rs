@@ -2,6 +2,7 @@
 //! system at one rate: whichever connection, session or run it is of.
 
 use super::Origin;
+use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -14,11 +15,30 @@ const TRUST: u32 = 25;
 /// A leaky bucket (the generic cell rate algorithm): `burst` requests may go at
 /// once after a pause, and `per_second` keep going. Where the remote system asks to
 /// slow down all the same, the rate is halved, and comes back as answers go well.
-#[derive(Debug)]
 pub struct Budget {
     interval: Duration,
     burst: u32,
     state: Mutex<State>,
+    /// Where several processes share it: theirs, in place of the state.
+    shared: Option<Arc<dyn SharedBudget>>,
+}
+
+/// A budget that several processes share.
+pub trait SharedBudget: Send + Sync {
+    /// Waits until a request may go, and answers how long that took.
+    fn take(&self) -> BoxFuture<'_, Duration>;
+
+    /// Hears that the remote system asked to slow down.
+    fn slow_down(&self);
+
+    /// Hears of an answer that went well.
+    fn went_well(&self);
+}
+
+/// Makes the budgets that several processes share.
+pub trait BudgetSource: Send + Sync {
+    /// The budget called `name`: one for all who ask for it, in any process.
+    fn budget(&self, name: &str, per_second: u32, burst: u32) -> Arc<dyn SharedBudget>;
 }
 
 #[derive(Debug)]
@@ -35,21 +55,38 @@ struct State {
 type Key = (Vec<Origin>, u32, u32);
 
 /// The budgets of a process.
-#[derive(Debug, Clone, Default)]
-pub struct Budgets(Arc<Mutex<HashMap<Key, Weak<Budget>>>>);
+#[derive(Clone, Default)]
+pub struct Budgets {
+    made: Arc<Mutex<HashMap<Key, Weak<Budget>>>>,
+    source: Option<Arc<dyn BudgetSource>>,
+}
 
 impl Budgets {
+    /// Budgets that are shared with other processes.
+    pub fn shared(source: Arc<dyn BudgetSource>) -> Self {
+        Self {
+            made: Arc::default(),
+            source: Some(source),
+        }
+    }
+
     /// The budget for these origins at this rate: one for all who ask, as long as
     /// one of them holds it.
     pub fn of(&self, mut origins: Vec<Origin>, per_second: u32, burst: u32) -> Arc<Budget> {
         origins.sort();
-        let mut budgets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut budgets = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         budgets.retain(|_, budget| budget.strong_count() > 0);
         let key = (origins, per_second, burst);
         if let Some(budget) = budgets.get(&key).and_then(Weak::upgrade) {
             return budget;
         }
-        let budget = Arc::new(Budget::new(per_second, burst));
+        let mut budget = Budget::new(per_second, burst);
+        if let Some(source) = &self.source {
+            let origins: Vec<String> = key.0.iter().map(|origin| format!("{origin:?}")).collect();
+            let name = format!("{} {per_second} {burst}", origins.join(" "));
+            budget.shared = Some(source.budget(&name, per_second, burst));
+        }
+        let budget = Arc::new(budget);
         budgets.insert(key, Arc::downgrade(&budget));
         budget
     }
@@ -65,12 +102,16 @@ impl Budget {
                 slower: 1,
                 well: 0,
             }),
+            shared: None,
         }
     }
 
     /// Takes one request from the budget and answers how long that took. How long it
     /// will take is told before.
     pub(super) async fn take(&self, told: impl FnOnce(Duration)) -> Duration {
+        if let Some(shared) = &self.shared {
+            return shared.take().await;
+        }
         let wait = self.reserve(Instant::now());
         if !wait.is_zero() {
             told(wait);
@@ -81,6 +122,9 @@ impl Budget {
 
     /// Hears that the remote system asked to slow down.
     pub(super) fn slow_down(&self) {
+        if let Some(shared) = &self.shared {
+            return shared.slow_down();
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Answers to what was sent at once before come in together.
         if state.well > 0 || state.slower == 1 {
@@ -91,6 +135,9 @@ impl Budget {
 
     /// Hears of an answer that went well.
     pub(super) fn went_well(&self) {
+        if let Some(shared) = &self.shared {
+            return shared.went_well();
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.well += 1;
         if state.well >= TRUST && state.slower > 1 {

@@ -11,6 +11,7 @@ mod budget;
 mod certificates;
 mod classify;
 mod client;
+mod gate;
 mod policy;
 mod proxy;
 mod proxy_trouble;
@@ -19,8 +20,9 @@ mod resolver;
 mod traffic;
 mod wait;
 
-pub use budget::{Budget, Budgets};
+pub use budget::{Budget, BudgetSource, Budgets, SharedBudget};
 pub use certificates::{Certificates, CertificatesError};
+pub use gate::{Gate, GateKeeper};
 pub use policy::{Denied, EgressPolicy, Origin};
 pub use proxy::{Proxy, ProxyError};
 pub use proxy_trouble::ProxyTrouble;
@@ -54,7 +56,11 @@ type Sent = Result<(http::Response<WasiBody>, Settled), Error>;
 
 /// The door of one session.
 #[derive(Clone)]
-pub struct Egress(Arc<Door>);
+pub struct Egress {
+    door: Arc<Door>,
+    /// What every request passes just before it is sent.
+    gate: Option<Gate>,
+}
 
 struct Door {
     policy: EgressPolicy,
@@ -97,7 +103,7 @@ impl Egress {
             Some(proxy) => policy.with_proxy(proxy.host()),
             None => policy,
         };
-        Self(Arc::new(Door {
+        let door = Arc::new(Door {
             policy,
             proxy,
             certificates,
@@ -108,7 +114,15 @@ impl Egress {
             redactor: witness.redactor,
             traffic: witness.traffic,
             recording: witness.recording,
-        }))
+        });
+        Self { door, gate: None }
+    }
+
+    /// The same door behind a gate.
+    #[must_use]
+    pub fn behind(mut self, gate: Option<Gate>) -> Self {
+        self.gate = gate;
+        self
     }
 }
 
@@ -164,15 +178,25 @@ impl Door {
         })
     }
 
-    async fn send(&self, request: http::Request<WasiBody>, options: RequestOptions) -> Sent {
+    async fn send(
+        &self,
+        gate: Option<Gate>,
+        request: http::Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Sent {
         match &self.recording {
-            Recording::Off => self.send_out(request, options).await,
-            Recording::On(recorder) => self.send_recorded(recorder, request, options).await,
+            Recording::Off => self.send_out(gate, request, options).await,
+            Recording::On(recorder) => self.send_recorded(gate, recorder, request, options).await,
             Recording::Replayed(replay) => self.send_replayed(replay, request).await,
         }
     }
 
-    async fn send_out(&self, request: http::Request<WasiBody>, options: RequestOptions) -> Sent {
+    async fn send_out(
+        &self,
+        gate: Option<Gate>,
+        request: http::Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Sent {
         let (parts, body) = request.into_parts();
         if let Err(denied) = self.policy.check(&parts.uri) {
             return Err(self.refuse(&denied, &parts.uri));
@@ -190,6 +214,11 @@ impl Door {
             self.traffic.add_waited(waited);
             metrics().rate_waited(waited);
         }
+        // Last: nothing that may take long stands between it and the request.
+        let client = self.client().await?;
+        if let Some(gate) = gate {
+            gate.pass().await;
+        }
         if let Some(value) = parts.headers.get(http::header::AUTHORIZATION)
             && let Ok(value) = value.to_str()
         {
@@ -198,9 +227,7 @@ impl Door {
                 .add(value.split(' ').next_back().unwrap_or(value));
         }
         let url = parts.uri.to_string();
-        let mut outgoing = self
-            .client()
-            .await?
+        let mut outgoing = client
             .request(parts.method.clone(), url)
             .headers(parts.headers);
         if http_body::Body::size_hint(&body).exact() != Some(0) {
@@ -307,7 +334,7 @@ impl WasiHttpHooks for Egress {
         options: Option<RequestOptions>,
         _: Settled,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let door = Arc::clone(&self.0);
+        let (door, gate) = (Arc::clone(&self.door), self.gate.clone());
         // The query may hold what is nobody's business.
         let span = tracing::info_span!(
             target: SPANS,
@@ -321,7 +348,7 @@ impl WasiHttpHooks for Egress {
             http.response.status_code = tracing::field::Empty,
             error.type = tracing::field::Empty,
         );
-        let sent = async move { door.send(request, options.unwrap_or_default()).await };
+        let sent = async move { door.send(gate, request, options.unwrap_or_default()).await };
         Box::new(sent.instrument(span))
     }
 
@@ -363,7 +390,10 @@ mod tests {
     async fn send(egress: &Egress, url: &str) -> Result<u16, Error> {
         let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
         let request = http::Request::builder().uri(url).body(body).unwrap();
-        let sent = egress.0.send(request, RequestOptions::default()).await;
+        let sent = egress
+            .door
+            .send(None, request, RequestOptions::default())
+            .await;
         sent.map(|(response, _)| response.status().as_u16())
     }
 

@@ -1,6 +1,6 @@
 //! Requests of a session that is recorded, and of one that is a replay.
 
-use super::{Door, Sent};
+use super::{Door, Gate, Sent};
 use crate::runtime::recording::{Captured, Exchange, Kept, Recorder, Replay, bytes};
 use bytes::Bytes;
 use futures::stream;
@@ -15,6 +15,7 @@ impl Door {
     /// Sends a request, and writes down what was asked and what came.
     pub(super) async fn send_recorded(
         &self,
+        gate: Option<Gate>,
         recorder: &Recorder,
         request: http::Request<WasiBody>,
         options: RequestOptions,
@@ -30,7 +31,7 @@ impl Door {
         let asked = Arc::new(Mutex::new(Kept::default()));
         let body = Captured::new(body, Arc::clone(&asked), |_| {});
         let request = http::Request::from_parts(parts, body.boxed_unsync());
-        let answered = self.send_out(request, options).await;
+        let answered = self.send_out(gate, request, options).await;
         let (response, settled) = match answered {
             Ok(answered) => answered,
             Err(error) => {

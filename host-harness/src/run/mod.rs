@@ -27,7 +27,7 @@ pub use state_file::StateFile;
 pub use write::{Origin, Results, write};
 
 use crate::records::{Format, OpenError, OutputError, ReadError, WriteError};
-use crate::runtime::types::{Error, ErrorKind};
+use crate::runtime::types::{Answer, Error, ErrorKind};
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -157,5 +157,23 @@ fn unanswered_before() -> Error {
          there was an answer, and the source does not give it any more"
             .to_owned(),
         "Look in the remote system whether it was written.",
+    )
+}
+
+/// How a record was taken otherwise than it was given, for people.
+pub(crate) fn differing(answer: &Answer) -> String {
+    let fields = answer.differences.iter().map(|difference| {
+        format!(
+            "{} is {}, given {}",
+            difference.field,
+            difference.remote.as_deref().unwrap_or("not there"),
+            difference.given.as_deref().unwrap_or("nothing")
+        )
+    });
+    let fields: Vec<String> = fields.collect();
+    let which = answer.id.as_deref().unwrap_or(&answer.key);
+    format!(
+        "the record {which} was not taken as it was given: {}",
+        fields.join("; ")
     )
 }

@@ -2,12 +2,12 @@
 
 use crate::runtime::types::{Answer, Effect, Notice, Summary};
 use crate::runtime::{Execution, Line, RuntimeError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How an operation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Everything was done.
@@ -21,7 +21,7 @@ pub enum Outcome {
 }
 
 /// Records so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Records that came in: from the connector, or from the file.
     pub read: u64,

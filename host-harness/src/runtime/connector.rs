@@ -102,6 +102,13 @@ impl Runtime {
             .map_err(|error| refused(format!("it does not fit the contract: {error:#}")))
     }
 
+    /// The same runtime with these budgets; what it loaded before keeps its own.
+    #[must_use]
+    pub fn with_budgets(mut self, budgets: Budgets) -> Self {
+        self.budgets = budgets;
+        self
+    }
+
     /// The rate budgets of the process.
     pub(super) fn budgets(&self) -> &Budgets {
         &self.budgets

@@ -20,6 +20,7 @@ pub mod recording;
 mod redaction;
 mod run_log;
 mod secret_source;
+pub(crate) mod serialized;
 mod session;
 mod share;
 

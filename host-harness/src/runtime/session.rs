@@ -13,7 +13,7 @@ use super::run_log::RunLog;
 use super::secret_source::{NoSecrets, SecretSource};
 use crate::cache::{Cache, Namespace};
 use crate::connection::Environment;
-use crate::egress::{Certificates, Egress, EgressPolicy, Proxy, Traffic, Witness};
+use crate::egress::{Certificates, Egress, EgressPolicy, Gate, Proxy, Traffic, Witness};
 use crate::observability::{Broken, metrics};
 use crate::registry::Digest;
 use futures::stream::BoxStream;
@@ -47,6 +47,9 @@ pub struct Connection {
     pub certificates: Certificates,
     /// Whether what happens is recorded.
     pub recording: Recording,
+    /// What every request passes just before it is sent, where whoever runs this
+    /// may lose the right to send any.
+    pub gate: Option<Gate>,
 }
 
 impl Connection {
@@ -63,6 +66,7 @@ impl Connection {
             proxy: None,
             certificates: Certificates::default(),
             recording: Recording::Off,
+            gate: None,
         }
     }
 
@@ -155,7 +159,8 @@ impl Session {
                 traffic: traffic.clone(),
                 recording: connection.recording.clone(),
             },
-        );
+        )
+        .behind(connection.gate.clone());
         if let Some(recorder) = connection.recording.recorder() {
             recorder.knows(redactor.clone());
         }

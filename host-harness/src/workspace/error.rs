@@ -3,6 +3,7 @@
 use super::dependent::Dependent;
 use crate::agent::AgentError;
 use crate::form::Finding;
+use crate::group::GroupError;
 use crate::mapping::MappingError;
 use crate::run::RunError;
 use crate::runtime::RuntimeError;
@@ -44,6 +45,9 @@ pub enum WorkspaceError {
     /// The key for the secrets.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A group of agents that join over NATS.
+    #[error(transparent)]
+    Group(#[from] GroupError),
     /// A secret could not be sealed.
     #[error("a secret could not be kept: {0}")]
     Seal(#[from] SealError),
@@ -182,6 +186,7 @@ impl WorkspaceError {
             Self::Reauthenticate { .. } => "reauthenticate",
             Self::Refused(_) => "refused",
             Self::Agent(error) => error.code(),
+            Self::Group(_) => "agent.group",
             Self::Runtime(RuntimeError::Connector(_)) => "connector",
             Self::Runtime(_) => "runtime",
             Self::Mapping(_) => "mapping",

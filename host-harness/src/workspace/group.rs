@@ -52,11 +52,14 @@ pub struct AgentGroup {
     pub name: String,
     /// Whose its agents are.
     pub kind: GroupKind,
+    /// The name under which agents join it over NATS; absent where its agents are
+    /// this program's only.
+    pub joined_as: Option<String>,
     /// Counts its changes.
     pub revision: i64,
 }
 
-const COLUMNS: &str = "SELECT id, name, kind, revision FROM agent_groups";
+const COLUMNS: &str = "SELECT id, name, kind, revision, joined_as FROM agent_groups";
 
 fn make(row: &rusqlite::Row<'_>) -> Result<AgentGroup, WorkspaceError> {
     Ok(AgentGroup {
@@ -67,6 +70,7 @@ fn make(row: &rusqlite::Row<'_>) -> Result<AgentGroup, WorkspaceError> {
             .parse()
             .map_err(WorkspaceError::Damaged)?,
         revision: row.get(3)?,
+        joined_as: row.get(4)?,
     })
 }
 

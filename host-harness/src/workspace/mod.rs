@@ -31,6 +31,7 @@ mod group;
 mod health;
 mod id;
 mod name;
+mod nats;
 mod operation;
 mod organization;
 mod project;
@@ -56,6 +57,7 @@ pub use id::{
     ActivityId, AgentId, ConnectionId, EnvironmentId, GroupId, OperationId, ProjectId, RunId,
     VariableId,
 };
+pub use nats::{JoinedAgents, Nats};
 pub use operation::{
     Endpoint, Operation, OperationDraft, Place, Preview, PreviewRow, Severity, Validation,
     ValidationFinding,
@@ -73,7 +75,7 @@ use crate::sealing::{self, SealingKey};
 use database::Database;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The environment variable that may hold the key for the secrets: 64
 /// hexadecimal digits.
@@ -96,6 +98,8 @@ struct Inner {
     own_runs: drain::OwnRuns,
     /// This process, once it conducts a run.
     living: Mutex<Option<run::Living>>,
+    /// How groups are reached over NATS.
+    nats: OnceLock<nats::Reached>,
 }
 
 impl Workspace {
@@ -131,6 +135,7 @@ impl Workspace {
             agents: Mutex::default(),
             own_runs: drain::OwnRuns::default(),
             living: Mutex::default(),
+            nats: OnceLock::new(),
         })))
     }
 

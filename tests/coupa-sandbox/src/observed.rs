@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub struct Counters {
 #[derive(Debug, Default)]
 pub struct Observed {
     kept: Mutex<(Vec<RequestRecord>, Counters)>,
+    /// When each request came.
+    arrivals: Mutex<Vec<Instant>>,
     running: AtomicU64,
     connections: AtomicU64,
 }
@@ -62,6 +65,7 @@ impl Observed {
 
     /// Notes that work on a request begins; it ends when the result is dropped.
     pub fn begin(&self) -> Running<'_> {
+        self.lock_arrivals().push(Instant::now());
         let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
         let (_, counters) = &mut *self.lock();
         counters.max_concurrent = counters.max_concurrent.max(running);
@@ -101,10 +105,20 @@ impl Observed {
         counters
     }
 
+    /// When each request came, oldest first.
+    pub fn arrivals(&self) -> Vec<Instant> {
+        self.lock_arrivals().clone()
+    }
+
     /// Starts log and counters again.
     pub fn reset(&self) {
+        self.lock_arrivals().clear();
         *self.lock() = Default::default();
         self.connections.store(0, Ordering::Relaxed);
+    }
+
+    fn lock_arrivals(&self) -> MutexGuard<'_, Vec<Instant>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, (Vec<RequestRecord>, Counters)> {

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -132,6 +132,11 @@ impl Sandbox {
     /// The counters so far.
     pub fn counters(&self) -> Counters {
         self.shared.observed.counters()
+    }
+
+    /// When each request came, oldest first.
+    pub fn arrivals(&self) -> Vec<Instant> {
+        self.shared.observed.arrivals()
     }
 
     /// Starts log and counters again.

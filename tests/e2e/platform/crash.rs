@@ -57,16 +57,16 @@ fn home(from: &Sandbox, to: &Sandbox, object: &str, mapping: &str) -> tempfile::
 }
 
 /// Seeded chance.
-struct Chance(TestRng);
+pub struct Chance(TestRng);
 
 impl Chance {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0.next_u64() % end
     }
 }
@@ -151,7 +151,7 @@ fn survived(home: &Path, to: &Sandbox, deaths: u64, chance: &mut Chance) -> (u64
 }
 
 /// A seed of its own each time, said so that a failure can be repeated.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let seed = match std::env::var("CRASH_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => SystemTime::now()
@@ -165,7 +165,7 @@ fn seed() -> u64 {
 }
 
 /// How often each name stands in a collection, of those that begin so.
-async fn names(sandbox: &Sandbox, object: &str, prefix: &str) -> BTreeMap<String, u64> {
+pub async fn names(sandbox: &Sandbox, object: &str, prefix: &str) -> BTreeMap<String, u64> {
     let all = query(oauth(sandbox), object, &[("fields", "name")]).await;
     let mut counted = BTreeMap::new();
     for record in all.records() {

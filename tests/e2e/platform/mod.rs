@@ -6,7 +6,7 @@ mod agents;
 mod api;
 mod command_line;
 mod connections;
-mod crash;
+pub mod crash;
 mod feeds;
 mod generic;
 mod only_changed;

@@ -1,10 +1,11 @@
 //! `harness agent`, `group` and `environment`.
 
 use super::super::Failed;
+use super::super::table::table;
 use super::{SecretPlace, Where, find, secret_place};
 use clap::Subcommand;
 use host_harness::workspace::{
-    AgentDraft, AgentGroup, EnvironmentKind, GroupKind, ProxySettings, Workspace,
+    AgentDraft, AgentGroup, EnvironmentKind, GroupKind, JoinedAgents, ProxySettings, Workspace,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ fn group(workspace: &Workspace, name: Option<&str>) -> Result<AgentGroup, Failed
 pub enum AgentCommand {
     /// List the agents, and the versions of connectors that they have.
     List,
+    /// List the agents that have joined over NATS.
+    Joined,
     /// Make one.
     Create {
         /// Its name.
@@ -66,10 +69,14 @@ pub enum AgentCommand {
 }
 
 impl AgentCommand {
-    pub fn run(self, workspace: &Workspace, at: &Where) -> Result<ExitCode, Failed> {
+    pub async fn run(self, workspace: &Workspace, at: &Where) -> Result<ExitCode, Failed> {
         let named = |name: &str| find::named("agent", workspace.agents()?, Some(name), |a| &a.name);
         match self {
             Self::List => {}
+            Self::Joined => {
+                let joined = workspace.joined_agents().await?;
+                return at.say(&joined, || joined_table(&joined));
+            }
             Self::Create { name, group: of } => {
                 let group = group(workspace, of.as_deref())?.id;
                 workspace.create_agent(AgentDraft::new(name, group))?;
@@ -145,6 +152,51 @@ impl AgentCommand {
     }
 }
 
+/// Agents that have joined over NATS, as a table.
+fn joined_table(groups: &[JoinedAgents]) -> String {
+    let header = ["AGENT", "GROUP", "SEEN", "BUSY", "PROGRAM", "VERSIONS", ""];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for group in groups {
+        for agent in &group.agents {
+            let presence = &agent.presence;
+            let versions: Vec<String> = presence
+                .versions
+                .iter()
+                .map(|version| format!("{} {}", version.connector, version.version))
+                .collect();
+            let state = match (&presence.trouble, agent.alive, presence.draining) {
+                (_, false, _) => "gone",
+                (Some(trouble), _, _) => trouble,
+                (None, true, true) => "takes no more",
+                (None, true, false) => "",
+            };
+            rows.push(vec![
+                presence.name.clone(),
+                group.name.clone(),
+                format!("{:.1} s ago", agent.seen_ms_ago as f64 / 1000.0),
+                format!("{} of {}", presence.busy, presence.slots),
+                presence.program.clone(),
+                versions.join(", "),
+                state.to_owned(),
+            ]);
+        }
+        if let Some(error) = &group.error {
+            let empty = || String::new();
+            let row = [
+                empty(),
+                group.name.clone(),
+                empty(),
+                empty(),
+                empty(),
+                empty(),
+                error.clone(),
+            ];
+            rows.push(row.to_vec());
+        }
+    }
+    table(&rows)
+}
+
 #[derive(Subcommand)]
 pub enum GroupCommand {
     /// List the groups of agents.
@@ -155,6 +207,14 @@ pub enum GroupCommand {
         name: String,
         /// cloud or private.
         kind: GroupKind,
+    },
+    /// Have agents join one over NATS; without a name, its agents are this program's
+    /// only.
+    Joined {
+        /// Its name.
+        name: String,
+        /// The name under which agents join: letters, digits, - and _.
+        joined_as: Option<String>,
     },
     /// Delete an empty one.
     Delete {
@@ -170,11 +230,23 @@ impl GroupCommand {
             Self::Create { name, kind } => {
                 workspace.create_group(&name, kind)?;
             }
+            Self::Joined { name, joined_as } => {
+                let group = group(workspace, Some(&name))?;
+                workspace.join_group(group.id, group.revision, joined_as.as_deref())?;
+            }
             Self::Delete { name } => workspace.delete_group(group(workspace, Some(&name))?.id)?,
         }
-        at.list(&workspace.groups()?, &["GROUP", "KIND"], |group| {
-            vec![group.name.clone(), group.kind.to_string()]
-        })
+        at.list(
+            &workspace.groups()?,
+            &["GROUP", "KIND", "JOINED AS"],
+            |group| {
+                vec![
+                    group.name.clone(),
+                    group.kind.to_string(),
+                    group.joined_as.clone().unwrap_or_default(),
+                ]
+            },
+        )
     }
 }
 

@@ -82,7 +82,7 @@ pub struct Place {
 }
 
 /// A record that was not taken.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rejected {
     /// The source's key of the record.
     pub key: String,
@@ -91,13 +91,14 @@ pub struct Rejected {
     /// What the mapping made of it; the same where there is no mapping.
     pub record: String,
     /// Why it was not taken.
+    #[serde(with = "crate::runtime::serialized::ErrorJson")]
     pub error: Error,
     /// Whether it may have been written all the same.
     pub uncertain: bool,
 }
 
 /// How far a run is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Records.
     pub counts: Counts,

@@ -3,7 +3,7 @@
 use super::{Answer, Done, Rename, answer, done};
 use crate::workspace::{
     Agent, AgentDraft, AgentGroup, AgentId, Environment, EnvironmentId, EnvironmentKind, GroupId,
-    GroupKind, Organization, Policies, Project, ProjectId, ProxySettings, Workspace,
+    GroupKind, JoinedAgents, Organization, Policies, Project, ProjectId, ProxySettings, Workspace,
 };
 use axum::Json;
 use axum::extract::{Path, State};
@@ -22,6 +22,8 @@ pub(super) fn router() -> OpenApiRouter<Workspace> {
         .routes(routes!(update_group, delete_group))
         .routes(routes!(agents, create_agent))
         .routes(routes!(update_agent, delete_agent))
+        .routes(routes!(joined_agents))
+        .routes(routes!(join_group))
         .routes(routes!(projects, create_project))
         .routes(routes!(rename_project, delete_project))
 }
@@ -59,6 +61,16 @@ struct SaveGroup {
     revision: i64,
     name: String,
     kind: GroupKind,
+}
+
+/// Under which name agents join a group over NATS.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+struct JoinGroup {
+    revision: i64,
+    /// Absent: they do not.
+    #[serde(default)]
+    joined_as: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -223,6 +235,22 @@ async fn update_agent(
 #[utoipa::path(delete, path = "/agents/{id}", tag = "organization", params(("id" = i64, Path, description = "Its number")), responses((status = 200, body = Done)))]
 async fn delete_agent(State(workspace): State<Workspace>, Path(id): Path<AgentId>) -> Answer<Done> {
     done(workspace.delete_agent(id))
+}
+
+/// The agents that have joined over NATS, group by group.
+#[utoipa::path(get, path = "/joined-agents", tag = "organization", responses((status = 200, body = Vec<JoinedAgents>)))]
+async fn joined_agents(State(workspace): State<Workspace>) -> Answer<Vec<JoinedAgents>> {
+    answer(workspace.joined_agents().await)
+}
+
+/// Has agents join a group over NATS, or not any more.
+#[utoipa::path(put, path = "/agent-groups/{id}/joined", tag = "organization", params(("id" = i64, Path, description = "Its number")), request_body = JoinGroup, responses((status = 200, body = AgentGroup)))]
+async fn join_group(
+    State(workspace): State<Workspace>,
+    Path(id): Path<GroupId>,
+    Json(join): Json<JoinGroup>,
+) -> Answer<AgentGroup> {
+    answer(workspace.join_group(id, join.revision, join.joined_as.as_deref()))
 }
 
 /// All projects.

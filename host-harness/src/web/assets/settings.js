@@ -90,7 +90,7 @@ function network(agent) {
 }
 
 export async function agents() {
-  const [list, groups, connectors] = await Promise.all([get("/agents"), get("/agent-groups"), get("/connectors")]);
+  const [list, groups, connectors, joined] = await Promise.all([get("/agents"), get("/agent-groups"), get("/connectors"), get("/joined-agents")]);
   const file = el("input", { type: "file", id: "component", accept: ".wasm", onchange: async () => {
     const published = await attempt(() => sendFile("POST", "/connectors/publish", file.files[0]));
     if (published) { say(`Published ${published.name} ${published.version}.`); again(); }
@@ -127,7 +127,16 @@ export async function agents() {
           if (await confirm(`Delete “${agent.name}”?`, "It will be gone for good.", "Delete") && await attempt(() => remove(`/agents/${agent.id}`))) again();
         }, "danger"],
       ]),
-    ])));
+    ])),
+    joined.length === 0 ? "" : table("Agents that have joined over NATS", ["Agent", "Group", "Seen", "Busy", "Program", "Versions"], joined.flatMap((group) =>
+      group.error ? [["", group.name, group.error, "", "", ""]] : group.agents.map((agent) => [
+        agent.name,
+        group.name,
+        `${(agent["seen-ms-ago"] / 1000).toFixed(1)} s ago${agent.alive ? "" : ", gone"}`,
+        `${agent.busy} of ${agent.slots}${agent.draining ? ", takes no more" : ""}`,
+        agent.program,
+        agent.trouble || agent.versions.map((version) => `${version.connector} ${version.version}`).join(", "),
+      ]))));
 }
 
 export async function files() {

@@ -32,6 +32,10 @@ pub(in crate::workspace) struct On<'a> {
 /// A connection, ready to be used.
 pub(in crate::workspace) struct Resolved {
     pub(in crate::workspace) connection: runtime::Connection,
+    /// Its secrets, for whoever uses it elsewhere.
+    pub(in crate::workspace) secrets: BTreeMap<String, SecretString>,
+    /// What stands for it in a cache; none keeps nothing.
+    pub(in crate::workspace) cache: Option<String>,
     /// For the options of its activities.
     pub(in crate::workspace) values: Values,
 }
@@ -79,7 +83,9 @@ impl Workspace {
             let mut situation = on.situation.clone();
             situation.environment = environment.name.clone();
             situation.project = crate::workspace::project::one(t, on.project)?.name;
-            situation.agent = on.agent.map(|agent| agent.name.clone()).unwrap_or_default();
+            if let Some(agent) = on.agent {
+                situation.agent.clone_from(&agent.name);
+            }
             let values = self.values(t, on.project, on.environment, &situation)?;
             let settings = settings(&descriptor.properties, &pairs(&draft.settings), &values)?;
             let mut secrets = BTreeMap::new();
@@ -116,11 +122,16 @@ impl Workspace {
                 descriptor,
                 &environment,
                 settings,
-                secrets,
+                secrets.clone(),
                 proxy,
             );
             connection.certificates = certificates;
-            Ok(Resolved { connection, values })
+            Ok(Resolved {
+                connection,
+                secrets,
+                cache: id.map(|id| cache_name(draft, id, &environment)),
+                values,
+            })
         })
     }
 
@@ -145,10 +156,7 @@ impl Workspace {
         connection.proxy = proxy;
         // A draft that was never saved keeps nothing.
         if let Some(id) = id {
-            connection.cache = self.designer().cache(&format!(
-                "workspace\0{}\0{id}\0{}",
-                draft.connector, environment.id
-            ));
+            connection.cache = self.designer().cache(&cache_name(draft, id, environment));
         }
         connection
     }
@@ -172,6 +180,11 @@ impl Workspace {
             ))
         })
     }
+}
+
+/// What stands for a saved connection in a cache.
+fn cache_name(draft: &ConnectionDraft, id: ConnectionId, environment: &Environment) -> String {
+    format!("workspace\0{}\0{id}\0{}", draft.connector, environment.id)
 }
 
 /// The settings with variables in their places.

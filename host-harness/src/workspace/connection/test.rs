@@ -2,6 +2,7 @@
 
 use super::{ConnectionDraft, On, one};
 use crate::agent as local;
+use crate::group::{Group, HasVersion, JobConnection, Seen, TestRequest, Tested};
 use crate::registry::Requirement;
 use crate::runtime::Connector;
 use crate::runtime::types::{Check, CheckOutcome};
@@ -143,19 +144,32 @@ impl Workspace {
         draft: &ConnectionDraft,
     ) -> Result<TestReport, WorkspaceError> {
         let descriptor = self.connector(&draft.connector, &draft.version).await?;
-        let (agents, name) = self.database().read(|t| {
+        let (agents, group, name) = self.database().read(|t| {
             let saved = id.map(|id| one(t, id)).transpose()?;
             self.usable(t, saved.as_ref(), descriptor.descriptor(), draft)?;
             let environment = environment::one(t, environment)?;
-            Ok((of_group(t, environment.group)?, environment.name))
+            Ok((
+                of_group(t, environment.group)?,
+                crate::workspace::group::one(t, environment.group)?,
+                environment.name,
+            ))
         })?;
-        if agents.is_empty() {
+        let joined = match &group.joined_as {
+            Some(joined_as) => Some(self.reached(joined_as).await?),
+            None => None,
+        };
+        let members = match &joined {
+            Some(joined) => joined.agents().await?,
+            None => Vec::new(),
+        };
+        let members: Vec<Seen> = members.into_iter().filter(|seen| seen.alive).collect();
+        if agents.is_empty() && members.is_empty() {
             return Err(WorkspaceError::Refused(format!(
                 "the agent group of the environment “{name}” has no agent: add one first"
             )));
         }
         // What is wrong for one agent as for all is told once.
-        self.resolve_draft(
+        let resolved = self.resolve_draft(
             id,
             draft,
             descriptor.descriptor(),
@@ -163,13 +177,36 @@ impl Workspace {
                 project,
                 environment,
                 agent: agents.first(),
-                situation: Situation::default(),
+                situation: Situation {
+                    agent: group.name,
+                    ..Situation::default()
+                },
             },
         )?;
+        let request = TestRequest {
+            connector: draft.connector.clone(),
+            version: draft.version.clone(),
+            update_suspended: self.organization()?.policies.disable_auto_connector_update,
+            connection: JobConnection {
+                name: draft.name.clone(),
+                settings: resolved.connection.settings,
+                secrets: resolved.secrets,
+                environment: resolved.connection.environment,
+                use_proxy: draft.use_proxy,
+                cache: None,
+            },
+        };
+        let joined_tests = members.iter().map(|seen| {
+            let joined = joined.as_ref();
+            test_on_joined(joined, seen, &request)
+        });
+        let joined_tests = futures::future::join_all(joined_tests);
         let tests = agents
             .iter()
             .map(|agent| self.test_on(project, environment, id, draft, agent));
-        let agents = futures::future::join_all(tests).await;
+        let (mut agents, joined) =
+            futures::future::join(futures::future::join_all(tests), joined_tests).await;
+        agents.extend(joined.into_iter().flatten());
         Ok(TestReport {
             passed: agents.iter().all(AgentTest::passed),
             agents,
@@ -329,6 +366,37 @@ fn warnings(downloaded: &local::Downloaded) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// A test on an agent that has joined over NATS.
+async fn test_on_joined(
+    group: Option<&Group>,
+    seen: &Seen,
+    request: &TestRequest,
+) -> Option<AgentTest> {
+    let started = Instant::now();
+    let tested = match group?.test(seen, request).await {
+        Ok(tested) => tested,
+        Err(error) => Tested {
+            error: Some(error.to_string()),
+            ..Tested::default()
+        },
+    };
+    let version = |has: HasVersion| Version {
+        version: has.version,
+        digest: has.digest,
+    };
+    Some(AgentTest {
+        agent: seen.presence.name.clone(),
+        before: tested.before.map(version),
+        after: tested.after.map(version),
+        downloaded: tested.downloaded,
+        update_suspended: request.update_suspended,
+        checks: tested.checks.into_iter().map(CheckResult::from).collect(),
+        error: tested.error,
+        warnings: Vec::new(),
+        elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    })
 }
 
 impl AgentTest {

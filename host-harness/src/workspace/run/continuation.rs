@@ -4,7 +4,7 @@ use crate::workspace::Workspace;
 use crate::workspace::database::first;
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::id::{EnvironmentId, OperationId};
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 use std::path::PathBuf;
 
 impl Workspace {
@@ -86,14 +86,22 @@ impl Workspace {
         environment: EnvironmentId,
         checkpoint: &str,
     ) -> Result<(), WorkspaceError> {
-        self.database().write(|t| {
-            t.execute(
-                "INSERT INTO continuations (operation_id, environment_id, checkpoint)
+        self.database()
+            .write(|t| keep(t, operation, environment, checkpoint))
+    }
+}
+
+pub(super) fn keep(
+    t: &Transaction<'_>,
+    operation: OperationId,
+    environment: EnvironmentId,
+    checkpoint: &str,
+) -> Result<(), WorkspaceError> {
+    t.execute(
+        "INSERT INTO continuations (operation_id, environment_id, checkpoint)
                  VALUES (?, ?, ?)
                  ON CONFLICT DO UPDATE SET checkpoint = excluded.checkpoint",
-                params![operation, environment, checkpoint],
-            )?;
-            Ok(())
-        })
-    }
+        params![operation, environment, checkpoint],
+    )?;
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod continuation;
+mod joined;
 mod observe;
 mod process;
 mod rejected_source;
@@ -371,7 +372,8 @@ impl Workspace {
         let running = self.database().read(|t| {
             all(
                 t,
-                "SELECT id, heartbeat, process FROM runs WHERE state = 'running'",
+                "SELECT id, heartbeat, process FROM runs
+                 WHERE state = 'running' AND job IS NULL",
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )

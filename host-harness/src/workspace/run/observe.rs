@@ -3,6 +3,7 @@
 use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
 use crate::run::{
     Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop, Taken,
+    differing,
 };
 use crate::runtime::Level;
 use crate::runtime::types::{Answer, Notice, NoticeKind};
@@ -165,7 +166,28 @@ fn line(line: &crate::runtime::Line) -> LogLine {
     }
 }
 
-fn counts(counts: crate::run::Counts) -> RunCounts {
+/// A record that was not taken, as it is kept under a number.
+pub(super) fn rejection(seq: u64, rejected: Rejected) -> Rejection {
+    Rejection {
+        seq,
+        key: rejected.key,
+        source_record: rejected.source_record,
+        record: rejected.record,
+        code: rejected.error.code,
+        message: rejected.error.message,
+        remedy: rejected.error.remedy,
+        fields: rejected
+            .error
+            .fields
+            .into_iter()
+            .map(|field| (field.field, field.message))
+            .collect(),
+        uncertain: rejected.uncertain,
+        again_in: None,
+    }
+}
+
+pub(super) fn counts(counts: crate::run::Counts) -> RunCounts {
     RunCounts {
         read: counts.read,
         written: counts.written,
@@ -239,42 +261,13 @@ impl Observer for Keeper {
         if self.run.warnings.len() >= MOST_WARNINGS {
             return;
         }
-        let fields = answer.differences.iter().map(|difference| {
-            format!(
-                "{} is {}, given {}",
-                difference.field,
-                difference.remote.as_deref().unwrap_or("not there"),
-                difference.given.as_deref().unwrap_or("nothing")
-            )
-        });
-        let fields: Vec<String> = fields.collect();
-        let which = answer.id.as_deref().unwrap_or(&answer.key);
-        self.run.warnings.push(format!(
-            "the record {which} was not taken as it was given: {}",
-            fields.join("; ")
-        ));
+        self.run.warnings.push(differing(answer));
     }
 
     fn rejected(&mut self, rejected: Rejected) -> Result<(), RunError> {
         self.rejected += 1;
         let id = self.run.id;
-        let rejection = Rejection {
-            seq: self.rejected,
-            key: rejected.key,
-            source_record: rejected.source_record,
-            record: rejected.record,
-            code: rejected.error.code,
-            message: rejected.error.message,
-            remedy: rejected.error.remedy,
-            fields: rejected
-                .error
-                .fields
-                .into_iter()
-                .map(|field| (field.field, field.message))
-                .collect(),
-            uncertain: rejected.uncertain,
-            again_in: None,
-        };
+        let rejection = rejection(self.rejected, rejected);
         let kept = self.workspace.database().write(|t| {
             t.execute(
                 "INSERT INTO rejected (run_id, seq, record) VALUES (?, ?, ?)",

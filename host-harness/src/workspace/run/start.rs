@@ -1,6 +1,7 @@
 //! Starting a run: by hand, again for what was rejected, on from where another
 //! broke off, or after another in a chain.
 
+use super::joined::JobRecord;
 use super::observe::{Keeper, beat};
 use super::rejected_source::RejectedRecords;
 use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
@@ -29,15 +30,15 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 /// What a run begins with, beside its operation.
-struct Begin {
+pub(super) struct Begin {
     trigger: Trigger,
     of_run: Option<RunId>,
     /// In place of the source: rejected records, as NDJSON.
-    records: Option<Vec<u8>>,
-    place: Option<Place>,
-    previous_error: Option<String>,
+    pub(super) records: Option<Vec<u8>>,
+    pub(super) place: Option<Place>,
+    pub(super) previous_error: Option<String>,
     /// Whether what is sent and answered is recorded.
-    record: bool,
+    pub(super) record: bool,
 }
 
 impl Begin {
@@ -263,6 +264,18 @@ impl Workspace {
             }
             // What has died takes no share of an agent.
             self.bury()?;
+            if let Some(joined_as) = self.joined_for(&operation, environment, &begin)? {
+                let job = JobRecord::new(&joined_as)?;
+                // Before there is a run that could be given to nobody.
+                self.reached(&joined_as).await?;
+                let run = self.enter_joined(&operation, environment, &begin, &job)?;
+                let id = run.id;
+                let workspace = self.clone();
+                tokio::spawn(async move {
+                    workspace.conduct_joined(operation, run, job, begin).await;
+                });
+                return Ok(id);
+            }
             let (run, agent) = self.enter(&operation, environment, &begin)?;
             let id = run.id;
             let (sender, stop) = watch::channel(Stop::No);
@@ -299,57 +312,58 @@ impl Workspace {
             let environment: Environment = environment::one(t, environment)?;
             let Some(agent) = least_busy(t, environment.group)? else {
                 return Err(WorkspaceError::Refused(format!(
-                    "the agent group of the environment “{}” has no agent: add one first",
+                    "the agent group of the environment “{}” has no agent of this program, which \
+                     alone can use what lies with the workspace, such as its files: add one first",
                     environment.name
                 )));
             };
-            let mut run = Run {
-                id: RunId(0),
-                operation: Some(operation.id),
-                operation_name: operation.name.clone(),
-                project: operation.project,
-                environment: environment.id,
-                environment_name: environment.name,
-                agent: agent.name.clone(),
-                trigger: begin.trigger,
-                of_run: begin.of_run,
-                state: RunState::Running,
-                started_at: Timestamp::now().to_string(),
-                ended_at: None,
-                connectors: Vec::new(),
-                counts: RunCounts::default(),
-                rate: 0.0,
-                requests: 0,
-                retries: 0,
-                waited_ms: 0,
-                waiting: None,
-                warnings: Vec::new(),
-                error: None,
-                resumable: false,
-                output: None,
-                gone_keys: Vec::new(),
-                log: Vec::new(),
-            };
+            let mut run = new_run(operation, environment, begin);
+            run.agent.clone_from(&agent.name);
+            insert(t, &mut run, begin)?;
             t.execute(
-                "INSERT INTO runs
-                 (operation_id, project_id, state, record, place, heartbeat, agent_id, process)
-                 VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
-                params![
-                    operation.id,
-                    operation.project,
-                    to_json(&run)?,
-                    begin.place.as_ref().map(to_json).transpose()?,
-                    now(),
-                    agent.id,
-                    process
-                ],
+                "UPDATE runs SET agent_id = ?, process = ? WHERE id = ?",
+                params![agent.id, process, run.id],
             )?;
-            run.id = RunId(t.last_insert_rowid());
-            if let (Trigger::Resumed, Some(before)) = (begin.trigger, begin.of_run) {
-                SqliteJournal::pass_on(t, before.0, run.id.0)?;
-            }
             Ok((run, agent))
         })
+    }
+
+    /// The same, of a run for agents that have joined over NATS.
+    fn enter_joined(
+        &self,
+        operation: &Operation,
+        environment: EnvironmentId,
+        begin: &Begin,
+        job: &JobRecord,
+    ) -> Result<Run, WorkspaceError> {
+        self.database().write(|t| {
+            let environment: Environment = environment::one(t, environment)?;
+            let mut run = new_run(operation, environment, begin);
+            run.waiting = Some("waiting for an agent".to_owned());
+            insert(t, &mut run, begin)?;
+            super::joined::keep_job(t, run.id, job)?;
+            Ok(run)
+        })
+    }
+
+    /// The name of the group over NATS that is to do a run; none where an agent of
+    /// this program is to: files, rejected records and what was taken before lie with
+    /// the workspace.
+    fn joined_for(
+        &self,
+        operation: &Operation,
+        environment: EnvironmentId,
+        begin: &Begin,
+    ) -> Result<Option<String>, WorkspaceError> {
+        let group = self.database().read(|t| {
+            let environment = environment::one(t, environment)?;
+            crate::workspace::group::one(t, environment.group)
+        })?;
+        let is_activity = |end: &Option<Endpoint>| matches!(end, Some(Endpoint::Activity { .. }));
+        let can_join = !operation.only_changed
+            && is_activity(&operation.target)
+            && (begin.records.is_some() || is_activity(&operation.source));
+        Ok(group.joined_as.filter(|_| can_join))
     }
 
     /// Runs it to its end, and what follows in the chain.
@@ -394,6 +408,11 @@ impl Workspace {
                  {error}"
             ));
         }
+        self.follow_up(&operation, run).await;
+    }
+
+    /// Begins what follows a run in the chain.
+    pub(super) async fn follow_up(&self, operation: &Operation, run: Run) {
         let (next, trigger) = match run.state {
             RunState::Success => (operation.on_success, Trigger::OnSuccess),
             RunState::Failure | RunState::Partial => (operation.on_failure, Trigger::OnFailure),
@@ -692,7 +711,7 @@ fn unstarted(name: &str) -> WorkspaceError {
     ))
 }
 
-fn missing(place: &str) -> WorkspaceError {
+pub(super) fn missing(place: &str) -> WorkspaceError {
     WorkspaceError::Refused(format!("there is no {place}"))
 }
 
@@ -702,4 +721,59 @@ fn beside(name: &str, run: RunId) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     format!("{stem}.run-{run}.{extension}")
+}
+
+/// A run that is about to begin.
+fn new_run(operation: &Operation, environment: Environment, begin: &Begin) -> Run {
+    Run {
+        id: RunId(0),
+        operation: Some(operation.id),
+        operation_name: operation.name.clone(),
+        project: operation.project,
+        environment: environment.id,
+        environment_name: environment.name,
+        agent: String::new(),
+        trigger: begin.trigger,
+        of_run: begin.of_run,
+        state: RunState::Running,
+        started_at: Timestamp::now().to_string(),
+        ended_at: None,
+        connectors: Vec::new(),
+        counts: RunCounts::default(),
+        rate: 0.0,
+        requests: 0,
+        retries: 0,
+        waited_ms: 0,
+        waiting: None,
+        warnings: Vec::new(),
+        error: None,
+        resumable: false,
+        output: None,
+        gone_keys: Vec::new(),
+        log: Vec::new(),
+    }
+}
+
+/// Makes its row, which gives it its number.
+fn insert(
+    t: &rusqlite::Transaction<'_>,
+    run: &mut Run,
+    begin: &Begin,
+) -> Result<(), WorkspaceError> {
+    t.execute(
+        "INSERT INTO runs (operation_id, project_id, state, record, place, heartbeat)
+         VALUES (?, ?, 'running', ?, ?, ?)",
+        params![
+            run.operation,
+            run.project,
+            to_json(run)?,
+            begin.place.as_ref().map(to_json).transpose()?,
+            now(),
+        ],
+    )?;
+    run.id = RunId(t.last_insert_rowid());
+    if let (Trigger::Resumed, Some(before)) = (begin.trigger, begin.of_run) {
+        SqliteJournal::pass_on(t, before.0, run.id.0)?;
+    }
+    Ok(())
 }

@@ -1,0 +1,94 @@
+//! A run that is ready to be taken by any agent of a group.
+
+use super::journal::Entry;
+use crate::connection::Environment;
+use crate::run::Place;
+use crate::runtime::types::Call;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
+
+/// The format of jobs that this program writes, and the newest that it can do. It
+/// counts up when an older program would do a job wrongly.
+pub const FORMAT: u32 = 1;
+
+/// A run: everything that an agent needs for it beside its own key and registry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Job {
+    /// The format. An agent leaves jobs of a newer one to others.
+    pub format: u32,
+    /// Names the job in the group, for good.
+    pub id: String,
+    /// The operation's name, for logs.
+    pub operation: String,
+    /// Where records come from.
+    pub source: JobSource,
+    /// The mapping, as it was typed.
+    pub mapping: Option<String>,
+    /// Where records go.
+    pub target: JobEnd,
+    /// Where it begins, where it goes on with another run.
+    pub resume: Option<Place>,
+    /// And what the journal of that run has left.
+    pub left: Vec<Entry>,
+}
+
+/// Where the records of a job come from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobSource {
+    /// A source activity.
+    Activity(Box<JobEnd>),
+    /// These records, as NDJSON.
+    Records(String),
+}
+
+/// One end of a job: an activity of a connector.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JobEnd {
+    /// The connector's name in the registry.
+    pub connector: String,
+    /// The version.
+    pub version: String,
+    /// The digest that the agent's copy must have.
+    pub digest: String,
+    /// What it connects to.
+    pub connection: JobConnection,
+    /// What is to be done.
+    #[serde(with = "crate::runtime::serialized::CallJson")]
+    pub call: Call,
+    /// Whether the source is told of what has been taken.
+    pub acknowledged: bool,
+}
+
+/// A connection, with its variables resolved and its secrets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JobConnection {
+    /// For messages.
+    pub name: String,
+    /// Properties by name.
+    pub settings: Vec<(String, String)>,
+    /// Secrets by property. A job leaves the program sealed only.
+    #[serde(serialize_with = "exposed")]
+    pub secrets: BTreeMap<String, SecretString>,
+    /// What kind of place it is used in.
+    pub environment: Environment,
+    /// Whether requests go by way of the agent's proxy.
+    pub use_proxy: bool,
+    /// Stands for the connection in the agent's cache; none keeps nothing.
+    pub cache: Option<String>,
+}
+
+fn exposed<S: Serializer>(
+    secrets: &BTreeMap<String, SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(
+        secrets
+            .iter()
+            .map(|(name, secret)| (name, secret.expose_secret())),
+    )
+}

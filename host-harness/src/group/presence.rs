@@ -1,0 +1,160 @@
+//! Which agents of a group are there.
+
+use super::error::GroupError;
+use super::name::GroupName;
+use super::streams::Group;
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// How often an agent says that it is there.
+pub(super) const BEAT: Duration = Duration::from_secs(2);
+/// An agent that has said nothing for so long is taken for gone.
+const GONE_AFTER: Duration = Duration::from_secs(7);
+/// And after so long it is not listed any more.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
+
+/// A version of a connector that an agent has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct HasVersion {
+    /// The connector's name in the registry.
+    pub connector: String,
+    /// The version.
+    pub version: String,
+    /// The digest that it was verified by.
+    pub digest: String,
+}
+
+/// What an agent says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Presence {
+    /// Its name.
+    pub name: String,
+    /// Names this start of it.
+    pub instance: String,
+    /// The program's version.
+    pub program: String,
+    /// The newest format of jobs that it can do.
+    pub format: u32,
+    /// How many runs it does at the same time.
+    pub slots: usize,
+    /// How many it has under way.
+    pub busy: usize,
+    /// Whether it takes no more runs, because it is to end.
+    pub draining: bool,
+    /// The versions of connectors that it has.
+    pub versions: Vec<HasVersion>,
+    /// Why it could not do the last job that it left to others.
+    pub trouble: Option<String>,
+}
+
+/// An agent as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Seen {
+    /// What it said.
+    #[serde(flatten)]
+    pub presence: Presence,
+    /// Milliseconds since it said that.
+    pub seen_ms_ago: u64,
+    /// Whether it is there, by that.
+    pub alive: bool,
+}
+
+fn key(name: &str) -> String {
+    format!("agent.{name}")
+}
+
+impl Group {
+    /// Says that an agent is there.
+    pub(super) async fn beat(&self, presence: &Presence) -> Result<(), GroupError> {
+        let value = serde_json::to_vec(presence).map_err(|error| GroupError::Malformed {
+            what: "what an agent says of itself",
+            why: error.to_string(),
+        })?;
+        self.values()
+            .put(key(&presence.name), value.into())
+            .await
+            .map_err(GroupError::server("take a heartbeat"))?;
+        Ok(())
+    }
+
+    /// Says that it has gone.
+    pub(super) async fn leave(&self, name: &GroupName) {
+        // Where that does not arrive, it is seen no more.
+        let _ = self.values().purge(key(name.as_str())).await;
+    }
+
+    /// Waits until no other agent has the name.
+    ///
+    /// # Errors
+    /// [`GroupError::NameTaken`] where one has it, and is there.
+    pub(super) async fn claim(&self, name: &GroupName) -> Result<(), GroupError> {
+        let failed = GroupError::server("tell who is there");
+        let entry = || async { self.values().entry(key(name.as_str())).await };
+        let Some(before) = entry().await.map_err(&failed)? else {
+            return Ok(());
+        };
+        let Some(seen) = seen(&before) else {
+            return Ok(());
+        };
+        if !seen.alive {
+            return Ok(());
+        }
+        // It may have been killed just now.
+        for _ in 0..3 {
+            tokio::time::sleep(BEAT).await;
+            match entry().await.map_err(&failed)? {
+                Some(now) if now.revision != before.revision => {
+                    return Err(GroupError::NameTaken(name.to_string()));
+                }
+                Some(_) => {}
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The agents that have been there in the last hour, by name.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn agents(&self) -> Result<Vec<Seen>, GroupError> {
+        let failed = GroupError::server("tell who is there");
+        let mut keys = self
+            .values()
+            .keys()
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let mut agents = Vec::new();
+        while let Some(key) = keys.next().await {
+            let key = key.map_err(|error| failed(error.to_string()))?;
+            if !key.starts_with("agent.") {
+                continue;
+            }
+            let entry = self.values().entry(&key).await;
+            let entry = entry.map_err(|error| failed(error.to_string()))?;
+            let seen = entry.as_ref().and_then(seen);
+            agents.extend(
+                seen.filter(|seen| u128::from(seen.seen_ms_ago) < FORGOTTEN_AFTER.as_millis()),
+            );
+        }
+        agents.sort_by(|a, b| a.presence.name.cmp(&b.presence.name));
+        Ok(agents)
+    }
+}
+
+fn seen(entry: &async_nats::jetstream::kv::Entry) -> Option<Seen> {
+    let presence: Presence = serde_json::from_slice(&entry.value).ok()?;
+    let at = entry.created.unix_timestamp_nanos() / 1_000_000;
+    let now = i128::from(jiff::Timestamp::now().as_millisecond());
+    let ago = u64::try_from(now - at).unwrap_or(0);
+    Some(Seen {
+        presence,
+        seen_ms_ago: ago,
+        alive: u128::from(ago) < GONE_AFTER.as_millis(),
+    })
+}

@@ -1,0 +1,226 @@
+//! An agent of a group: takes jobs while it has a free slot, and does them.
+
+mod conduct;
+mod prepare;
+mod reporter;
+mod testing;
+mod versions;
+
+use super::error::GroupError;
+use super::job::FORMAT;
+use super::name::GroupName;
+use super::presence::{BEAT, Presence};
+use super::streams::Group;
+use crate::agent::Agent;
+use crate::egress::{Budgets, Certificates, Proxy};
+use async_nats::jetstream::Message;
+use futures::StreamExt;
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use versions::Versions;
+
+/// How long a slot waits for a job before it asks anew. A slot that is told to end
+/// waits no longer than that.
+const FETCH: Duration = Duration::from_secs(1);
+/// How long to wait for a server that does not answer.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How long a run that is told to stop may take to finish what is under way, and a
+/// little more.
+const STOPPING: Duration = Duration::from_secs(65);
+
+/// What an agent is told.
+#[derive(Clone)]
+pub struct Settings {
+    /// Its name, unique in the group.
+    pub name: GroupName,
+    /// How many runs it does at the same time.
+    pub slots: usize,
+    /// Its home: what the connectors' own files lie in, as `files`, and what it
+    /// remembers.
+    pub home: PathBuf,
+    /// The proxy for connections that ask for the agent's.
+    pub proxy: Option<Proxy>,
+    /// Certificate authorities to trust beside the system's.
+    pub certificates: Certificates,
+    /// How long runs may go on when the agent is told to end. After that they are
+    /// stopped at a place, and others go on with them.
+    pub grace: Duration,
+}
+
+/// An agent at work.
+#[derive(Clone)]
+struct Worker(Arc<Shared>);
+
+struct Shared {
+    group: Group,
+    agent: Agent,
+    settings: Settings,
+    instance: String,
+    versions: Versions,
+    busy: AtomicUsize,
+    /// The jobs that it has under way.
+    running: Mutex<BTreeSet<String>>,
+    trouble: Mutex<Option<String>>,
+    drain: watch::Receiver<Drain>,
+}
+
+/// How far an agent is with its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Drain {
+    /// It is not to end.
+    No,
+    /// It takes no more jobs.
+    NoMore,
+    /// What it has is given back.
+    HandBack,
+}
+
+/// Works for a group until `stop` is there; then takes no more, lets what is under way
+/// finish or gives it back, and leaves.
+///
+/// # Errors
+/// If another agent has the name, or the server cannot be used at the start. What it
+/// lacks later is waited for.
+pub async fn work(
+    group: Group,
+    agent: Agent,
+    settings: Settings,
+    stop: impl Future<Output = ()>,
+) -> Result<(), GroupError> {
+    group.claim(&settings.name).await?;
+    let mut instance = [0; 8];
+    getrandom::fill(&mut instance).map_err(crate::sealing::SealError::NoRandomness)?;
+    let instance: String = instance.iter().map(|byte| format!("{byte:02x}")).collect();
+    let budgets = Budgets::shared(Arc::new(super::budget::GroupBudgets(group.clone())));
+    let (draining, drain) = watch::channel(Drain::No);
+    let worker = Worker(Arc::new(Shared {
+        versions: Versions::open(&settings.home),
+        agent: agent.with_budgets(budgets),
+        group,
+        settings,
+        instance,
+        busy: AtomicUsize::new(0),
+        running: Mutex::default(),
+        trouble: Mutex::default(),
+        drain,
+    }));
+    worker.beat().await?;
+    let beating = tokio::spawn(worker.clone().keep_beating());
+    let testing = tokio::spawn(testing::answer(worker.clone()));
+    let mut slots = tokio::task::JoinSet::new();
+    for _ in 0..worker.0.settings.slots.max(1) {
+        slots.spawn(worker.clone().fill_a_slot());
+    }
+    stop.await;
+    draining.send_replace(Drain::NoMore);
+    testing.abort();
+    let _ = worker.beat().await;
+    let all = async { while slots.join_next().await.is_some() {} };
+    let mut all = std::pin::pin!(all);
+    let finished = tokio::time::timeout(worker.0.settings.grace, &mut all).await;
+    if finished.is_err() {
+        draining.send_replace(Drain::HandBack);
+        // What takes longer is taken over, as if the agent had died.
+        let _ = tokio::time::timeout(STOPPING, all).await;
+    }
+    beating.abort();
+    worker.0.group.leave(&worker.0.settings.name).await;
+    // What was said last is on its way.
+    let _ = tokio::time::timeout(FETCH, worker.0.group.client().flush()).await;
+    Ok(())
+}
+
+impl Worker {
+    async fn beat(&self) -> Result<(), GroupError> {
+        let shared = &self.0;
+        let trouble = shared.trouble.lock();
+        let trouble = trouble.unwrap_or_else(PoisonError::into_inner).clone();
+        let presence = Presence {
+            name: shared.settings.name.to_string(),
+            instance: shared.instance.clone(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            format: FORMAT,
+            slots: shared.settings.slots,
+            busy: shared.busy.load(Ordering::Relaxed),
+            draining: *shared.drain.borrow() > Drain::No,
+            versions: shared.versions.all(),
+            trouble,
+        };
+        shared.group.beat(&presence).await
+    }
+
+    async fn keep_beating(self) {
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            beat.tick().await;
+            if let Err(error) = self.beat().await {
+                tracing::warn!(%error, "the group does not hear that this agent is there");
+            }
+        }
+    }
+
+    /// Says why a job was left to others; none: it was not.
+    fn set_trouble(&self, trouble: Option<String>) {
+        if let Some(trouble) = &trouble {
+            tracing::error!(trouble, "a job is left to other agents");
+        }
+        *self
+            .0
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        let running = self.0.running.lock();
+        running.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draining(&self) -> bool {
+        *self.0.drain.borrow() > Drain::No
+    }
+
+    /// Does one job after the other.
+    async fn fill_a_slot(self) {
+        while !self.draining() {
+            match self.next().await {
+                Ok(Some(message)) => {
+                    self.0.busy.fetch_add(1, Ordering::Relaxed);
+                    conduct::conduct(&self, Arc::new(message)).await;
+                    self.0.busy.fetch_sub(1, Ordering::Relaxed);
+                }
+                Ok(None) => {}
+                Err(why) => {
+                    tracing::warn!(why, "no jobs are to be had");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    async fn next(&self) -> Result<Option<Message>, String> {
+        let fetch = async {
+            let batch = self.0.group.consumer().batch();
+            let mut messages = batch
+                .max_messages(1)
+                .expires(FETCH)
+                .messages()
+                .await
+                .map_err(|error| error.to_string())?;
+            match messages.next().await {
+                Some(Ok(message)) => Ok(Some(message)),
+                Some(Err(error)) => Err(error.to_string()),
+                None => Ok(None),
+            }
+        };
+        match tokio::time::timeout(FETCH * 4, fetch).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err("the server does not answer".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! Runs that agents do which have joined over NATS: what they report becomes the
+//! run's record.
+
+use super::observe::{counts, rejection};
+use super::start::Begin;
+use super::{LogLine, Run, RunConnector, RunState, one, save};
+use crate::group::{
+    Batch, End, Entry, FORMAT, Group, Job, JobConnection, JobEnd, JobSource, Report,
+};
+use crate::mapping::Mapping;
+use crate::registry::Requirement;
+use crate::run::{Outcome, SqliteJournal, Stop};
+use crate::runtime::types::{Call, NoticeKind};
+use crate::workspace::connection::{On, options};
+use crate::workspace::connectors::{connector_name, offered_by, requirement};
+use crate::workspace::database::{all, first, json, to_json};
+use crate::workspace::error::WorkspaceError;
+use crate::workspace::id::{ActivityId, RunId};
+use crate::workspace::operation::{Endpoint, filter};
+use crate::workspace::variable::Situation;
+use crate::workspace::{Operation, Workspace, activity};
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How often it is looked for reports where none are there.
+const LOOKED_EVERY: Duration = Duration::from_millis(200);
+/// How long to wait for a server that does not answer.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Reports that are left on the server before they are removed together.
+const REMOVED_TOGETHER: u64 = 500;
+/// Warnings that are kept.
+const MOST_WARNINGS: usize = 20;
+
+/// The job of a run, as the run's row has it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct JobRecord {
+    /// Its name in the group.
+    id: String,
+    /// The name that the group has on the server.
+    group: String,
+    /// Its place in the queue; none until it is there.
+    queued: Option<u64>,
+    /// Whether the next run goes on where this one ends.
+    continues: bool,
+}
+
+impl JobRecord {
+    /// A new one, for a group.
+    pub(super) fn new(group: &str) -> Result<Self, WorkspaceError> {
+        let mut name = [0; 12];
+        getrandom::fill(&mut name).map_err(crate::sealing::SealError::NoRandomness)?;
+        Ok(Self {
+            id: name.iter().map(|byte| format!("{byte:02x}")).collect(),
+            group: group.to_owned(),
+            queued: None,
+            continues: false,
+        })
+    }
+}
+
+/// What a run's row says of its job.
+struct Followed {
+    job: JobRecord,
+    reported: u64,
+    cancel: u32,
+    running: bool,
+}
+
+fn followed(transaction: &Transaction<'_>, id: RunId) -> Result<Option<Followed>, WorkspaceError> {
+    let row = first(
+        transaction,
+        "SELECT job, reported, cancel, state = 'running' FROM runs WHERE id = ?",
+        [id],
+        |row| {
+            let job: Option<String> = row.get(0)?;
+            Ok((job, row.get(1)?, row.get(2)?, row.get(3)?))
+        },
+    )?;
+    let Some((Some(job), reported, cancel, running)) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Followed {
+        job: json(&job)?,
+        reported,
+        cancel,
+        running,
+    }))
+}
+
+pub(super) fn keep_job(
+    t: &Transaction<'_>,
+    id: RunId,
+    job: &JobRecord,
+) -> Result<(), WorkspaceError> {
+    t.execute(
+        "UPDATE runs SET job = ? WHERE id = ?",
+        params![to_json(job)?, id],
+    )?;
+    Ok(())
+}
+
+/// What the run that this one goes on with has left in its journal.
+fn left_for(t: &Transaction<'_>, run: RunId) -> Result<Vec<Entry>, WorkspaceError> {
+    all(
+        t,
+        "SELECT id, key, hex(digest), coalesce(source_record, record), record FROM handed
+         WHERE run_id = ? ORDER BY id",
+        [run],
+        |row| {
+            let source_record: Option<String> = row.get(3)?;
+            let record: Option<String> = row.get(4)?;
+            let digest: String = row.get(2)?;
+            Ok(Entry {
+                id: row.get(0)?,
+                number: None,
+                key: row.get(1)?,
+                digest: digest.to_ascii_lowercase(),
+                records: source_record.zip(record),
+            })
+        },
+    )
+}
+
+/// Keeps what the journal of a run has left, for one that goes on with it.
+fn keep_left(t: &Transaction<'_>, run: RunId, left: &[Entry]) -> Result<(), WorkspaceError> {
+    for entry in left {
+        let records = entry.records.as_ref();
+        t.execute(
+            "INSERT INTO handed (run_id, id, number, key, digest, answered, source_record, record)
+             VALUES (?, ?, ?, ?, unhex(?), ?, ?, ?)",
+            params![
+                run,
+                entry.id,
+                entry.number,
+                entry.key,
+                entry.digest,
+                records.is_none(),
+                records.map(|(source_record, _)| source_record),
+                records.map(|(_, record)| record)
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+impl Workspace {
+    /// Gives a run that has its record to a group, and follows it to its end.
+    pub(super) async fn conduct_joined(
+        self,
+        operation: Operation,
+        mut run: Run,
+        mut job: JobRecord,
+        begin: Begin,
+    ) {
+        let id = run.id;
+        let submitted = async {
+            let group = self.reached(&job.group).await?;
+            let made = self
+                .make_job(&operation, &mut run, &mut job, begin, &group)
+                .await?;
+            self.database().write(|t| {
+                keep_job(t, id, &job)?;
+                save(t, &run)
+            })?;
+            job.queued = Some(group.submit(&made).await?);
+            self.database().write(|t| keep_job(t, id, &job))
+        };
+        if let Err(error) = submitted.await {
+            let end = End::failed(error.to_string());
+            let ended = self.database().write(|t| {
+                let mut run = one(t, id)?;
+                end_run(&mut run, end);
+                save(t, &run)?;
+                Ok(run)
+            });
+            match ended {
+                Ok(run) => self.follow_up(&operation, run).await,
+                Err(error) => tracing::error!(%error, "how a run ended could not be kept"),
+            }
+            return;
+        }
+        self.follow(id).await;
+    }
+
+    /// Follows all runs that agents have under way.
+    pub(in crate::workspace) fn follow_running(&self) -> Result<(), WorkspaceError> {
+        let running: Vec<RunId> = self.database().read(|t| {
+            all(
+                t,
+                "SELECT id FROM runs WHERE state = 'running' AND job IS NOT NULL",
+                [],
+                |row| Ok(row.get(0)?),
+            )
+        })?;
+        for id in running {
+            let workspace = self.clone();
+            tokio::spawn(async move { workspace.follow(id).await });
+        }
+        Ok(())
+    }
+
+    /// Reads what is reported of a run until it has ended. Several may do so, in
+    /// several processes: each report counts once.
+    async fn follow(&self, id: RunId) {
+        let mut asked = 0;
+        let mut removed = 0;
+        loop {
+            match self.follow_one(id, &mut asked, &mut removed).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(run = id.0, %error, "a run cannot be followed just now");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Takes one report; answers whether the run is still under way.
+    async fn follow_one(
+        &self,
+        id: RunId,
+        asked: &mut u32,
+        removed: &mut u64,
+    ) -> Result<bool, WorkspaceError> {
+        let followed = self.database().read(|t| followed(t, id))?;
+        let Some(followed) = followed.filter(|followed| followed.running) else {
+            return Ok(false);
+        };
+        let job = &followed.job;
+        let group = self.reached(&job.group).await?;
+        if followed.cancel > *asked {
+            let how = match followed.cancel {
+                1 => Stop::Gently,
+                _ => Stop::Now,
+            };
+            group.stop(&job.id, how).await?;
+            *asked = followed.cancel;
+        }
+        let Some((sequence, batch)) = group.next_report(&job.id, followed.reported + 1).await?
+        else {
+            tokio::time::sleep(LOOKED_EVERY).await;
+            return Ok(true);
+        };
+        let since = batch.since;
+        let ended = self
+            .database()
+            .write(|t| self.take_reports(t, id, sequence, batch))?;
+        if let Some(run) = ended {
+            if let Some(queued) = job.queued {
+                // It would be kept for some days, and nothing more.
+                if let Err(error) = group.forget(&job.id, queued).await {
+                    tracing::warn!(%error, "what NATS has of a run that ended stays there");
+                }
+            }
+            if let Some(operation) = run.operation {
+                let operation = self.operation(operation)?;
+                Box::pin(self.follow_up(&operation, run)).await;
+            }
+            return Ok(false);
+        }
+        // What an agent that goes on needs stays.
+        let before = since.min(sequence);
+        if before > *removed + REMOVED_TOGETHER {
+            group.forget_reports(&job.id, before).await?;
+            *removed = before;
+        }
+        Ok(true)
+    }
+
+    /// Makes reports part of a run's record, all of them or none, and once; answers
+    /// the run where it has ended by that.
+    fn take_reports(
+        &self,
+        t: &Transaction<'_>,
+        id: RunId,
+        sequence: u64,
+        batch: Batch,
+    ) -> Result<Option<Run>, WorkspaceError> {
+        let Some(followed) = followed(t, id)? else {
+            return Ok(None);
+        };
+        if !followed.running || followed.reported >= sequence {
+            return Ok(None);
+        }
+        let mut run = one(t, id)?;
+        if !batch.agent.is_empty() {
+            run.agent = batch.agent;
+        }
+        run.waiting = None;
+        count(&mut run, batch.progress);
+        let mut has_ended = false;
+        for report in batch.reports {
+            match report {
+                Report::Taken if batch.epoch > 1 => warn(
+                    &mut run,
+                    format!("agent {} went on with the run", batch.epoch),
+                ),
+                Report::Taken => {}
+                Report::Notice(notice) => match notice.kind {
+                    NoticeKind::Warning => warn(&mut run, notice.message),
+                    NoticeKind::Throttled | NoticeKind::Retrying => {
+                        run.waiting = Some(notice.message);
+                    }
+                },
+                Report::Rejected(rejected) => {
+                    let last: u64 = t.query_row(
+                        "SELECT coalesce(max(seq), 0) FROM rejected WHERE run_id = ?",
+                        [id],
+                        |row| row.get(0),
+                    )?;
+                    t.execute(
+                        "INSERT INTO rejected (run_id, seq, record) VALUES (?, ?, ?)",
+                        params![id, last + 1, to_json(&rejection(last + 1, *rejected))?],
+                    )?;
+                }
+                Report::Differs(how) => warn(&mut run, how),
+                Report::Reached(place, _) => {
+                    t.execute(
+                        "UPDATE runs SET place = ? WHERE id = ?",
+                        params![to_json(&place)?, id],
+                    )?;
+                }
+                Report::HandedBack => {
+                    run.waiting = Some("waiting for another agent".to_owned());
+                }
+                Report::Ended(mut end) => {
+                    let continues_at = end.continues_at.take().filter(|_| followed.job.continues);
+                    let left = std::mem::take(&mut end.left);
+                    end_run(&mut run, *end);
+                    SqliteJournal::ended(t, id.0)?;
+                    if matches!(run.state, RunState::Interrupted | RunState::Failure) {
+                        keep_left(t, id, &left)?;
+                    }
+                    has_ended = true;
+                    if let (RunState::Success | RunState::Partial, Some(place), Some(operation)) =
+                        (run.state, continues_at, run.operation)
+                    {
+                        super::continuation::keep(t, operation, run.environment, &place)?;
+                    }
+                }
+                // The journal is for agents.
+                Report::Begun(_) | Report::Met(_) | Report::Answered(_) | Report::Withdrawn(_) => {}
+            }
+        }
+        save(t, &run)?;
+        t.execute(
+            "UPDATE runs SET reported = ? WHERE id = ?",
+            params![sequence, id],
+        )?;
+        Ok(has_ended.then_some(run))
+    }
+
+    /// Makes a job of a run.
+    async fn make_job(
+        &self,
+        operation: &Operation,
+        run: &mut Run,
+        job: &mut JobRecord,
+        begin: Begin,
+        group: &Group,
+    ) -> Result<Job, WorkspaceError> {
+        let situation = Situation {
+            operation: Some((operation.name.clone(), run.id.to_string())),
+            previous_error: begin.previous_error,
+            agent: group.name().to_string(),
+            ..Situation::default()
+        };
+        let source = match (begin.records, &operation.source) {
+            (Some(records), _) => {
+                JobSource::Records(String::from_utf8_lossy(&records).into_owned())
+            }
+            (None, Some(Endpoint::Activity { activity })) => {
+                let (mut end, continues) = self
+                    .job_end(*activity, "source", run, &situation, group)
+                    .await?;
+                job.continues = continues;
+                if continues && begin.place.is_none() {
+                    end.call.resume = self.continuation(operation.id, run.environment)?;
+                }
+                JobSource::Activity(Box::new(end))
+            }
+            _ => {
+                return Err(super::start::missing(
+                    "source that agents over NATS can read",
+                ));
+            }
+        };
+        let Some(Endpoint::Activity { activity }) = &operation.target else {
+            return Err(super::start::missing(
+                "target that agents over NATS can write",
+            ));
+        };
+        let (target, _) = self
+            .job_end(*activity, "target", run, &situation, group)
+            .await?;
+        let draft: crate::workspace::OperationDraft = operation.clone().into();
+        // What is wrong with it is said here, not by an agent.
+        let mapping = filter(&draft);
+        mapping.map(Mapping::parse).transpose()?;
+        Ok(Job {
+            format: FORMAT,
+            id: job.id.clone(),
+            operation: operation.name.clone(),
+            source,
+            mapping: mapping.map(str::to_owned),
+            target,
+            resume: begin.place,
+            left: self.database().read(|t| left_for(t, run.id))?,
+        })
+    }
+
+    /// One end of a job, and whether the next run goes on where this one ends.
+    async fn job_end(
+        &self,
+        id: ActivityId,
+        role: &str,
+        run: &mut Run,
+        situation: &Situation,
+        group: &Group,
+    ) -> Result<(JobEnd, bool), WorkspaceError> {
+        let (activity, connection) = self.with_connection(id)?;
+        let name = connector_name(&connection.connector)?;
+        let wanted = self
+            .version_in(group, &connection.connector, &connection.version)
+            .await?;
+        let wanted: Requirement = requirement(&wanted)?;
+        let downloaded = self.designer().download(&name, &wanted).await?;
+        let (version, digest) = (
+            downloaded.entry.version.to_string(),
+            downloaded.pulled.digest.to_string(),
+        );
+        run.connectors.push(RunConnector {
+            role: role.to_owned(),
+            connector: connection.connector.clone(),
+            version: version.clone(),
+            digest: digest.clone(),
+        });
+        let types = offered_by(&downloaded.connector, &connection).await?;
+        let form = activity::type_of(&types, &activity)?;
+        let resolved = self.resolve(
+            &connection,
+            downloaded.connector.descriptor(),
+            On {
+                project: connection.project,
+                environment: run.environment,
+                agent: None,
+                situation: situation.clone(),
+            },
+        )?;
+        let call = Call {
+            activity: activity.activity,
+            object: activity.object,
+            options: options(&form.options, &activity.options, &resolved.values)?,
+            resume: None,
+            dry_run: false,
+        };
+        let end = JobEnd {
+            connector: connection.connector.clone(),
+            version,
+            digest,
+            connection: JobConnection {
+                name: resolved.connection.name.clone(),
+                settings: resolved.connection.settings.clone(),
+                secrets: resolved.secrets,
+                environment: resolved.connection.environment,
+                use_proxy: connection.use_proxy,
+                cache: resolved.cache,
+            },
+            call,
+            acknowledged: form.acknowledged,
+        };
+        Ok((end, form.continues))
+    }
+}
+
+fn warn(run: &mut Run, warning: String) {
+    if run.warnings.len() < MOST_WARNINGS {
+        run.warnings.push(warning);
+    }
+}
+
+fn count(run: &mut Run, progress: crate::run::Progress) {
+    run.counts = counts(progress.counts);
+    run.requests = progress.requests;
+    run.retries = progress.retries;
+    run.waited_ms = progress.waited_ms;
+    let since = run.started_at.parse::<Timestamp>().ok();
+    let seconds = since.map_or(0.0, |since| {
+        Timestamp::now().duration_since(since).as_secs_f64()
+    });
+    run.rate = run.counts.written as f64 / seconds.max(0.001);
+}
+
+fn end_run(run: &mut Run, end: End) {
+    run.ended_at = Some(Timestamp::now().to_string());
+    run.waiting = None;
+    run.state = match end.outcome {
+        Outcome::Success if run.counts.rejected > 0 => RunState::Partial,
+        Outcome::Success => RunState::Success,
+        Outcome::Partial => RunState::Partial,
+        Outcome::Interrupted => RunState::Interrupted,
+        Outcome::Failure => RunState::Failure,
+    };
+    run.error = end.error;
+    run.log = end
+        .log
+        .into_iter()
+        .map(|line| LogLine {
+            message: line
+                .fields
+                .iter()
+                .fold(line.message.clone(), |text, (name, value)| {
+                    format!("{text} {name}={value}")
+                }),
+            time: line.time,
+            level: line.level,
+            source: line.source,
+        })
+        .collect();
+}
