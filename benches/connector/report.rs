@@ -125,7 +125,8 @@ impl Report {
             self.lines,
             bytes as f64 / 1e6
         )?;
-        let figures: [(&str, usize, fn(&Measured) -> f64); 4] = [
+        type Figure = fn(&Measured) -> f64;
+        let figures: [(&str, usize, Figure); 4] = [
             ("MB per second", 0, |run| {
                 run.bytes as f64 / 1e6 / run.elapsed.as_secs_f64()
             }),

@@ -10,8 +10,15 @@ use std::time::{Duration, Instant};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attack_on_a_run_is_contained_and_named() {
     let large = (100 << 20).to_string();
-    let cases: &[(&str, &[(&str, &str)], usize, &[&str], usize)] = &[
-        // activity, options, records, codes, events delivered before
+    /// Activity, options, records, codes, events delivered before.
+    type Case<'a> = (
+        &'a str,
+        &'a [(&'a str, &'a str)],
+        usize,
+        &'a [&'a str],
+        usize,
+    );
+    let cases: &[Case<'_>] = &[
         ("spin-at-once", &[], 0, &["runtime.processor-time"], 0),
         ("spin", &[], 0, &["runtime.processor-time"], 1),
         (
