@@ -77,7 +77,7 @@ impl Chance {
 /// killed before it came to its end.
 fn killed(home: &Path, arguments: &[&str], to: &Sandbox, chance: &mut Chance) -> bool {
     to.clear_faults();
-    let wanted = 1 + chance.below(24);
+    let wanted = 1 + chance.below(8);
     let fault = match chance.below(3) {
         0 => None,
         1 => Some(Fault::Slow { milliseconds: 2000 }),
@@ -180,15 +180,15 @@ pub async fn names(sandbox: &Sandbox, object: &str, prefix: &str) -> BTreeMap<St
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_point_every_record_is_created_exactly_once() {
     let mut chance = Chance::new(seed());
-    let (from, to) = (sandbox(&[("suppliers", 500)]), sandbox(&[]));
+    let (from, to) = (sandbox(&[("suppliers", 240)]), sandbox(&[]));
     let home = home(
         &from,
         &to,
         "suppliers",
         r#"{name: "Copy of \(.id)", number: "C-\(.id)"}"#,
     );
-    let (dead, rejected) = survived(home.path(), &to, 24, &mut chance);
-    assert!(dead >= 24, "only {dead} deaths");
+    let (dead, rejected) = survived(home.path(), &to, 22, &mut chance);
+    assert!(dead >= 22, "only {dead} deaths");
     assert!(rejected.is_empty(), "{rejected:#?}");
     let written = names(&to, "suppliers", "Copy of ").await;
     let wanted: BTreeMap<String, u64> = query(oauth(&from), "suppliers", &[("fields", "name")])
@@ -203,11 +203,11 @@ async fn killed_at_any_point_every_record_is_created_exactly_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_unique_key_none_is_created_twice_and_every_missing_one_is_named() {
     let mut chance = Chance::new(seed());
-    let (from, to) = (sandbox(&[("suppliers", 400)]), sandbox(&[]));
-    let home = home(&from, &to, "addresses", r#"{name: "Copy of \(.id)"}"#);
+    let (from, to) = (sandbox(&[("suppliers", 200)]), sandbox(&[]));
+    let home = home(&from, &to, "commodities", r#"{name: "Copy of \(.id)"}"#);
     let (dead, rejected) = survived(home.path(), &to, 10, &mut chance);
     assert!(dead >= 10, "only {dead} deaths");
-    let written = names(&to, "addresses", "Copy of ").await;
+    let written = names(&to, "commodities", "Copy of ").await;
     assert!(
         written.values().all(|count| *count == 1),
         "{:?}",

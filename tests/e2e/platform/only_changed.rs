@@ -71,7 +71,7 @@ async fn only_what_changed_goes_on_and_what_was_rejected_is_told_again() {
         name: fewer.name.clone(),
         activity: fewer.activity.clone(),
         object: fewer.object.clone(),
-        options: super::settings(&[("filter", "id[gt]=5")]),
+        options: super::settings(&[("filter", r"id\[gt]=5")]),
     };
     fewer = place
         .workspace

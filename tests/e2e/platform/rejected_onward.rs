@@ -20,7 +20,7 @@ const MAPPING: &str = r#"{
 async fn the_failures_of_a_feed_are_written_into_coupas_integration_history() {
     let (here, there) = (sandbox(&[("purchase_orders", 40)]), sandbox(&[]));
     let integration = r#"{"name":"Order feed","code":"ORDER-FEED","business-object":"OrderHeader",
-        "direction":"from_coupa","end-system":"ERP","end-system-type":"ERP"}"#;
+        "direction":"from_coupa","end-system":"ERP","end-system-type":"erp"}"#;
     let made = write(oauth(&here), "create", "integrations", &[], &[integration]).await;
     assert_eq!(made.answers.len(), 1, "{:?}", made.rejected);
 
