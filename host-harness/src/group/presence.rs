@@ -3,7 +3,6 @@
 use super::error::GroupError;
 use super::name::GroupName;
 use super::streams::Group;
-use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -98,7 +97,7 @@ impl Group {
         let Some(before) = entry().await.map_err(&failed)? else {
             return Ok(());
         };
-        let Some(seen) = seen(&before) else {
+        let Some(seen) = seen(&before.value, before.created.unix_timestamp_nanos()) else {
             return Ok(());
         };
         if !seen.alive {
@@ -123,23 +122,13 @@ impl Group {
     /// # Errors
     /// If the server does not answer.
     pub async fn agents(&self) -> Result<Vec<Seen>, GroupError> {
-        let failed = GroupError::server("tell who is there");
-        let mut keys = self
-            .values()
-            .keys()
-            .await
-            .map_err(|error| failed(error.to_string()))?;
         let mut agents = Vec::new();
-        while let Some(key) = keys.next().await {
-            let key = key.map_err(|error| failed(error.to_string()))?;
-            if !key.starts_with("agent.") {
-                continue;
-            }
-            let entry = self.values().entry(&key).await;
-            let entry = entry.map_err(|error| failed(error.to_string()))?;
-            let seen = entry.as_ref().and_then(seen);
+        let mut from = 1;
+        while let Some((sequence, value, at)) = self.next_value("agent.*", from).await? {
+            from = sequence + 1;
             agents.extend(
-                seen.filter(|seen| u128::from(seen.seen_ms_ago) < FORGOTTEN_AFTER.as_millis()),
+                seen(&value, at)
+                    .filter(|seen| u128::from(seen.seen_ms_ago) < FORGOTTEN_AFTER.as_millis()),
             );
         }
         agents.sort_by(|a, b| a.presence.name.cmp(&b.presence.name));
@@ -147,9 +136,10 @@ impl Group {
     }
 }
 
-fn seen(entry: &async_nats::jetstream::kv::Entry) -> Option<Seen> {
-    let presence: Presence = serde_json::from_slice(&entry.value).ok()?;
-    let at = entry.created.unix_timestamp_nanos() / 1_000_000;
+fn seen(value: &[u8], at: i128) -> Option<Seen> {
+    // What is left of one that has gone is empty.
+    let presence: Presence = serde_json::from_slice(value).ok()?;
+    let at = at / 1_000_000;
     let now = i128::from(jiff::Timestamp::now().as_millisecond());
     let ago = u64::try_from(now - at).unwrap_or(0);
     Some(Seen {

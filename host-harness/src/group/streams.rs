@@ -49,6 +49,8 @@ struct Joined {
     jobs: Stream,
     consumer: PullConsumer,
     values: kv::Store,
+    /// The stream that the values lie in.
+    bucket: Stream,
     key: Arc<SealingKey>,
     lease: Duration,
 }
@@ -101,7 +103,7 @@ impl Group {
         // As a stream: the client's own way of making a bucket asks the server what
         // one of version 2.9 answers otherwise.
         let bucket = format!("HARNESS_{name}");
-        context
+        let stream = context
             .get_or_create_stream(Config {
                 name: format!("KV_{bucket}"),
                 subjects: vec![format!("$KV.{bucket}.>")],
@@ -144,6 +146,7 @@ impl Group {
             jobs,
             consumer,
             values,
+            bucket: stream,
             key,
             lease,
         })))
@@ -165,6 +168,35 @@ impl Group {
 
     pub(super) fn values(&self) -> &kv::Store {
         &self.0.values
+    }
+
+    /// The first value at or after a sequence whose key is `keys`, which may end with
+    /// `*`: its sequence, itself, and when it was put there, in nanoseconds since 1970.
+    ///
+    /// Asked one by one: a list of keys is told by a consumer, which waits for ever for
+    /// a value that was removed meanwhile.
+    pub(super) async fn next_value(
+        &self,
+        keys: &str,
+        from: u64,
+    ) -> Result<Option<(u64, Bytes, i128)>, GroupError> {
+        let found = self
+            .0
+            .bucket
+            .raw_message_builder()
+            .sequence(from.max(1))
+            .next_by_subject(format!("$KV.HARNESS_{}.{keys}", self.0.name))
+            .send()
+            .await;
+        match found {
+            Ok(message) => Ok(Some((
+                message.sequence,
+                message.payload,
+                message.time.unix_timestamp_nanos(),
+            ))),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(GroupError::server("give a value")(error)),
+        }
     }
 
     pub(super) fn jobs(&self) -> &Stream {

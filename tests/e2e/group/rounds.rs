@@ -89,7 +89,7 @@ async fn a_hundred_deaths_and_cuts_lose_nothing_and_write_nothing_twice() {
             cuts += 1;
             member.wire.cut();
             tokio::time::sleep(Duration::from_millis(
-                chance.below(2 * LEASE.as_millis() as u64),
+                chance.below(3 * LEASE.as_millis() as u64 / 2),
             ))
             .await;
             // Some stay cut until they are killed, or cut again.

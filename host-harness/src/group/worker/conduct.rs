@@ -1,7 +1,7 @@
 //! One job, from the queue to its end.
 
 use super::reporter::{History, Reporter};
-use super::{Drain, Worker};
+use super::{Drain, Worker, about};
 use crate::egress::Gate;
 use crate::group::error::GroupError;
 use crate::group::job::{FORMAT, Job};
@@ -18,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// How long a job that this agent cannot do is left to others.
-const LEFT_FOR: Duration = Duration::from_secs(5);
+const LEFT_FOR: Duration = Duration::from_secs(2);
 /// How often a run is taken without getting any further: what ends every agent that
 /// takes it must not end all of them.
 const MOST_TRIES: u32 = 20;
@@ -79,7 +79,7 @@ pub(super) async fn conduct(worker: &Worker, message: Arc<Message>) {
             }
         }
         Left::For(time) => {
-            let time = (!time.is_zero()).then_some(time);
+            let time = (!time.is_zero()).then(|| about(time));
             let _ = message.ack_with(AckKind::Nak(time)).await;
         }
         Left::Alone => {}

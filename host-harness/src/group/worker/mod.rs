@@ -135,6 +135,15 @@ pub async fn work(
     Ok(())
 }
 
+/// From half of a time to one and a half. Slots that all wait equally long stand in
+/// the queue in the same order for ever, and what one leaves comes back to the same.
+fn about(time: Duration) -> Duration {
+    let mut byte = [0];
+    // Without randomness it is half.
+    let _ = getrandom::fill(&mut byte);
+    time / 2 + time * u32::from(byte[0]) / 256
+}
+
 impl Worker {
     async fn beat(&self) -> Result<(), GroupError> {
         let shared = &self.0;
@@ -208,7 +217,7 @@ impl Worker {
             let batch = self.0.group.consumer().batch();
             let mut messages = batch
                 .max_messages(1)
-                .expires(FETCH)
+                .expires(about(FETCH))
                 .messages()
                 .await
                 .map_err(|error| error.to_string())?;
