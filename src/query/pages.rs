@@ -69,7 +69,6 @@ pub struct Cursor {
     of: String,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }

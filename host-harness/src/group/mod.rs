@@ -18,7 +18,7 @@
 //! whoever can read or write the server but has no key learns and forges nothing of
 //! them.
 //!
-//! Two agents never do one job at the same time: see [`lease`].
+//! Two agents never do one job at the same time: see `lease`.
 
 mod budget;
 mod error;

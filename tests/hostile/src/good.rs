@@ -212,7 +212,7 @@ impl Good {
         while let Some(item) = input.next().await {
             place += 1;
             match self.breach {
-                Breach::Silent if place % 2 == 0 => {}
+                Breach::Silent if place.is_multiple_of(2) => {}
                 Breach::Twice => {
                     self.answer(item.clone(), events).await?;
                     self.answer(item, events).await?;

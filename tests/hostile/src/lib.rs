@@ -2,9 +2,9 @@
 //! conformance kit. It needs no server.
 //!
 //! Left alone it is a good one: it reads records that it makes itself and takes
-//! records that it forgets. An activity of [`attack`] attacks the host; the
+//! records that it forgets. An activity of `attack` attacks the host; the
 //! setting `breach` makes it break one rule of the contract; and what it says of
-//! itself is chosen by [`describe`], which tests patch in the component's bytes,
+//! itself is chosen by `describe`, which tests patch in the component's bytes,
 //! because no setting reaches it.
 
 #![cfg(target_family = "wasm")]

@@ -16,7 +16,7 @@ pub async fn request(options: &HashMap<String, String>) -> String {
                 .replace("\\r", "\r")
                 .replace("\\n", "\n")
                 .replace("\\0", "\0");
-            if let Err(error) = fields.append(&name.to_owned(), &value.into_bytes()) {
+            if let Err(error) = fields.append(name, &value.into_bytes()) {
                 return format!("header refused: {error:?}");
             }
         }
