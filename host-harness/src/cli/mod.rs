@@ -56,7 +56,7 @@ struct Arguments {
     home: Option<PathBuf>,
 
     /// The registry, where it is not the agent's own: a folder, or
-    /// oci://HOST[:PORT][/PREFIX]; oci+http:// for one without TLS. Who asks, and
+    /// `oci://HOST[:PORT][/PREFIX]`; `oci+http://` for one without TLS. Who asks, and
     /// more, stands in agent.toml in the agent's folder.
     #[arg(long, global = true, env = "HARNESS_REGISTRY", value_name = "PLACE")]
     registry: Option<Location>,
