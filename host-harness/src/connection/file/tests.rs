@@ -105,7 +105,7 @@ fn every_refusal_names_file_line_key_and_what_would_be_right() {
         ),
         (
             "version = \"1.2\"",
-            ":3: `version`: `1.2` is no version: write `newest`, or all",
+            ":3: `version`: `1.2` is no version: write `newest`, all three",
         ),
         (
             "environment = \"test\"",

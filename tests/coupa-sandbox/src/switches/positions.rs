@@ -31,7 +31,7 @@ impl Switches {
             ("page_size", vec![json!(50), json!(7), json!(200)]),
             ("token_delay_ms", vec![json!(0), json!(150)]),
             ("token_lifetime_s", vec![json!(86_399), json!(2)]),
-            ("token_error_description", flag()),
+            ("token_error_description", vec![json!(true), json!(false)]),
             ("api_key", flag()),
             ("time_zone", all::<TimeZone>()),
             ("created_status", vec![json!(201), json!(200)]),
