@@ -5,7 +5,7 @@ use crate::group::journal::{Entries, Entry};
 use crate::group::report::{Batch, Report, together};
 use crate::group::streams::Group;
 use crate::run::{
-    Handed, Journal, Known, Observer, Place, Progress, Rejected, RunError, differing,
+    Handed, Journal, Known, Observer, Place, Progress, Rejected, RunError, Taken, differing,
 };
 use crate::runtime::types::{Answer, Notice};
 use std::future::Future;
@@ -222,6 +222,11 @@ impl Observer for Reporter {
         let kept = self.entries.beyond(number);
         self.tell(Report::Reached(place, kept))?;
         self.keep()
+    }
+
+    /// Runs that leave out what has not changed are the workspace's own agent's.
+    fn taken(&mut self) -> Option<&mut Taken> {
+        None
     }
 
     fn journal(&mut self) -> Option<&mut dyn Journal> {

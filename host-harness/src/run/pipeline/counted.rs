@@ -2,8 +2,8 @@
 
 use super::{Journal, Observer, Place, Progress, Rejected};
 use crate::observability::{self, Ended, Fate, metrics};
-use crate::run::RunError;
 use crate::run::report::{Counts, Outcome, Report};
+use crate::run::{RunError, Taken};
 use crate::runtime::types::{Answer, Notice};
 
 /// An observer that counts what another one hears.
@@ -73,5 +73,9 @@ impl Observer for Counted<'_> {
 
     fn journal(&mut self) -> Option<&mut dyn Journal> {
         self.observer.journal()
+    }
+
+    fn taken(&mut self) -> Option<&mut Taken> {
+        self.observer.taken()
     }
 }

@@ -138,16 +138,12 @@ pub trait Observer: Send {
 
     /// What knows the records that were taken before, where those that have not
     /// changed since are to be left out.
-    fn taken(&mut self) -> Option<&mut Taken> {
-        None
-    }
+    fn taken(&mut self) -> Option<&mut Taken>;
 
     /// What remembers the records that are handed to a target activity. Without
     /// one, a run that is gone on with hands over again whatever came after its
     /// last place.
-    fn journal(&mut self) -> Option<&mut dyn Journal> {
-        None
-    }
+    fn journal(&mut self) -> Option<&mut dyn Journal>;
 }
 
 /// Whether a run is to end before its end.
