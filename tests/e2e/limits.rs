@@ -1,6 +1,8 @@
 //! The sandbox around the component: memory, time, and the registry before it.
 
-use crate::support::{agent_with_component, component, connector, oauth, query, sandbox};
+use crate::support::{
+    agent_with_component, component, connector, countable_sandbox, oauth, query, sandbox,
+};
 use coupa_sandbox::{Fault, FaultRule};
 use host_harness::agent::{Agent, AgentError};
 use host_harness::registry::{ConnectorName, Requirement, StoreError};
@@ -78,7 +80,7 @@ async fn wall_time_is_limited() {
 
 #[tokio::test]
 async fn memory_does_not_grow_with_the_number_of_records() {
-    let sandbox = sandbox(&[("suppliers", 12_000)]);
+    let sandbox = countable_sandbox(&[("suppliers", 12_000)]);
     let few = query(oauth(&sandbox), "suppliers", &[("limit", "1000")])
         .await
         .usage

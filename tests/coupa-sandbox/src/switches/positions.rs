@@ -53,14 +53,14 @@ impl Switches {
         counts.max().unwrap_or_default()
     }
 
-    /// Row `row`: of every switch the position with that number, counted on from
-    /// its first where it has no more. Row 0 is documented behaviour throughout. It
-    /// can be given to [`Switches::merge`].
+    /// Row `row`: of every switch the position with that number, or its first where it
+    /// has fewer. Row 0 is documented behaviour throughout. It can be given to
+    /// [`Switches::merge`].
     pub fn row(row: usize) -> Map<String, Value> {
         let positions = Self::positions().into_iter();
         positions
             .filter_map(|(name, values)| {
-                let value = values.get(row.checked_rem(values.len())?)?;
+                let value = values.get(row).or_else(|| values.first())?;
                 Some((name.to_owned(), value.clone()))
             })
             .collect()
@@ -101,6 +101,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn the_rows_visit_every_position() {
         let rows: Vec<_> = (0..Switches::rows()).map(Switches::row).collect();
