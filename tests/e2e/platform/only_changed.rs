@@ -21,7 +21,9 @@ async fn only_what_changed_goes_on_and_what_was_rejected_is_told_again() {
     other.name = "Other Coupa".to_owned();
     let there = place.workspace.create_connection(PROJECT, other).await;
     let there = there.unwrap();
-    let all = place.activity(here.id, "query", "All", &[]).await;
+    // By name: what an instance gives unasked, its default response filter decides.
+    let fields = ("fields", "name,website");
+    let all = place.activity(here.id, "query", "All", &[fields]).await;
     let upsert = [("key", "number")];
     let into = place.activity(there.id, "upsert", "Into", &upsert).await;
     let draft = OperationDraft {
@@ -71,7 +73,7 @@ async fn only_what_changed_goes_on_and_what_was_rejected_is_told_again() {
         name: fewer.name.clone(),
         activity: fewer.activity.clone(),
         object: fewer.object.clone(),
-        options: super::settings(&[("filter", r"id\[gt]=5")]),
+        options: super::settings(&[("filter", r"id\[gt]=5"), fields]),
     };
     fewer = place
         .workspace
