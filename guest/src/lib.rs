@@ -4,7 +4,7 @@
 //!
 //! A connector implements `Connector` and names its type once:
 //!
-//! ```rust,ignore
+//! ```text
 //! struct Acme;
 //! connector_guest::connector!(Acme);
 //!

@@ -442,7 +442,7 @@ fn ctrl_c_keeps_what_was_delivered_and_says_where_to_resume() {
 
 #[test]
 fn a_killed_read_is_resumed_at_its_last_saved_checkpoint() {
-    let sandbox = sandbox(&[("suppliers", 3000)]);
+    let sandbox = countable_sandbox(&[("suppliers", 3000)]);
     let folder = Folder::new(&sandbox);
     sandbox.add_fault(FaultRule {
         times: None,

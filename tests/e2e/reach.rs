@@ -1,6 +1,7 @@
 //! Every path of the release with every verb: which are sent by a call of some
 //! activity, by what the real component plans, and why the others are not.
 
+use crate::row;
 use crate::support::call;
 use coupa_sandbox::Sandbox;
 use host_harness::runtime::design::Object;
@@ -150,7 +151,9 @@ pub async fn page(session: &mut Session, objects: &[Object], sandbox: &Sandbox) 
         .filter(|reached| !answered.contains(*reached))
         .collect();
     println!("planned and not answered: {unsent:?}");
-    assert!(unsent.len() <= 7, "{unsent:?}");
+    // An instance that answers an empty list by 404 tells it from no answer less well.
+    let most = if row::chosen().0 == 0 { 7 } else { 9 };
+    assert!(unsent.len() <= most, "{unsent:?}");
 
     let mut text = format!(
         "\n## Every path with every verb\n\n\

@@ -85,6 +85,8 @@ pub fn test() -> Result<()> {
         let name = format!("end to end, in row {row} of {ROWS} of the sandbox's switches");
         step(&name, || {
             let mut tests = tests_of(&["--test", "e2e", "--"]);
+            // Under a limited rate most of them wait.
+            tests.arg("--test-threads=4");
             tests.args(
                 NOT_ABOUT_COUPA
                     .iter()
