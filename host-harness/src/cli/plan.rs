@@ -3,8 +3,9 @@
 use super::{Connected, Failed, print};
 use clap::Args;
 use host_harness::agent::Agent;
+use host_harness::runtime::call;
 use host_harness::runtime::design::PlannedCall;
-use host_harness::runtime::types::{Call, Setting};
+
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -26,17 +27,7 @@ pub struct PlanArguments {
 }
 
 pub async fn plan(agent: &Agent, arguments: PlanArguments) -> Result<ExitCode, Failed> {
-    let call = Call {
-        activity: arguments.activity,
-        object: arguments.object,
-        options: arguments
-            .option
-            .into_iter()
-            .map(|(name, value)| Setting { name, value })
-            .collect(),
-        resume: None,
-        dry_run: false,
-    };
+    let call = call(&arguments.activity, &arguments.object, &arguments.option);
     let mut session = arguments.connected.session(agent).await?;
     let plan = session.plan(call, arguments.look).await?;
     print(&if arguments.connected.json {

@@ -7,7 +7,6 @@ use host_harness::agent::Agent;
 use host_harness::registry::Digest;
 use host_harness::runtime::recording::{RecordedCall, replay};
 use host_harness::workspace::{BUNDLE_FORMAT, BundleManifest};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -125,12 +124,7 @@ fn open(path: &Path) -> Result<(BundleManifest, BTreeMap<String, Vec<u8>>), Fail
         .into());
     }
     for (name, expected) in &manifest.files {
-        let found = files.get(name).map(|bytes| {
-            Sha256::digest(bytes)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-        });
+        let found = files.get(name).map(|bytes| Digest::of(bytes).hex());
         if found.as_ref() != Some(expected) {
             return Err(format!("{name} in the bundle is not what its manifest says").into());
         }

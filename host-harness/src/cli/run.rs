@@ -8,8 +8,8 @@ use futures::{Stream, StreamExt, stream};
 use host_harness::agent::Agent;
 use host_harness::records::Format;
 use host_harness::run::{self, Destination, Origin, Outcome, Reading, Report, Results, StateFile};
-use host_harness::runtime::types::{Activity, Call, Role, Setting};
-use host_harness::runtime::{Connection, Connector, RunFiles};
+use host_harness::runtime::types::{Activity, Call, Role};
+use host_harness::runtime::{self, Connection, Connector, RunFiles};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -150,18 +150,9 @@ pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Fai
 
 fn call(arguments: &RunArguments) -> Call {
     Call {
-        activity: arguments.activity.clone(),
-        object: arguments.object.clone(),
-        options: arguments
-            .option
-            .iter()
-            .map(|(name, value)| Setting {
-                name: name.clone(),
-                value: value.clone(),
-            })
-            .collect(),
         resume: arguments.resume_from.clone(),
         dry_run: arguments.dry_run,
+        ..runtime::call(&arguments.activity, &arguments.object, &arguments.option)
     }
 }
 

@@ -7,8 +7,8 @@ use futures::{StreamExt, stream};
 use host_harness::agent::Agent;
 use host_harness::connection::ConnectionFile;
 use host_harness::registry::Requirement;
-use host_harness::runtime::types::{Call, Role, Setting};
-use host_harness::runtime::{Connection, Connector, Execution};
+use host_harness::runtime::types::Role;
+use host_harness::runtime::{Connection, Connector, Execution, call};
 use host_harness::shadow::{self, Difference};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -97,20 +97,7 @@ async fn begin(
         )
         .into());
     }
-    let call = Call {
-        activity: arguments.activity.clone(),
-        object: arguments.object.clone(),
-        options: arguments
-            .option
-            .iter()
-            .map(|(name, value)| Setting {
-                name: name.clone(),
-                value: value.clone(),
-            })
-            .collect(),
-        resume: None,
-        dry_run: false,
-    };
+    let call = call(&arguments.activity, &arguments.object, &arguments.option);
     let session = connector.session(connection).await?;
     Ok(session.execute(call, stream::empty().boxed()))
 }

@@ -3,7 +3,8 @@
 use super::descriptor;
 use super::report::Findings;
 use super::rule::Rule;
-use super::subject::{Subject, call, is_source};
+use super::subject::{Subject, is_source};
+use crate::runtime::call;
 use crate::runtime::design::{Object, Shape};
 use crate::runtime::types::Activity;
 use crate::runtime::{RuntimeError, Session};

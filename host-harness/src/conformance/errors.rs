@@ -3,8 +3,9 @@
 use super::discovery::Offered;
 use super::report::Findings;
 use super::rule::Rule;
-use super::subject::{Subject, call};
+use super::subject::Subject;
 use crate::runtime::RuntimeError;
+use crate::runtime::call;
 use crate::runtime::types::{Activity, Call, ErrorKind, PropertyKind};
 
 /// No connector has anything of this name.

@@ -4,7 +4,8 @@
 use super::discovery::Offered;
 use super::report::Findings;
 use super::rule::Rule;
-use super::subject::{Subject, call};
+use super::subject::Subject;
+use crate::runtime::call;
 use crate::runtime::types::Item;
 use futures::StreamExt;
 use std::time::Duration;

@@ -3,9 +3,10 @@
 use super::discovery::Offered;
 use super::report::Findings;
 use super::rule::Rule;
-use super::subject::{Came, Subject, call, is_source};
+use super::subject::{Came, Subject, is_source};
 use super::{Chosen, Wishes};
 use crate::runtime::RuntimeError;
+use crate::runtime::call;
 use crate::runtime::types::{Activity, Call, Event, Item};
 use futures::StreamExt;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use super::report::Findings;
 use super::rule::Rule;
 use super::watch::Watch;
-use crate::runtime::types::{Activity, Call, Event, Item, Role, Setting, Summary};
+use crate::runtime::types::{Activity, Call, Event, Item, Role, Summary};
 use crate::runtime::{Connection, Connector, Execution, RuntimeError, Session};
 use futures::StreamExt;
 use std::sync::Arc;
@@ -130,22 +130,6 @@ impl Subject {
             }
             _ => {}
         }
-    }
-}
-
-pub(super) fn call(activity: &str, object: &str, options: &[(String, String)]) -> Call {
-    Call {
-        activity: activity.to_owned(),
-        object: object.to_owned(),
-        options: options
-            .iter()
-            .map(|(name, value)| Setting {
-                name: name.clone(),
-                value: value.clone(),
-            })
-            .collect(),
-        resume: None,
-        dry_run: false,
     }
 }
 

@@ -15,10 +15,10 @@
 use super::error::GroupError;
 use super::streams::Group;
 use crate::egress::{BudgetSource, SharedBudget};
+use crate::registry::Digest;
 use async_nats::jetstream::kv::UpdateErrorKind;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -93,16 +93,11 @@ pub(super) struct GroupBudgets(pub(super) Group);
 
 impl BudgetSource for GroupBudgets {
     fn budget(&self, name: &str, per_second: u32, burst: u32) -> Arc<dyn SharedBudget> {
-        let hash = Sha256::digest(name.as_bytes());
-        let hash: String = hash
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = Digest::of(name.as_bytes()).hex();
         let (wishes, waiting) = mpsc::unbounded_channel();
         let booking = Booking {
             group: self.0.clone(),
-            key: format!("budget.{hash}"),
+            key: format!("budget.{hash:.32}"),
             interval: 1_000_000_000 / i64::from(per_second.max(1)),
             burst: i64::from(burst.max(1)),
             bucket: Bucket::default(),

@@ -4,9 +4,9 @@
 //! agent that has lost the run would add to it is refused.
 
 use super::report::{Batch, Report};
+use crate::registry::Digest;
 use crate::run::{Handed, Known};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// A record that was handed to the target.
@@ -39,8 +39,7 @@ impl From<&Handed> for Entry {
 }
 
 fn digest(record: &str) -> String {
-    let digest = Sha256::digest(record.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    Digest::of(record.as_bytes()).hex()
 }
 
 /// What is known of the records after the last place.

@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -139,111 +139,100 @@ pub fn metrics() -> &'static Metrics {
 impl Metrics {
     fn new() -> Self {
         let mut registry = Registry::with_prefix("harness");
+        let mut all = Registering(&mut registry);
         let from_milliseconds = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
-        let metrics = Self {
-            running: Gauge::default(),
-            runs: Family::default(),
-            records: Family::default(),
-            requests: Family::default(),
-            request_seconds: from_milliseconds(),
-            received: Counter::default(),
-            refused: Counter::default(),
-            rate_wait: Seconds::default(),
-            instances: Gauge::default(),
-            waiting: Gauge::default(),
-            broken: Family::default(),
-            compile_seconds: from_milliseconds(),
-            instantiate_seconds: Histogram::new(exponential_buckets(0.000_01, 4.0, 10)),
-            // 1 MiB to 1 GiB.
-            peak_memory: Histogram::new(exponential_buckets(1_048_576.0, 2.0, 11)),
-            guest_cpu: Seconds::default(),
-            registry: Registry::default(),
-        };
-        registry.register(
-            "runs_running",
-            "Runs that are under way",
-            metrics.running.clone(),
-        );
-        registry.register(
+        let running = all.plain("runs_running", "Runs that are under way", Gauge::default());
+        let runs = all.plain(
             "runs",
             "Runs that have ended, by how they did",
-            metrics.runs.clone(),
+            Family::default(),
         );
-        registry.register(
+        let records = all.plain(
             "records",
             "Records, by what became of them; one that was read and written counts as both",
-            metrics.records.clone(),
+            Family::default(),
         );
-        registry.register(
+        let requests = all.plain(
             "http_requests",
             "HTTP requests of connectors, by the answer they got",
-            metrics.requests.clone(),
+            Family::default(),
         );
-        registry.register_with_unit(
+        let request_seconds = all.with_unit(
+            Unit::Seconds,
             "http_request_duration",
             "From sending a request to the head of its answer",
-            Unit::Seconds,
-            metrics.request_seconds.clone(),
+            from_milliseconds(),
         );
-        registry.register_with_unit(
+        let received = all.with_unit(
+            Unit::Bytes,
             "http_received",
             "Bytes of answers' bodies",
-            Unit::Bytes,
-            metrics.received.clone(),
+            Counter::default(),
         );
-        registry.register(
+        let refused = all.plain(
             "http_refused",
             "Requests of connectors to what their connection does not reach",
-            metrics.refused.clone(),
+            Counter::default(),
         );
-        registry.register_with_unit(
+        let rate_wait = all.with_unit(
+            Unit::Seconds,
             "rate_wait",
             "Time that requests have waited for the rate budget, added up",
-            Unit::Seconds,
-            metrics.rate_wait.clone(),
+            Seconds::default(),
         );
-        registry.register(
-            "instances",
-            "Instances of connectors",
-            metrics.instances.clone(),
-        );
-        registry.register(
+        let instances = all.plain("instances", "Instances of connectors", Gauge::default());
+        let waiting = all.plain(
             "instances_waiting",
             "Calls that wait for a place for an instance",
-            metrics.waiting.clone(),
+            Gauge::default(),
         );
-        registry.register(
+        let broken = all.plain(
             "instances_broken",
             "Instances that were given up because their code broke down or reached a limit",
-            metrics.broken.clone(),
+            Family::default(),
         );
-        registry.register_with_unit(
+        let compile_seconds = all.with_unit(
+            Unit::Seconds,
             "compile_duration",
             "Making a component ready, by compiling it or from the cache",
-            Unit::Seconds,
-            metrics.compile_seconds.clone(),
+            from_milliseconds(),
         );
-        registry.register_with_unit(
+        let instantiate_seconds = all.with_unit(
+            Unit::Seconds,
             "instantiate_duration",
             "Making an instance",
-            Unit::Seconds,
-            metrics.instantiate_seconds.clone(),
+            Histogram::new(exponential_buckets(0.000_01, 4.0, 10)),
         );
-        registry.register_with_unit(
+        // 1 MiB to 1 GiB.
+        let peak_memory = all.with_unit(
+            Unit::Bytes,
             "instance_peak_memory",
             "The most linear memory that an instance had, told when it ends",
-            Unit::Bytes,
-            metrics.peak_memory.clone(),
+            Histogram::new(exponential_buckets(1_048_576.0, 2.0, 11)),
         );
-        registry.register_with_unit(
+        let guest_cpu = all.with_unit(
+            Unit::Seconds,
             "instance_cpu",
             "Time that instances have computed, told when they end",
-            Unit::Seconds,
-            metrics.guest_cpu.clone(),
+            Seconds::default(),
         );
         Self {
             registry,
-            ..metrics
+            running,
+            runs,
+            records,
+            requests,
+            request_seconds,
+            received,
+            refused,
+            rate_wait,
+            instances,
+            waiting,
+            broken,
+            compile_seconds,
+            instantiate_seconds,
+            peak_memory,
+            guest_cpu,
         }
     }
 
@@ -295,6 +284,21 @@ impl Metrics {
 
     pub(crate) fn instance_broke(&self, cause: Broken) {
         self.broken.get_or_create(&BrokenLabel { cause }).inc();
+    }
+}
+
+/// Makes numbers known under their names.
+struct Registering<'a>(&'a mut Registry);
+
+impl Registering<'_> {
+    fn plain<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn with_unit<M: Metric + Clone>(&mut self, unit: Unit, name: &str, help: &str, metric: M) -> M {
+        self.0.register_with_unit(name, help, unit, metric.clone());
+        metric
     }
 }
 

@@ -1,6 +1,7 @@
 //! The identity of a component: the SHA-256 of its bytes.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 const PREFIX: &str = "sha256:";
 const BYTES: usize = 32;
+/// How much is read at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A SHA-256 digest, written as `sha256:` and 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +31,21 @@ impl Digest {
         let mut hasher = Hasher::default();
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// The digest of all that `reader` gives, which is read in pieces.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
+        let mut hasher = Hasher::default();
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            match reader.read(&mut chunk)? {
+                0 => return Ok(hasher.finish()),
+                read => hasher.update(&chunk[..read]),
+            }
+        }
     }
 
     /// The 64 hexadecimal digits, without `sha256:`.

@@ -37,4 +37,4 @@ pub use limits::{LimitReached, Limits, Usage};
 pub use redaction::Redactor;
 pub use run_log::{Level, Line, RunLog};
 pub use secret_source::{NoSecrets, SecretError, SecretSource};
-pub use session::{Connection, Session};
+pub use session::{Connection, Session, call};

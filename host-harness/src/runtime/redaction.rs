@@ -10,7 +10,8 @@ const SHORTEST: usize = 8;
 /// Secrets looked for. A connector has a handful and some tokens; of more, the
 /// oldest but those are forgotten.
 const MOST_SECRETS: usize = 64;
-const MASK: &str = "[redacted]";
+/// What stands where a secret was. A replay reveals it as each secret.
+pub(super) const MASK: &str = "[redacted]";
 
 /// The secrets of one run, to be taken out of texts.
 #[derive(Clone, Default)]

@@ -549,7 +549,7 @@ pub(super) fn clean(error: &mut types::Error, redactor: &Redactor, traffic: &Tra
 }
 
 /// Names and values in the contract's form.
-pub(crate) fn to_settings(pairs: &[(String, String)]) -> Vec<types::Setting> {
+fn to_settings(pairs: &[(String, String)]) -> Vec<types::Setting> {
     pairs
         .iter()
         .map(|(name, value)| types::Setting {
@@ -557,4 +557,15 @@ pub(crate) fn to_settings(pairs: &[(String, String)]) -> Vec<types::Setting> {
             value: value.clone(),
         })
         .collect()
+}
+
+/// A call that is meant, from the beginning on.
+pub fn call(activity: &str, object: &str, options: &[(String, String)]) -> types::Call {
+    types::Call {
+        activity: activity.to_owned(),
+        object: object.to_owned(),
+        options: to_settings(options),
+        resume: None,
+        dry_run: false,
+    }
 }

@@ -1,19 +1,10 @@
 //! Agents that die, or that are cut off and do not know it.
 
-use super::place::{LEASE, Plant, assert_each_once};
+use super::place::{LEASE, Plant, assert_each_once, slowly};
 use super::server::{NatsServer, Wire};
 use crate::support::sandbox;
-use coupa_sandbox::{Fault, FaultRule};
 use host_harness::workspace::RunState;
 use std::time::{Duration, Instant};
-
-fn slowly(milliseconds: u64) -> FaultRule {
-    FaultRule {
-        times: None,
-        ..FaultRule::next(0, Fault::Slow { milliseconds })
-    }
-    .on_method("POST")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_agent_goes_on_within_seconds_when_one_is_killed() {

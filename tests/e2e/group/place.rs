@@ -4,7 +4,7 @@ use super::server::{AgentProcess, NatsServer};
 use crate::platform::crash::names;
 use crate::platform::{DEVELOPMENT, PROJECT, Place, draft};
 use crate::support::{CLIENT_ID, CLIENT_SECRET};
-use coupa_sandbox::Sandbox;
+use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::group::{Seen, Server};
 use host_harness::sealing::SealingKey;
 use host_harness::workspace::{
@@ -188,4 +188,13 @@ pub async fn assert_each_once(to: &Sandbox, object: &str, count: u64, what: &str
         .collect();
     assert!(missing.is_empty(), "{what}: lost: {missing:?}");
     assert_eq!(written.len() as u64, count, "{what}");
+}
+
+/// Lets each request that writes take so long.
+pub fn slowly(milliseconds: u64) -> FaultRule {
+    FaultRule {
+        times: None,
+        ..FaultRule::next(0, Fault::Slow { milliseconds })
+    }
+    .on_method("POST")
 }

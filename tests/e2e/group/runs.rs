@@ -1,23 +1,13 @@
 //! Runs by agents over NATS: what comes of them, cancelling, testing, and an agent
 //! that is told to end.
 
-use super::place::{Plant, assert_each_once};
+use super::place::{Plant, assert_each_once, slowly};
 use super::server::NatsServer;
 use crate::platform::{DEVELOPMENT, PROJECT, code, oauth};
 use crate::support::{CLIENT_SECRET, sandbox};
-use coupa_sandbox::{Fault, FaultRule};
 use host_harness::records::Format;
 use host_harness::workspace::{Endpoint, OperationDraft, RunState};
 use std::time::{Duration, Instant};
-
-/// Lets each request that writes take so long.
-fn slowly(milliseconds: u64) -> FaultRule {
-    FaultRule {
-        times: None,
-        ..FaultRule::next(0, Fault::Slow { milliseconds })
-    }
-    .on_method("POST")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_do_runs_and_report_them() {

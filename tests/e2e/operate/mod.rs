@@ -42,6 +42,22 @@ impl Place {
         place
     }
 
+    /// The operation `Export`: a Query of suppliers, with options, into a file.
+    fn export(&self, options: &[&str]) {
+        let query = ["activity", "create", "Coupa 1", "query", "All", "suppliers"];
+        self.must(&[&query[..], options].concat());
+        let (source, target) = ("Coupa 1/All", "out.ndjson");
+        self.must(&[
+            "operation",
+            "set",
+            "Export",
+            "--source",
+            source,
+            "--target",
+            target,
+        ]);
+    }
+
     fn path(&self) -> &Path {
         self.home.path()
     }
@@ -139,6 +155,12 @@ impl Served {
             .await
             .unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Starts the first operation.
+    async fn run(&self) {
+        let (status, begun) = self.post("/operations/1/run", r#"{"environment":1}"#).await;
+        assert_eq!(status, 200, "{begun}");
     }
 
     /// Asks it to end, as a service manager does.

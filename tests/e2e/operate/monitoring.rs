@@ -60,25 +60,13 @@ async fn monitoring_sees_what_runs_and_whether_the_host_is_well() {
     with_tls();
     let sandbox = sandbox(&[("suppliers", 120)]);
     let place = Place::new(&[&sandbox]);
-    place.must(&["activity", "create", "Coupa 1", "query", "All", "suppliers"]);
-    place.must(&[
-        "operation",
-        "set",
-        "Export",
-        "--source",
-        "Coupa 1/All",
-        "--target",
-        "out.ndjson",
-    ]);
+    place.export(&[]);
     let served = Served::start(&place, &[]);
     assert_eq!(served.get("/healthz").await.0, 200);
     let (status, ready) = served.get("/readyz").await;
     assert_eq!(status, 200, "{ready}");
 
-    let (status, begun) = served
-        .post("/operations/1/run", r#"{"environment":1}"#)
-        .await;
-    assert_eq!(status, 200, "{begun}");
+    served.run().await;
     let metrics = ended_runs(&served, 1.0).await;
     assert_eq!(
         number(&metrics, "harness_records_total{outcome=\"Read\"}"),
@@ -136,29 +124,14 @@ async fn asked_to_end_the_host_finishes_or_stops_what_runs() {
         fault: Fault::Slow { milliseconds },
     };
     let place = Place::new(&[&sandbox]);
-    place.must(&["activity", "create", "Coupa 1", "query", "All", "suppliers"]);
-    place.must(&[
-        "operation",
-        "set",
-        "Export",
-        "--source",
-        "Coupa 1/All",
-        "--target",
-        "out.ndjson",
-    ]);
+    place.export(&[]);
     let runs =
         || -> Value { serde_json::from_str(&place.must(&["run", "list", "--json"])).unwrap() };
 
     // Time enough: the run comes to its end.
     sandbox.add_fault(slowly(150));
     let mut served = Served::start(&place, &["--grace", "60"]);
-    assert_eq!(
-        served
-            .post("/operations/1/run", r#"{"environment":1}"#)
-            .await
-            .0,
-        200
-    );
+    served.run().await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     served.terminate();
     tokio::time::sleep(Duration::from_millis(150)).await;
@@ -178,13 +151,7 @@ async fn asked_to_end_the_host_finishes_or_stops_what_runs() {
     sandbox.clear_faults();
     sandbox.add_fault(slowly(600));
     let mut served = Served::start(&place, &["--grace", "1"]);
-    assert_eq!(
-        served
-            .post("/operations/1/run", r#"{"environment":1}"#)
-            .await
-            .0,
-        200
-    );
+    served.run().await;
     tokio::time::sleep(Duration::from_millis(900)).await;
     served.terminate();
     assert_eq!(served.ended(Duration::from_secs(60)), Some(0));
@@ -202,13 +169,7 @@ async fn asked_to_end_the_host_finishes_or_stops_what_runs() {
     // Asked twice, it ends at once.
     sandbox.add_fault(slowly(5_000));
     let mut served = Served::start(&place, &["--grace", "600"]);
-    assert_eq!(
-        served
-            .post("/operations/1/run", r#"{"environment":1}"#)
-            .await
-            .0,
-        200
-    );
+    served.run().await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     served.terminate();
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -48,25 +48,7 @@ async fn a_run_is_one_trace_down_to_each_request() {
     let sandbox = sandbox(&[("suppliers", 120)]);
     let (url, spans) = collector().await;
     let place = Place::new(&[&sandbox]);
-    place.must(&[
-        "activity",
-        "create",
-        "Coupa 1",
-        "query",
-        "All",
-        "suppliers",
-        "-o",
-        "filter=status=active",
-    ]);
-    place.must(&[
-        "operation",
-        "set",
-        "Export",
-        "--source",
-        "Coupa 1/All",
-        "--target",
-        "out.ndjson",
-    ]);
+    place.export(&["-o", "filter=status=active"]);
     let asked_before = requests(&sandbox);
     let output = place
         .command(&[
@@ -136,16 +118,7 @@ async fn a_run_is_one_trace_down_to_each_request() {
 async fn a_collector_that_is_gone_costs_the_run_nothing() {
     let sandbox = sandbox(&[("suppliers", 20)]);
     let place = Place::new(&[&sandbox]);
-    place.must(&["activity", "create", "Coupa 1", "query", "All", "suppliers"]);
-    place.must(&[
-        "operation",
-        "set",
-        "Export",
-        "--source",
-        "Coupa 1/All",
-        "--target",
-        "out.ndjson",
-    ]);
+    place.export(&[]);
     let ended = place.must(&[
         "operation",
         "run",

@@ -1,11 +1,10 @@
 //! A download that may be broken off and goes on where it was.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{CHUNK_BYTES, Pulled, Store};
-use crate::registry::digest::Hasher;
+use super::{Pulled, Store};
 use crate::registry::{Digest, StoreError};
 
 /// The first part of a component, in a file of the store that stays where it is
@@ -178,14 +177,7 @@ impl Download {
 
     fn hash(&mut self) -> io::Result<Digest> {
         self.file.seek(SeekFrom::Start(0))?;
-        let mut hasher = Hasher::default();
-        let mut chunk = vec![0; CHUNK_BYTES];
-        loop {
-            match self.file.read(&mut chunk)? {
-                0 => return Ok(hasher.finish()),
-                read => hasher.update(&chunk[..read]),
-            }
-        }
+        Digest::of_reader(&mut self.file)
     }
 
     fn failed(&self, source: io::Error) -> StoreError {

@@ -1,9 +1,9 @@
 //! What stands in a recording: one JSON object a line.
 
-use crate::runtime::RuntimeError;
-use crate::runtime::types::{Call, Event, Setting, Summary};
+use crate::registry::Digest;
+use crate::runtime::types::{Call, Event, Summary};
+use crate::runtime::{RuntimeError, call};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// One line of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,18 +60,9 @@ pub struct RecordedCall {
 impl RecordedCall {
     pub(super) fn call(&self) -> Call {
         Call {
-            activity: self.activity.clone(),
-            object: self.object.clone(),
-            options: self
-                .options
-                .iter()
-                .map(|(name, value)| Setting {
-                    name: name.clone(),
-                    value: value.clone(),
-                })
-                .collect(),
             resume: self.resume.clone(),
             dry_run: self.dry_run,
+            ..call(&self.activity, &self.object, &self.options)
         }
     }
 }
@@ -155,10 +146,7 @@ impl EventSign {
         Some(match event {
             Event::Item(item) => Self::Item {
                 key: item.key.clone(),
-                sha256: Sha256::digest(&item.data)
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect(),
+                sha256: Digest::of(item.data.as_bytes()).hex(),
             },
             Event::Answered(answer) => Self::Answered {
                 key: answer.key.clone(),

@@ -1,10 +1,7 @@
 //! What never gets into a recording.
 
-use crate::runtime::Redactor;
+use crate::runtime::redaction::{MASK, Redactor};
 use serde_json::Value;
-
-/// What stands where a secret was. A replay reveals it as each secret.
-pub(super) const MASK: &str = "[redacted]";
 
 /// Names of fields that hold secrets, whoever the remote system is: of OAuth
 /// (RFC 6749, RFC 7662) and what is commonly asked of people. Compared without

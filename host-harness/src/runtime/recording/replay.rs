@@ -2,7 +2,8 @@
 
 use super::Recording;
 use super::entry::{Entry, EventSign, Exchange, RecordedBody, RecordedCall, ended};
-use super::masking::{MASK, mask};
+use super::masking::mask;
+use crate::runtime::redaction::MASK;
 use crate::runtime::types::Item;
 use crate::runtime::{Connection, Connector, Redactor, RuntimeError, SecretError, SecretSource};
 use base64::Engine;

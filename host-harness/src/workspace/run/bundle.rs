@@ -8,6 +8,7 @@
 //! | `source.ndjson`, `target.ndjson` | the recordings of the run's ends, where it was recorded |
 
 use super::Run;
+use crate::registry::Digest;
 use crate::runtime::recording::Recorder;
 use crate::workspace::Workspace;
 use crate::workspace::error::WorkspaceError;
@@ -15,10 +16,9 @@ use crate::workspace::id::RunId;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The version of the form of bundles.
@@ -72,7 +72,10 @@ impl Workspace {
             let name = format!("{role}.ndjson");
             let path = folder.join(&name);
             match File::open(&path) {
-                Ok(file) => files.insert(name, sha256(file).map_err(at(&path))?),
+                Ok(file) => {
+                    let digest = Digest::of_reader(file).map_err(at(&path))?;
+                    files.insert(name, digest.hex())
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
                 Err(error) => return Err(at(&path)(error)),
             };
@@ -94,19 +97,6 @@ fn at(path: &Path) -> impl Fn(io::Error) -> WorkspaceError {
         path: path.to_owned(),
         source,
     }
-}
-
-fn sha256(mut file: File) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut chunk)? {
-            0 => break,
-            read => hasher.update(&chunk[..read]),
-        }
-    }
-    let digest = hasher.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn write(bundle: &Path, folder: &Path, manifest: &BundleManifest) -> io::Result<()> {

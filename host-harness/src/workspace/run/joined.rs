@@ -10,15 +10,15 @@ use crate::group::{
 use crate::mapping::Mapping;
 use crate::registry::Requirement;
 use crate::run::{Outcome, SqliteJournal, Stop};
-use crate::runtime::types::{Call, NoticeKind};
-use crate::workspace::connection::{On, options};
-use crate::workspace::connectors::{connector_name, offered_by, requirement};
+use crate::runtime::types::NoticeKind;
+use crate::workspace::connection::On;
+use crate::workspace::connectors::{connector_name, requirement};
 use crate::workspace::database::{all, first, json, to_json};
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::id::{ActivityId, RunId};
 use crate::workspace::operation::{Endpoint, filter};
 use crate::workspace::variable::Situation;
-use crate::workspace::{Operation, Workspace, activity};
+use crate::workspace::{Operation, Workspace};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -439,25 +439,16 @@ impl Workspace {
             version: version.clone(),
             digest: digest.clone(),
         });
-        let types = offered_by(&downloaded.connector, &connection).await?;
-        let form = activity::type_of(&types, &activity)?;
-        let resolved = self.resolve(
-            &connection,
-            downloaded.connector.descriptor(),
-            On {
-                project: connection.project,
-                environment: run.environment,
-                agent: None,
-                situation: situation.clone(),
-            },
-        )?;
-        let call = Call {
-            activity: activity.activity,
-            object: activity.object,
-            options: options(&form.options, &activity.options, &resolved.values)?,
-            resume: None,
-            dry_run: false,
+        let on = On {
+            project: connection.project,
+            environment: run.environment,
+            agent: None,
+            situation: situation.clone(),
         };
+        let called = self
+            .called(activity, &connection, &downloaded.connector, on)
+            .await?;
+        let resolved = called.resolved;
         let end = JobEnd {
             connector: connection.connector.clone(),
             version,
@@ -470,10 +461,10 @@ impl Workspace {
                 use_proxy: connection.use_proxy,
                 cache: resolved.cache,
             },
-            call,
-            acknowledged: form.acknowledged,
+            call: called.call,
+            acknowledged: called.acknowledged,
         };
-        Ok((end, form.continues))
+        Ok((end, called.continues))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs of operations: their records, and starting, stopping and resuming them.
 
 mod bundle;
+mod called;
 mod continuation;
 mod joined;
 mod observe;

@@ -13,14 +13,13 @@ use crate::runtime::recording::Recording;
 use crate::runtime::types::Call;
 use crate::runtime::{RunFiles, Session};
 use crate::workspace::agent::least_busy;
-use crate::workspace::connection::{On, Update, options};
-use crate::workspace::connectors::offered_by;
+use crate::workspace::connection::{On, Update};
 use crate::workspace::database::{all, json, to_json};
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::id::{ActivityId, EnvironmentId, OperationId, RunId};
 use crate::workspace::operation::{Endpoint, Severity, filter};
 use crate::workspace::variable::Situation;
-use crate::workspace::{Agent, Environment, Operation, Workspace, activity, environment};
+use crate::workspace::{Agent, Environment, Operation, Workspace, environment};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use rusqlite::params;
@@ -597,29 +596,18 @@ impl Workspace {
             version: fetched.after.version.clone(),
             digest: fetched.after.digest.clone(),
         });
-        // Of the version that runs.
-        let types = offered_by(&fetched.connector, &connection).await?;
-        let form = activity::type_of(&types, &activity)?;
-        let resolved = self.resolve(
-            &connection,
-            fetched.connector.descriptor(),
-            On {
-                project: connection.project,
-                environment: run.environment,
-                agent: Some(agent),
-                situation: situation.clone(),
-            },
-        )?;
-        let call = Call {
-            activity: activity.activity,
-            object: activity.object,
-            options: options(&form.options, &activity.options, &resolved.values)?,
-            resume: None,
-            dry_run: false,
+        let on = On {
+            project: connection.project,
+            environment: run.environment,
+            agent: Some(agent),
+            situation: situation.clone(),
         };
-        let mut connection = resolved.connection;
+        let called = self
+            .called(activity, &connection, &fetched.connector, on)
+            .await?;
+        let mut connection = called.resolved.connection;
         connection.files = Some(RunFiles::in_folder(self.files_folder()));
-        let acknowledging = if form.acknowledged {
+        let acknowledging = if called.acknowledged {
             Some(fetched.connector.session(connection.clone()).await?)
         } else {
             None
@@ -630,9 +618,9 @@ impl Workspace {
         let session = fetched.connector.session(connection).await?;
         Ok(Instance {
             session,
-            call,
+            call: called.call,
             acknowledging,
-            continues: form.continues,
+            continues: called.continues,
         })
     }
 }
