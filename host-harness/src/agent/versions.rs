@@ -264,16 +264,17 @@ impl Agent {
         })))
     }
 
+    /// Counts against a version that it broke down.
+    fn count(&self, entry: &Entry, error: &impl ToString) {
+        let (name, version) = (&entry.name, &entry.version);
+        let why = error.to_string();
+        count(&self.quarantine(), name, version, entry.digest, &why);
+    }
+
     async fn pull(&self, entry: &Entry) -> Result<Pulled, AgentError> {
         let pulled = self.registry.pull(entry, &self.store).await;
         if let Err(RegistryError::Store(error @ StoreError::WrongContent { .. })) = &pulled {
-            count(
-                &self.quarantine(),
-                &entry.name,
-                &entry.version,
-                entry.digest,
-                &error.to_string(),
-            );
+            self.count(entry, error);
         }
         Ok(pulled?)
     }
@@ -305,13 +306,7 @@ impl Agent {
         if let Err(error) = &loaded
             && error.is_breakdown()
         {
-            count(
-                &self.quarantine(),
-                &entry.name,
-                &entry.version,
-                entry.digest,
-                &error.to_string(),
-            );
+            self.count(entry, error);
         }
         loaded
     }

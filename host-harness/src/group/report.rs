@@ -2,8 +2,8 @@
 
 use super::journal::Entry;
 use crate::run::{Counts, Outcome, Place, Progress, Rejected};
+use crate::runtime::Line;
 use crate::runtime::types::Notice;
-use crate::runtime::{Level, Line};
 use serde::{Deserialize, Serialize};
 
 /// Reports that were made together, and what another agent needs to go on after
@@ -98,13 +98,7 @@ impl From<&Line> for ReportedLine {
     fn from(line: &Line) -> Self {
         Self {
             time: line.time.to_string(),
-            level: match line.level {
-                Level::Error => "error",
-                Level::Warn => "warn",
-                Level::Info => "info",
-                Level::Debug => "debug",
-            }
-            .to_owned(),
+            level: line.level.name().to_owned(),
             source: line.source.to_owned(),
             message: line.message.clone(),
             fields: line.fields.clone(),

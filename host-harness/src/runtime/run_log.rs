@@ -35,6 +35,19 @@ pub enum Level {
     Debug,
 }
 
+impl Level {
+    /// As it is written down.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
 /// One line.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {

@@ -152,17 +152,27 @@ impl Update {
         dry_run: bool,
     ) -> Result<Done, Error> {
         if dry_run || self.skip_unchanged || self.sets_of(record).next().is_some() {
-            let wanted = self.key.values(record.fields())?;
-            let found = if self.key.is_id() {
-                show(client, path, wanted.id()?).await?
-            } else {
-                find(client, path, &wanted, Extent::Whole).await?
-            };
-            let found = found.ok_or_else(|| not_found(&wanted.text()))?;
+            let found = self.whole(client, path, record).await?;
             return self.change(client, path, record, found, dry_run).await;
         }
         let id = id_of(client, path, &self.key, record.fields()).await?;
         self.send(client, path, record, id).await
+    }
+
+    /// The record in Coupa that a record stands for, as a whole.
+    async fn whole<H: Host>(
+        &self,
+        client: &Client<H>,
+        path: &str,
+        record: &Record,
+    ) -> Result<Found, Error> {
+        let wanted = self.key.values(record.fields())?;
+        let found = if self.key.is_id() {
+            show(client, path, wanted.id()?).await?
+        } else {
+            find(client, path, &wanted, Extent::Whole).await?
+        };
+        found.ok_or_else(|| not_found(&wanted.text()))
     }
 
     /// Changes a record that an earlier run may have changed so already.
@@ -178,13 +188,7 @@ impl Update {
         if !record.adds_to_a_list(self.collection.record_type) {
             return self.apply(client, path, record, false).await;
         }
-        let wanted = self.key.values(record.fields())?;
-        let found = if self.key.is_id() {
-            show(client, path, wanted.id()?).await?
-        } else {
-            find(client, path, &wanted, Extent::Whole).await?
-        };
-        let found = found.ok_or_else(|| not_found(&wanted.text()))?;
+        let found = self.whole(client, path, record).await?;
         Err(self.in_doubt(record, &found))
     }
 

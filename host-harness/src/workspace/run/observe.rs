@@ -5,7 +5,6 @@ use crate::run::{
     Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop, Taken,
     differing,
 };
-use crate::runtime::Level;
 use crate::runtime::types::{Answer, Notice, NoticeKind};
 use crate::workspace::Workspace;
 use crate::workspace::database::to_json;
@@ -149,13 +148,7 @@ impl Keeper {
 fn line(line: &crate::runtime::Line) -> LogLine {
     LogLine {
         time: line.time.to_string(),
-        level: match line.level {
-            Level::Error => "error",
-            Level::Warn => "warn",
-            Level::Info => "info",
-            Level::Debug => "debug",
-        }
-        .to_owned(),
+        level: line.level.name().to_owned(),
         source: line.source.to_owned(),
         message: line
             .fields
