@@ -70,6 +70,9 @@ pub fn test() -> Result<()> {
     step("an OCI registry", || {
         installed(&["docker-registry"], &["docker-registry"])
     })?;
+    step("a tool for OCI registries", || {
+        installed(&["skopeo"], &["skopeo"])
+    })?;
     step("a NATS server", || {
         installed(&["nats-server"], &["nats-server"])
     })?;

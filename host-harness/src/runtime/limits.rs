@@ -212,6 +212,10 @@ impl CpuMeter {
         }
     }
 
+    pub(super) fn works_beside(&self, other: &Self) {
+        self.turn.join(&other.turn);
+    }
+
     /// Called by a running guest at each tick: what to wait for before it goes on.
     pub(super) fn check(&self) -> Result<impl Future<Output = ()> + Send + use<>, LimitReached> {
         let running = self

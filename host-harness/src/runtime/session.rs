@@ -419,6 +419,12 @@ impl Session {
         execution::start(self, call, input)
     }
 
+    /// Says that this session and that one work for the same run: of the two, none
+    /// that computes on and on steps back for the other.
+    pub fn works_beside(&self, other: &Self) {
+        self.meter.works_beside(&other.meter);
+    }
+
     /// What the run has used so far.
     pub fn usage(&self) -> &Usage {
         &self.usage

@@ -4,7 +4,8 @@
 //! computes on and on would take a whole processor from the others. So a guest
 //! may compute in long stretches a tenth of the time, and [`ALLOWANCE`] at once;
 //! beyond that it steps back, as long as others want to get on: all that do so
-//! together are then given a tenth of one processor. Alone it is not held up.
+//! together are then given a tenth of one processor. Alone it is not held up: the
+//! guests that work for one run, its two ends, are no others to each other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,42 +29,71 @@ pub(super) struct Share(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    start: Instant,
-    /// Milliseconds from the start to when a guest last computed a moment only.
-    moment: AtomicU64,
+    parties: AtomicU64,
+    moments: Mutex<Moments>,
     /// When the part that long stretches are given is free again.
     free_at: Mutex<Instant>,
 }
 
+/// Guests that are no others to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Party(u64);
+
+/// Who last computed a moment only, and who did of those that are not of its party.
+/// Whoever asks is not of one of the two.
+#[derive(Debug, Default)]
+struct Moments {
+    last: Option<(Party, Instant)>,
+    another: Option<(Party, Instant)>,
+}
+
+impl Moments {
+    fn heard(&mut self, party: Party, now: Instant) {
+        if self.last.is_some_and(|(before, _)| before != party) {
+            self.another = self.last;
+        }
+        self.last = Some((party, now));
+    }
+
+    fn others(&self, than: Party) -> Option<Instant> {
+        [self.last, self.another]
+            .into_iter()
+            .flatten()
+            .find(|(party, _)| *party != than)
+            .map(|(_, at)| at)
+    }
+}
+
 impl Default for Share {
     fn default() -> Self {
-        let start = Instant::now();
         Self(Arc::new(State {
-            start,
-            moment: AtomicU64::new(0),
-            free_at: Mutex::new(start),
+            parties: AtomicU64::new(0),
+            moments: Mutex::default(),
+            free_at: Mutex::new(Instant::now()),
         }))
     }
 }
 
 impl Share {
-    /// Hears that a guest computed a moment, and waits.
-    fn moment(&self) {
-        let now = self.0.start.elapsed().as_millis();
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
-        // From 1 on: 0 stands for never.
-        self.0.moment.store(now.max(1), Ordering::Relaxed);
+    fn party(&self) -> Party {
+        Party(self.0.parties.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn others_wait(&self) -> bool {
-        let last = self.0.moment.load(Ordering::Relaxed);
-        last > 0
-            && self
-                .0
-                .start
-                .elapsed()
-                .saturating_sub(Duration::from_millis(last))
-                < RECENT
+    /// Hears that a guest of this party computed a moment, and waits.
+    fn moment(&self, party: Party) {
+        self.moments().heard(party, Instant::now());
+    }
+
+    fn others_wait(&self, than: Party) -> bool {
+        let last = self.moments().others(than);
+        last.is_some_and(|at| at.elapsed() < RECENT)
+    }
+
+    fn moments(&self) -> std::sync::MutexGuard<'_, Moments> {
+        self.0
+            .moments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When one who has computed so long may go on.
@@ -78,14 +108,14 @@ impl Share {
     }
 
     /// Waits for its turn, or until nobody else wants to get on.
-    async fn turn(&self, computed: Duration) {
-        if !self.others_wait() {
+    async fn turn(&self, party: Party, computed: Duration) {
+        if !self.others_wait(party) {
             return tokio::task::yield_now().await;
         }
         let until = self.reserve(Instant::now(), computed);
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || !self.others_wait() {
+            if left.is_zero() || !self.others_wait(party) {
                 return;
             }
             tokio::time::sleep(left.min(LOOKS)).await;
@@ -102,6 +132,7 @@ pub(super) struct Turn {
 
 #[derive(Debug)]
 struct Own {
+    party: Party,
     /// Computed since it last waited for something, ticks notwithstanding: on a busy
     /// machine a guest gets little done from one to the next.
     stretch: Duration,
@@ -114,15 +145,23 @@ struct Own {
 
 impl Turn {
     pub(super) fn of(share: Share) -> Self {
+        let party = share.party();
         Self {
             share,
             own: Arc::new(Mutex::new(Own {
+                party,
                 stretch: Duration::ZERO,
                 interrupted: false,
                 debt: Duration::ZERO,
                 at: Instant::now(),
             })),
         }
+    }
+
+    /// From now on this guest and that one work for the same.
+    pub(super) fn join(&self, other: &Self) {
+        let party = other.own().party;
+        self.own().party = party;
     }
 
     /// At a tick, after so much was computed since the guest was last let on: what
@@ -139,10 +178,11 @@ impl Turn {
             own.at = now;
             steps_back = own.debt > ALLOWANCE;
         }
+        let party = own.party;
         let turn = self.clone();
         async move {
             match steps_back {
-                true => turn.share.turn(computed).await,
+                true => turn.share.turn(party, computed).await,
                 false => tokio::task::yield_now().await,
             }
             turn.own().interrupted = false;
@@ -157,7 +197,7 @@ impl Turn {
             return;
         }
         if own.stretch + computed < LONG {
-            self.share.moment();
+            self.share.moment(own.party);
         }
         own.stretch = Duration::ZERO;
     }
@@ -189,6 +229,35 @@ mod tests {
             turn.tick(Duration::from_millis(10)).await;
         }
         assert!(started.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn short_stretches_of_its_own_run_hold_nobody_up() {
+        let share = Share::default();
+        let (source, target) = (Turn::of(share.clone()), Turn::of(share));
+        target.join(&source);
+        let started = Instant::now();
+        for _ in 0..200 {
+            source.tick(Duration::from_millis(10)).await;
+            source.ended(Duration::from_millis(1));
+            source.ended(Duration::from_micros(400));
+            target.ended(Duration::from_micros(400));
+        }
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn another_is_heard_whoever_was_last() {
+        let share = Share::default();
+        let [busy, quiet] = [share.party(), share.party()];
+        assert!(!share.others_wait(busy));
+        share.moment(busy);
+        assert!(!share.others_wait(busy) && share.others_wait(quiet));
+        share.moment(quiet);
+        for _ in 0..3 {
+            share.moment(busy);
+            assert!(share.others_wait(busy) && share.others_wait(quiet));
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod distribution;
 mod guarded;
+mod mirrored;
 mod proxy;
 mod quarantine;
 mod server;

@@ -21,7 +21,7 @@ fn signed(number: &str, component: Vec<u8>, keys: &[&SigningKey]) -> Release {
 }
 
 /// An agent that runs what one of these keys has signed, and nothing else.
-fn trusting(home: &Path, registry: &str, keys: &[&SigningKey]) -> Agent {
+pub fn trusting(home: &Path, registry: &str, keys: &[&SigningKey]) -> Agent {
     let mut settings = settings(home, registry);
     settings.trust.unsigned = Unsigned::Refuse;
     settings.trust.keys = keys

@@ -206,6 +206,9 @@ impl Pipeline {
                 store::run(source, mapper, output, stop, observer).await
             }
             Target::Activity { session, call } => {
+                if let Source::Activity { session: other, .. } = &self.source {
+                    session.works_beside(other);
+                }
                 let source = source::start(self.source, self.resume, stop.clone()).await?;
                 deliver::run(source, mapper, session, call, stop, observer).await
             }
