@@ -6,6 +6,7 @@ mod catalog;
 mod contract;
 mod demo;
 mod process;
+mod programs;
 mod sbom;
 mod test;
 

@@ -2,13 +2,15 @@
 
 use crate::build;
 use crate::process::{cargo, run};
-use anyhow::{Context, Result};
+use crate::programs::Installing;
+use anyhow::Result;
 
 /// Runs all checks and tests.
 ///
 /// # Errors
 /// The first that fails.
 pub fn test() -> Result<()> {
+    let installing = Installing::begin();
     step("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
     step("contract", || crate::contract::run(false))?;
     step("component", || {
@@ -60,22 +62,7 @@ pub fn test() -> Result<()> {
             ])
             .args(kinds))
     })?;
-    // The tests of the screen drive a browser, those of registries start one.
-    step("a browser", || {
-        installed(
-            &["chromium", "chromedriver"],
-            &["chromium", "chromium-driver"],
-        )
-    })?;
-    step("an OCI registry", || {
-        installed(&["docker-registry"], &["docker-registry"])
-    })?;
-    step("a tool for OCI registries", || {
-        installed(&["skopeo"], &["skopeo"])
-    })?;
-    step("a NATS server", || {
-        installed(&["nats-server"], &["nats-server"])
-    })?;
+    step("programs that tests start", || installing.end())?;
     let tests = |chosen: &[&str]| run(&mut tests_of(chosen));
     step("documentation's examples", || tests(&["--doc"]))?;
     step("contract's tests", || {
@@ -135,33 +122,6 @@ fn tests_of(chosen: &[&str]) -> std::process::Command {
     ]);
     tests.args(chosen);
     tests
-}
-
-/// Programs that tests start: Debian's packages, where one is missing.
-fn installed(programs: &[&str], packages: &[&str]) -> Result<()> {
-    let there = programs.iter().all(|name| {
-        std::process::Command::new(name)
-            .arg("--version")
-            .output()
-            .is_ok()
-    });
-    if there {
-        return Ok(());
-    }
-    let apt = |arguments: &[&str]| {
-        run(std::process::Command::new("apt-get")
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdout(std::process::Stdio::null()))
-    };
-    let install: Vec<&str> = ["install", "-y", "-qq"]
-        .iter()
-        .chain(packages)
-        .copied()
-        .collect();
-    apt(&["update", "-qq"])
-        .and_then(|()| apt(&install))
-        .with_context(|| format!("the tests need {}: install them", packages.join(" and ")))
 }
 
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
