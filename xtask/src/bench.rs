@@ -1,14 +1,18 @@
-//! `cargo xtask bench`: the connector measured against the same work done natively.
+//! `cargo xtask bench`: what connectors cost, and what keeps running them costs.
 
-use crate::build;
 use crate::process;
+use crate::{build, test};
 use anyhow::Result;
 
-/// Builds the component and measures it. The bench takes `--quick`.
+/// Builds the components and measures them. The bench takes names of cases and
+/// `--quick`.
 ///
 /// # Errors
-/// If the component cannot be built, or a run does not read everything.
+/// If a component cannot be built, a server is missing and cannot be installed, or a
+/// run does not do everything.
 pub fn run(arguments: &[String]) -> Result<()> {
+    test::installed(&["docker-registry"], &["docker-registry"])?;
+    test::installed(&["nats-server"], &["nats-server"])?;
     build::build(component::StandardLibrary::Auto)?;
     let mut bench = process::cargo();
     bench.args(["bench", "--bench", "connector", "--"]);

@@ -134,8 +134,8 @@ fn tests_of(chosen: &[&str]) -> std::process::Command {
     tests
 }
 
-/// Programs that tests start: Debian's packages, where one is missing.
-fn installed(programs: &[&str], packages: &[&str]) -> Result<()> {
+/// Programs that tests and the bench start: Debian's packages, where one is missing.
+pub fn installed(programs: &[&str], packages: &[&str]) -> Result<()> {
     let there = programs.iter().all(|name| {
         std::process::Command::new(name)
             .arg("--version")
@@ -158,7 +158,7 @@ fn installed(programs: &[&str], packages: &[&str]) -> Result<()> {
         .collect();
     apt(&["update", "-qq"])
         .and_then(|()| apt(&install))
-        .with_context(|| format!("the tests need {}: install them", packages.join(" and ")))
+        .with_context(|| format!("{} are needed: install them", packages.join(" and ")))
 }
 
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
