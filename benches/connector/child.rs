@@ -8,6 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a child may take to end by itself.
+const TO_END: Duration = Duration::from_secs(5);
 
 /// A child, which is ended when this is dropped.
 pub struct Child {
@@ -29,6 +33,11 @@ impl Child {
         })
     }
 
+    /// Its number.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The next line that it says.
     pub fn line(&mut self) -> Result<String> {
         let mut line = String::new();
@@ -41,6 +50,12 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
+        // It ends with its input, and so does what it has started itself.
+        drop(self.process.stdin.take());
+        let until = Instant::now() + TO_END;
+        while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         // It may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -2,14 +2,15 @@
 
 use super::child::end_with_parent;
 use super::measured::{Loaded, Measured, Meter, Sandbox};
-use super::{Result, built, statistics};
+use super::writing::{FILE, record};
+use super::{Result, built, bytes_of, statistics};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use host_harness::connection::Environment;
 use host_harness::registry::Digest;
-use host_harness::runtime::types::{Call, Event};
+use host_harness::runtime::types::{Call, Event, Item};
 use host_harness::runtime::{
-    CompiledCode, Connection, Connector, Limits, Runtime, SecretError, SecretSource,
+    CompiledCode, Connection, Connector, Limits, RunFiles, Runtime, SecretError, SecretSource,
 };
 use secrecy::SecretString;
 use std::path::Path;
@@ -27,16 +28,10 @@ const REQUESTS_PER_SECOND: u32 = 1_000_000;
 pub fn read(url: &str, compiled: &Path, activity: &str) -> Result<Measured> {
     end_with_parent();
     tokio::runtime::Runtime::new()?.block_on(async {
-        let (connector, runtime, load) = connector_from(compiled).await?;
+        let (connector, _, runtime, load) = connector_from(compiled).await?;
         let mut meter = Meter::start()?;
         let session = connector.session(connection(url)).await?;
-        let call = Call {
-            activity: activity.to_owned(),
-            object: "suppliers".to_owned(),
-            options: Vec::new(),
-            resume: None,
-            dry_run: false,
-        };
+        let call = call(activity, "suppliers");
         let mut execution = session.execute(call, futures::stream::empty().boxed());
         let usage = execution.usage().clone();
         while let Some(events) = execution.next().await {
@@ -56,16 +51,79 @@ pub fn read(url: &str, compiled: &Path, activity: &str) -> Result<Measured> {
     })
 }
 
+/// Creates so many suppliers, or uploads a file so often.
+pub fn write(
+    url: &str,
+    compiled: &Path,
+    activity: &str,
+    count: u64,
+    folder: &Path,
+) -> Result<Measured> {
+    end_with_parent();
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let (connector, _, runtime, load) = connector_from(compiled).await?;
+        let mut meter = Meter::start()?;
+        let mut connection = connection(url);
+        connection.files = Some(RunFiles::in_folder(folder));
+        let session = connector.session(connection).await?;
+        let is_upload = activity == "upload";
+        let object = match is_upload {
+            true => "purchase_orders/{purchase_order_id}/attachments",
+            false => "suppliers",
+        };
+        let records = (1..=count).map(move |number| Item {
+            key: number.to_string(),
+            data: match is_upload {
+                true => format!(r#"{{"purchase-order-id":1,"file":"{FILE}"}}"#),
+                false => record(number),
+            },
+        });
+        let mut execution = session.execute(
+            call(activity, object),
+            futures::stream::iter(records).boxed(),
+        );
+        let usage = execution.usage().clone();
+        while let Some(events) = execution.next().await {
+            for event in events {
+                match event {
+                    Event::Answered(answer) => meter.count(&answer.data),
+                    Event::Rejected(rejection) => {
+                        return Err(format!("not taken: {:?}", rejection.error).into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        execution.finish().await?;
+        let linear_memory = usage.peak_memory() as u64;
+        meter.stop(Some(Sandbox {
+            linear_memory,
+            runtime,
+            load,
+        }))
+    })
+}
+
+pub fn call(activity: &str, object: &str) -> Call {
+    Call {
+        activity: activity.to_owned(),
+        object: object.to_owned(),
+        options: Vec::new(),
+        resume: None,
+        dry_run: false,
+    }
+}
+
 /// Loads the component into an empty folder of compiled code, then from it, and
 /// opens sessions.
 pub fn load(compiled: &Path) -> Result<Loaded> {
     end_with_parent();
     tokio::runtime::Runtime::new()?.block_on(async {
-        let (connector, _, compile) = connector_from(compiled).await?;
+        let (connector, _, _, compile) = connector_from(compiled).await?;
         let mut loads = Vec::with_capacity(LOADS);
         for _ in 0..LOADS {
             // Another runtime, as another agent would have it.
-            let (_, _, load) = connector_from(compiled).await?;
+            let (_, _, _, load) = connector_from(compiled).await?;
             loads.push(load);
         }
         let mut sessions = Vec::with_capacity(SESSIONS);
@@ -84,24 +142,19 @@ pub fn load(compiled: &Path) -> Result<Loaded> {
     })
 }
 
-/// The connector, and how long making the runtime and loading took.
-async fn connector_from(compiled: &Path) -> Result<(Connector, Duration, Duration)> {
-    let bytes = std::fs::read(built()).map_err(|error| {
-        format!(
-            "{}: {error}; run `cargo xtask build` first",
-            built().display()
-        )
-    })?;
+/// The connector and its runtime, and how long making that and loading took.
+pub async fn connector_from(compiled: &Path) -> Result<(Connector, Runtime, Duration, Duration)> {
+    let bytes = bytes_of(&built())?;
     let started = Instant::now();
     let runtime = Runtime::new(CompiledCode::open(compiled)?)?;
     let made = started.elapsed();
     let started = Instant::now();
     // The digest is compared on every load.
     let connector = runtime.load(Digest::of(&bytes), bytes).await?;
-    Ok((connector, made, started.elapsed()))
+    Ok((connector, runtime, made, started.elapsed()))
 }
 
-fn connection(url: &str) -> Connection {
+pub fn connection(url: &str) -> Connection {
     let mut connection = Connection::new("bench")
         .setting("host", url)
         .setting("authentication", "oauth")

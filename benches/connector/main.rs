@@ -1,60 +1,61 @@
-//! The connector measured against the same work done natively.
+//! What connectors cost, and what keeps running them costs.
 //!
-//! Pages of suppliers come over loopback HTTP from a server that is a process
-//! of its own. Each measured run is a process of its own too, so that its
-//! processor time and its peak memory are of nothing else. Runs alternate,
-//! native and component, and what is reported are the ratios of the pairs:
-//! seconds say more about the machine than about the connector.
+//! Each case is a table or two, in a file of its own; without names all are
+//! measured. `cargo xtask bench` builds the component and runs it: `cargo xtask bench
+//! loading queue` measures those two, and `--quick` takes a look, in seconds for each
+//! case. It needs Linux, for `/proc`; `loading` needs `docker-registry`, `queue` and
+//! `agents` need `nats-server`.
 //!
-//! `cargo xtask bench` builds the component and runs it; `--quick` takes a look
-//! with fewer records. It needs Linux, for `/proc`.
+//! Whatever is measured is a process of its own, so that its processor time and its
+//! memory are of nothing else, and ends with this one.
 
+mod agents;
 mod child;
+mod cold;
 mod component;
+mod group;
+mod http;
+mod idle;
+mod loading;
+mod machine;
 mod measured;
 mod native;
+mod neighbours;
 mod pages;
+mod place;
+mod processes;
+mod programs;
+mod queue;
+mod reading;
 mod report;
 mod statistics;
+mod writing;
 
-use child::Child;
-use measured::{Loaded, Measured};
-use report::{Memory, Report};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How much is measured.
-struct Extent {
-    /// Records of the runs that are compared.
-    records: u64,
-    /// Pairs of those runs, one to warm up not counted.
-    pairs: usize,
-    /// Records of the runs whose memory is compared, fewest first.
-    sizes: &'static [u64],
-    /// Orders of [`LINES`] lines, and pairs of runs over them.
-    orders: u64,
-    order_pairs: usize,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Full,
+    /// A look.
+    Quick,
 }
 
-/// Lines of a large order.
-const LINES: u64 = 10_000;
+/// A case by name, and what measures it and prints its tables.
+type Case = (&'static str, fn(Extent) -> Result<()>);
 
-const FULL: Extent = Extent {
-    records: 100_000,
-    pairs: 11,
-    sizes: &[10_000, 100_000, 1_000_000],
-    orders: 200,
-    order_pairs: 5,
-};
-const QUICK: Extent = Extent {
-    records: 20_000,
-    pairs: 3,
-    sizes: &[10_000, 20_000],
-    orders: 36,
-    order_pairs: 3,
-};
+const CASES: [Case; 7] = [
+    ("reading", reading::compare),
+    ("writing", writing::compare),
+    ("loading", loading::measure),
+    ("queue", queue::measure),
+    ("agents", agents::measure),
+    ("idle", idle::measure),
+    ("neighbours", neighbours::measure),
+];
 
 fn main() -> Result<()> {
     // cargo adds `--bench`. The first words are those of the children.
@@ -64,124 +65,85 @@ fn main() -> Result<()> {
         .collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] => compare(&FULL),
-        ["--quick"] => compare(&QUICK),
         ["serve", records, lines] => pages::serve(records.parse()?, lines.parse()?),
+        ["keep", program, rest @ ..] => programs::keep(program, rest),
         ["native", url] => child::answer(&native::read(url)?),
         ["component", url, compiled, activity] => {
             child::answer(&component::read(url, Path::new(compiled), activity)?)
         }
         ["load", compiled] => child::answer(&component::load(Path::new(compiled))?),
-        _ => Err(format!("unknown arguments: {words:?}; there is only --quick").into()),
-    }
-}
-
-/// Measures everything and prints the report.
-fn compare(extent: &Extent) -> Result<()> {
-    let home = tempfile::tempdir()?;
-    let compiled = home.path().join("compiled").to_string_lossy().into_owned();
-    eprintln!("loading");
-    // The folder is empty, so this one compiles.
-    let loaded: Loaded = child::measure(&["load", &compiled])?;
-
-    let server = Server::start(extent.records, 0)?;
-    let mut pairs = Vec::new();
-    for pair in 0..=extent.pairs {
-        eprintln!("pair {pair} of {}", extent.pairs);
-        let native = server.native()?;
-        let component = server.component(&compiled, "query")?;
-        if native.bytes != component.bytes {
-            return Err("the two read different records".into());
-        }
-        // The first warms up.
-        if pair > 0 {
-            pairs.push((native, component));
-        }
-    }
-    let mut changes = Vec::new();
-    for pair in 0..extent.pairs {
-        eprintln!("changes {pair} of {}", extent.pairs);
-        let query = server.component(&compiled, "query")?;
-        changes.push((query, server.component(&compiled, "changes")?));
-    }
-    drop(server);
-
-    let mut sizes = Vec::new();
-    for &records in extent.sizes {
-        eprintln!("memory at {records} records");
-        let server = Server::start(records, 0)?;
-        let native = server.native()?;
-        let query = server.component(&compiled, "query")?;
-        sizes.push(Memory {
-            native,
-            query,
-            changes: server.component(&compiled, "changes")?,
-        });
-    }
-
-    let server = Server::start(extent.orders, LINES)?;
-    let mut orders = Vec::new();
-    for pair in 0..extent.order_pairs {
-        eprintln!("orders of {LINES} lines, {pair} of {}", extent.order_pairs);
-        let native = server.native()?;
-        orders.push((native, server.component(&compiled, "query")?));
-    }
-    print!(
-        "{}",
-        Report {
-            loaded,
-            pairs,
-            changes,
-            sizes,
-            orders,
-            lines: LINES,
-            size: std::fs::metadata(built())?.len()
-        }
-    );
-    Ok(())
-}
-
-/// The page server, with this many records.
-struct Server {
-    _process: Child,
-    url: String,
-    records: u64,
-}
-
-impl Server {
-    fn start(records: u64, lines: u64) -> Result<Self> {
-        let mut process = Child::start(&["serve", &records.to_string(), &lines.to_string()])?;
-        let url = process.line()?;
-        Ok(Self {
-            _process: process,
+        ["write-natively", url, activity, count, folder] => child::answer(&native::write(
             url,
-            records,
-        })
-    }
-
-    fn native(&self) -> Result<Measured> {
-        self.whole(child::measure(&["native", &self.url])?)
-    }
-
-    fn component(&self, compiled: &str, activity: &str) -> Result<Measured> {
-        self.whole(child::measure(&[
-            "component",
-            &self.url,
-            compiled,
             activity,
-        ])?)
-    }
-
-    /// A run, if it has read everything.
-    fn whole(&self, run: Measured) -> Result<Measured> {
-        if run.records == self.records {
-            return Ok(run);
+            count.parse()?,
+            Path::new(folder),
+        )?),
+        ["write", url, compiled, activity, count, folder] => child::answer(&component::write(
+            url,
+            Path::new(compiled),
+            activity,
+            count.parse()?,
+            Path::new(folder),
+        )?),
+        ["start", home, registry, url] => {
+            child::answer(&cold::start(Path::new(home), registry, url)?)
         }
-        Err(format!("{} records came of {}", run.records, self.records).into())
+        ["peers", blob] => child::answer(&cold::peers(blob)?),
+        ["agent", joining @ ..] => group::work(joining),
+        ["connections", count, urls @ ..] => {
+            child::answer(&idle::keep_connections(count.parse()?, urls)?)
+        }
+        ["beside", url, compiled, activity, count] => child::answer(&neighbours::run_beside(
+            url,
+            Path::new(compiled),
+            activity,
+            count.parse()?,
+        )?),
+        words => measure(words),
     }
+}
+
+/// Measures the cases that were named, or all.
+fn measure(words: &[&str]) -> Result<()> {
+    let (options, names): (Vec<&str>, Vec<&str>) =
+        words.iter().partition(|word| word.starts_with("--"));
+    let extent = match options.as_slice() {
+        [] => Extent::Full,
+        ["--quick"] => Extent::Quick,
+        _ => return Err(format!("unknown options: {options:?}; there is only --quick").into()),
+    };
+    if let Some(name) = names
+        .iter()
+        .find(|name| CASES.iter().all(|(case, _)| case != *name))
+    {
+        let cases: Vec<&str> = CASES.iter().map(|(case, _)| *case).collect();
+        return Err(format!("nothing is called {name}; there are {}", cases.join(", ")).into());
+    }
+    println!("{}", machine::machine());
+    for (name, measure) in CASES {
+        if names.is_empty() || names.contains(&name) {
+            println!("\n## {name}\n");
+            measure(extent)?;
+        }
+    }
+    Ok(())
 }
 
 /// The component as `cargo xtask build` leaves it.
 fn built() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/components/coupa.wasm")
+    built_beside("coupa.wasm")
+}
+
+/// Another one that is built with it.
+fn built_beside(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("target/components")
+        .join(name)
+}
+
+/// The bytes of a built component.
+fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        format!("{}: {error}; run `cargo xtask build` first", path.display()).into()
+    })
 }

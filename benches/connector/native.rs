@@ -8,14 +8,22 @@
 use super::Result;
 use super::child::end_with_parent;
 use super::measured::{Measured, Meter};
-use reqwest::Client;
+use super::writing::{FILE, record};
+use futures::{StreamExt, TryStreamExt};
+use reqwest::{Body, Client};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::path::Path;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc::{self, Sender};
 
 /// As far as the connector reads ahead.
 const PAGES_AHEAD: usize = 2;
+/// As many records as the connector writes at the same time.
+const WRITTEN_AT_ONCE: usize = 4;
+/// Of a file that is sent.
+const CHUNK: usize = 64 * 1024;
 /// As the host and the connector have it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Likewise.
@@ -48,12 +56,7 @@ pub fn read(url: &str) -> Result<Measured> {
 
 /// Reads page after page, each after the last id of the one before.
 async fn read_pages(url: String, pages: Sender<Vec<Record>>) -> Result<()> {
-    let client = Client::builder()
-        .no_proxy()
-        .tcp_nodelay(true)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .build()?;
+    let client = client()?;
     let token = token(&client, &url).await?;
     let mut after = None;
     loop {
@@ -78,6 +81,86 @@ async fn read_pages(url: String, pages: Sender<Vec<Record>>) -> Result<()> {
             return Ok(());
         }
     }
+}
+
+fn client() -> Result<Client> {
+    Ok(Client::builder()
+        .no_proxy()
+        .tcp_nodelay(true)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build()?)
+}
+
+/// Creates so many suppliers, or uploads a file so often, some at a time.
+pub fn write(url: &str, activity: &str, count: u64, folder: &Path) -> Result<Measured> {
+    end_with_parent();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let mut meter = Meter::start()?;
+        let client = client()?;
+        let authorization = format!("Bearer {}", token(&client, url).await?);
+        let requests = (1..=count).map(|number| {
+            let (client, authorization) = (&client, &authorization);
+            async move {
+                let request = if activity == "upload" {
+                    let (kind, body) = form(&folder.join(FILE)).await?;
+                    client
+                        .post(format!("{url}/api/purchase_orders/1/attachments"))
+                        .header("content-type", kind)
+                        .body(body)
+                } else {
+                    client
+                        .post(format!("{url}/api/suppliers"))
+                        .header("content-type", "application/json")
+                        .body(record(number))
+                };
+                let answer = request
+                    .header("accept", "application/json")
+                    .header("authorization", authorization)
+                    .send()
+                    .await?
+                    .error_for_status()?
+                    .bytes()
+                    .await?;
+                // As what was ignored or altered is looked for.
+                let fields: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_slice(&answer)?;
+                if !fields.contains_key("id") {
+                    return Err("an answer without an id".into());
+                }
+                Result::Ok(String::from_utf8(answer.to_vec())?)
+            }
+        });
+        let mut answers = futures::stream::iter(requests).buffer_unordered(WRITTEN_AT_ONCE);
+        while let Some(answer) = answers.try_next().await? {
+            meter.count(&answer);
+        }
+        meter.stop(None)
+    })
+}
+
+/// A form with a file that is read as it is sent, and its media type.
+async fn form(path: &Path) -> Result<(String, Body)> {
+    let file = tokio::fs::File::open(path).await?;
+    let before = format!(
+        "--form\r\nContent-Disposition: form-data; name=\"attachment[file]\"; \
+         filename=\"{FILE}\"\r\nContent-Type: application/pdf\r\n\r\n"
+    );
+    let chunks = futures::stream::try_unfold(file, |mut file| async move {
+        let mut chunk = vec![0; CHUNK];
+        let length = file.read(&mut chunk).await?;
+        chunk.truncate(length);
+        std::io::Result::Ok((length > 0).then_some((chunk, file)))
+    });
+    let around = |text: String| futures::stream::iter([std::io::Result::Ok(text.into_bytes())]);
+    let body = around(before)
+        .chain(chunks)
+        .chain(around("\r\n--form--\r\n".to_owned()));
+    Ok((
+        "multipart/form-data; boundary=form".to_owned(),
+        Body::wrap_stream(body),
+    ))
 }
 
 async fn token(client: &Client, url: &str) -> Result<String> {

@@ -1,12 +1,15 @@
 //! A server of pages of suppliers that costs as little as can be, so that what
 //! is measured is its clients: a thread for each connection, and records that
-//! are copied from templates and only get their id.
+//! are copied from templates and only get their id. What is created is answered with
+//! an id, and a file that is uploaded is read and forgotten.
 
 use super::Result;
 use super::child::end_with_parent;
-use std::io::{BufRead, BufReader, Read, Write};
+use super::http::Request;
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Coupa's greatest page.
 const PAGE: u64 = 50;
@@ -49,14 +52,15 @@ fn answer_all(connection: &TcpStream, last: u64, templates: &[Template]) -> Resu
     connection.set_nodelay(true)?;
     let mut requests = BufReader::new(connection);
     let mut answer = Vec::new();
-    while let Some(target) = next_request(&mut requests)? {
+    while let Some(request) = Request::next(&mut requests)? {
         answer.clear();
-        match target.split_once('?') {
-            None if target == "/oauth2/token" => {
-                head(&mut answer, TOKEN.len())?;
+        let target = request.target.as_str();
+        match (request.method.as_str(), target.split_once('?')) {
+            ("POST", None) if target == "/oauth2/token" => {
+                head(&mut answer, "200 OK", TOKEN.len())?;
                 answer.extend_from_slice(TOKEN);
             }
-            Some(("/api/suppliers", query)) => {
+            ("GET", Some(("/api/suppliers", query))) => {
                 let number =
                     |name| parameter(query, name).and_then(|value| value.parse::<u64>().ok());
                 let after = number("id%5Bgt%5D").unwrap_or(0).max(BEFORE_FIRST);
@@ -66,39 +70,25 @@ fn answer_all(connection: &TcpStream, last: u64, templates: &[Template]) -> Resu
                     .min(last.saturating_sub(after));
                 page(&mut answer, templates, after + 1, count)?;
             }
-            _ => return Err(format!("nothing is served at {target}").into()),
+            ("POST", None) if target.starts_with("/api/") => created(&mut answer, &request.body)?,
+            (method, _) => return Err(format!("{method} {target} is not served").into()),
         }
         (&*connection).write_all(&answer)?;
     }
     Ok(())
 }
 
-/// The target of the next request, its body read over; none at the end.
-fn next_request(requests: &mut BufReader<&TcpStream>) -> Result<Option<String>> {
-    let mut first = String::new();
-    if requests.read_line(&mut first)? == 0 {
-        return Ok(None);
-    }
-    let target = first
-        .split(' ')
-        .nth(1)
-        .ok_or("a request without a target")?
-        .to_owned();
-    let mut length = 0;
-    let mut line = String::new();
-    loop {
-        line.clear();
-        requests.read_line(&mut line)?;
-        match line.trim_end().split_once(": ") {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.parse()?
-            }
-            Some(_) => {}
-            None => break,
-        }
-    }
-    std::io::copy(&mut requests.take(length), &mut std::io::sink())?;
-    Ok(Some(target))
+/// What was sent, with an id.
+fn created(answer: &mut Vec<u8>, body: &[u8]) -> Result<()> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    let record = match body.strip_prefix(b"{") {
+        Some(fields) => [format!("{{\"id\":{id},").as_bytes(), fields].concat(),
+        None => format!("{{\"id\":{id}}}").into_bytes(),
+    };
+    head(answer, "201 Created", record.len())?;
+    answer.extend_from_slice(&record);
+    Ok(())
 }
 
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
@@ -107,10 +97,10 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
         .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
-fn head(answer: &mut Vec<u8>, length: usize) -> std::io::Result<()> {
+fn head(answer: &mut Vec<u8>, status: &str, length: usize) -> std::io::Result<()> {
     write!(
         answer,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
     )
 }
 
@@ -118,7 +108,11 @@ fn head(answer: &mut Vec<u8>, length: usize) -> std::io::Result<()> {
 fn page(answer: &mut Vec<u8>, templates: &[Template], first: u64, count: u64) -> Result<()> {
     let templates = &templates[..usize::try_from(count)?];
     let texts: usize = templates.iter().map(|template| template.text.len()).sum();
-    head(answer, texts + templates.len().saturating_sub(1) + 2)?;
+    head(
+        answer,
+        "200 OK",
+        texts + templates.len().saturating_sub(1) + 2,
+    )?;
     answer.push(b'[');
     for (id, template) in (first..).zip(templates) {
         if id > first {

@@ -3,7 +3,6 @@
 use super::measured::{Loaded, Measured, Sandbox};
 use super::statistics::{Spread, median};
 use std::fmt::{self, Display, Formatter};
-use std::process::Command;
 use std::time::Duration;
 
 /// The component may take this many times as long as native code.
@@ -15,7 +14,7 @@ const LONGEST_START: Duration = Duration::from_millis(5);
 /// The component, in bytes.
 const LARGEST: u64 = 1_200_000;
 
-const MIB: f64 = 1024.0 * 1024.0;
+pub const MIB: f64 = 1024.0 * 1024.0;
 
 /// Everything that was measured.
 pub struct Report {
@@ -42,7 +41,6 @@ pub struct Memory {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n", machine())?;
         self.speed(f)?;
         self.activities(f)?;
         self.large(f)?;
@@ -242,7 +240,7 @@ impl Report {
 }
 
 /// A figure of one kind of runs, of the other, and the ratio pair by pair.
-fn ratios(
+pub fn ratios(
     pairs: &[(Measured, Measured)],
     figure: impl Fn(&Measured) -> f64,
 ) -> (Spread, Spread, Spread) {
@@ -258,7 +256,7 @@ fn ratios(
     (Spread::of(&one), Spread::of(&other), Spread::of(&ratios))
 }
 
-fn row(
+pub fn row(
     f: &mut Formatter<'_>,
     what: &str,
     decimals: usize,
@@ -281,32 +279,6 @@ fn linear_memory(run: &Measured) -> f64 {
         .map_or(0.0, |sandbox| sandbox.linear_memory as f64)
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
-}
-
-/// What it ran on and with.
-fn machine() -> String {
-    let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor = processor
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-        .map_or("unknown processor", |(_, name)| name.trim());
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let lock = include_str!("../../Cargo.lock");
-    let wasmtime = lock
-        .split("name = \"wasmtime\"\nversion = \"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next())
-        .unwrap_or("of unknown version");
-    let rustc = Command::new("rustc")
-        .arg("--version")
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
-    let rustc = String::from_utf8_lossy(&rustc);
-    format!(
-        "{processor}, {cores} cores; wasmtime {wasmtime}; {}",
-        rustc.trim()
-    )
 }

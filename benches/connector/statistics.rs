@@ -9,6 +9,15 @@ pub fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
     values[values.len() / 2]
 }
 
+/// The value that so many percent are not above.
+///
+/// # Panics
+/// If there are none.
+pub fn percentile<T: PartialOrd + Copy>(mut values: Vec<T>, percent: usize) -> T {
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    values[(values.len() - 1) * percent / 100]
+}
+
 /// Median, least and greatest.
 pub struct Spread {
     pub median: f64,

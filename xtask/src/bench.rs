@@ -1,15 +1,19 @@
-//! `cargo xtask bench`: the connector measured against the same work done natively.
+//! `cargo xtask bench`: what connectors cost, and what keeps running them costs.
 
-use crate::build;
-use crate::process;
+use crate::programs::{self, Installing};
+use crate::{build, process};
 use anyhow::Result;
 
-/// Builds the component and measures it. The bench takes `--quick`.
+/// Builds the components and measures them. The bench takes names of cases and
+/// `--quick`.
 ///
 /// # Errors
-/// If the component cannot be built, or a run does not read everything.
+/// If a component cannot be built, a server is missing and cannot be installed, or a
+/// run does not do everything.
 pub fn run(arguments: &[String]) -> Result<()> {
+    let installing = Installing::begin(programs::OF_BENCH);
     build::build(component::StandardLibrary::Auto)?;
+    installing.end()?;
     let mut bench = process::cargo();
     bench.args(["bench", "--bench", "connector", "--"]);
     process::run(bench.args(arguments))

@@ -34,9 +34,11 @@ enum Command {
     Demo,
     /// Check and test everything: format, lints, docs, units, end to end.
     Test,
-    /// Measure the component against the same work done natively.
+    /// Measure the component against the same work done natively, and what keeps
+    /// running connectors costs.
     Bench {
-        /// For the benchmark itself, such as --quick.
+        /// For the benchmark itself: names of cases, such as reading or queue, and
+        /// --quick.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

@@ -2,7 +2,7 @@
 
 use crate::build;
 use crate::process::{cargo, run};
-use crate::programs::Installing;
+use crate::programs::{self, Installing};
 use anyhow::Result;
 
 /// Runs all checks and tests.
@@ -10,7 +10,7 @@ use anyhow::Result;
 /// # Errors
 /// The first that fails.
 pub fn test() -> Result<()> {
-    let installing = Installing::begin();
+    let installing = Installing::begin(programs::OF_TESTS);
     step("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
     step("contract", || crate::contract::run(false))?;
     step("component", || {

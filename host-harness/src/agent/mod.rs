@@ -15,11 +15,13 @@ mod error;
 mod guard;
 mod publish;
 mod settings;
+mod stages;
 mod versions;
 
 pub use error::AgentError;
 pub use publish::Publication;
 pub use settings::{AgentSettings, SettingsError};
+pub use stages::Stages;
 
 use crate::cache::{Cache, Namespace};
 use crate::connection::{ConnectionFile, RevealError, Secrets};
@@ -55,6 +57,8 @@ pub struct Downloaded {
     /// Why the registry could not be asked, where it could not: then this is the
     /// newest that was here.
     pub offline: Option<String>,
+    /// How long it took.
+    pub stages: Stages,
 }
 
 /// An agent.

@@ -1,6 +1,7 @@
 //! Which version an agent runs, and how it comes to have it.
 
 use super::guard::{Guard, count};
+use super::stages::{Lap, Stages};
 use super::{Agent, AgentError, Downloaded};
 use crate::registry::{
     Candidate, ConnectorName, Entry, Pulled, QuarantinedVersion, Receipt, RegistryError,
@@ -38,13 +39,16 @@ impl Agent {
     ) -> Result<Downloaded, AgentError> {
         // For versions whose publisher did not say which contract they keep to.
         let mut unserved: Vec<(Version, Version)> = Vec::new();
+        let mut stages = Stages::default();
         loop {
+            let mut lap = Lap::start();
             let chosen = match version {
                 Requirement::Exact(version) => self.exactly(name, version).await?,
                 floating => self.floating(name, floating, &unserved).await?,
             };
+            stages.asked += lap.next();
             let wanted = chosen.entry.version.clone();
-            let contract = match self.take(chosen).await? {
+            let contract = match self.take(chosen, &mut stages).await? {
                 Taken::Ready(downloaded) => return Ok(*downloaded),
                 Taken::Unserved(contract) => contract,
             };
@@ -194,7 +198,8 @@ impl Agent {
     }
 
     /// Brings a version here, verifies it and loads it; the receipt comes last.
-    async fn take(&self, chosen: Chosen) -> Result<Taken, AgentError> {
+    async fn take(&self, chosen: Chosen, stages: &mut Stages) -> Result<Taken, AgentError> {
+        let mut lap = Lap::start();
         let Chosen {
             entry,
             receipt,
@@ -212,7 +217,9 @@ impl Agent {
             self.trust
                 .needs_signature(&entry.name, &entry.version, &signatures)?;
         }
+        stages.asked += lap.next();
         let pulled = self.pull(&entry).await?;
+        stages.pulled += lap.next();
         let bytes = self.store.read(&pulled.digest)?;
         let verified = self.verify(&entry, &bytes, &signatures, is_new);
         match verified {
@@ -226,6 +233,7 @@ impl Agent {
             }
             verified => verified?,
         }
+        stages.verified += lap.next();
         if let Ok(found) = runtime::interfaces(&bytes)
             && let Some(contract) = runtime::contract_of(&found.exports)
             && !runtime::serves(&contract)
@@ -233,6 +241,7 @@ impl Agent {
             return Ok(Taken::Unserved(contract));
         }
         let connector = self.load_counted(&entry, bytes).await?;
+        stages.made_ready += lap.next();
         let connector = connector.watched(Arc::new(Guard {
             quarantine: self.quarantine(),
             name: entry.name.clone(),
@@ -261,6 +270,7 @@ impl Agent {
             connector,
             passed_over,
             offline,
+            stages: *stages,
         })))
     }
 

@@ -22,6 +22,7 @@
 
 mod budget;
 mod error;
+mod hearing;
 mod job;
 mod journal;
 mod lease;
@@ -36,6 +37,7 @@ mod tested;
 pub mod worker;
 
 pub use error::GroupError;
+pub use hearing::Hearing;
 pub use job::{FORMAT, Job, JobConnection, JobEnd, JobSource};
 pub use journal::Entry;
 pub use name::{GroupName, InvalidGroupName};

@@ -3,6 +3,7 @@
 //! Nothing is used that a NATS server of version 2.9 lacks.
 
 use super::error::GroupError;
+use super::hearing::Ears;
 use super::name::GroupName;
 use super::report::Batch;
 use super::sealed;
@@ -53,6 +54,7 @@ struct Joined {
     bucket: Stream,
     key: Arc<SealingKey>,
     lease: Duration,
+    ears: Ears,
 }
 
 impl Group {
@@ -149,6 +151,7 @@ impl Group {
             bucket: stream,
             key,
             lease,
+            ears: Ears::default(),
         })))
     }
 
@@ -164,6 +167,10 @@ impl Group {
 
     pub(super) fn client(&self) -> &Client {
         &self.0.client
+    }
+
+    pub(super) fn ears(&self) -> &Ears {
+        &self.0.ears
     }
 
     pub(super) fn values(&self) -> &kv::Store {

@@ -8,6 +8,7 @@ use super::engine::{Engine, MOST_INSTANCES};
 use super::error::RuntimeError;
 use super::guest::Guest;
 use super::limits::Limits;
+use super::loaded::{Loaded, Ready};
 use super::session::{Connection, Session};
 use super::share::Share;
 use crate::egress::Budgets;
@@ -31,6 +32,7 @@ pub struct Runtime {
     compiler: Compiler,
     budgets: Budgets,
     share: Share,
+    loaded: Loaded,
     /// Compiling takes all processors, and the same version is often asked for
     /// several times at once: one after the other, the first fills the cache.
     compiling: Arc<Mutex<()>>,
@@ -53,6 +55,7 @@ impl Runtime {
             compiler: Compiler::default(),
             budgets: Budgets::default(),
             share: Share::default(),
+            loaded: Loaded::default(),
             compiling: Arc::default(),
         })
     }
@@ -61,22 +64,59 @@ impl Runtime {
     #[must_use]
     pub fn compiling_with(mut self, compiler: Compiler) -> Self {
         self.compiler = compiler;
+        // What another one made may be what this one refuses.
+        self.loaded = Loaded::default();
         self
     }
 
     /// Makes a connector of a component whose digest has been verified.
-    /// Compiling takes a third of a second or so: call it where that may block.
+    /// Compiling takes a third of a second or so: call it where that may block. What
+    /// this runtime has loaded lately is at hand.
     ///
     /// # Errors
     /// If the component is none, asks for more than a connector may have, or
     /// cannot describe itself.
     pub async fn load(&self, digest: Digest, bytes: Vec<u8>) -> Result<Connector, RuntimeError> {
-        let runtime = self.clone();
-        let loaded = tokio::task::spawn_blocking(move || runtime.link(digest, &bytes));
-        let pre = loaded
-            .await
-            .map_err(|error| RuntimeError::Trap(error.to_string()))??;
-        Connector::described(self.clone(), pre, digest).await
+        let ready = match self.loaded.get(digest) {
+            Some(ready) => ready,
+            None => {
+                let runtime = self.clone();
+                let linked = tokio::task::spawn_blocking(move || runtime.link(digest, &bytes));
+                let pre = linked
+                    .await
+                    .map_err(|error| RuntimeError::Trap(error.to_string()))??;
+                let ready = self.described(pre, digest).await?;
+                self.loaded.put(digest, &ready);
+                ready
+            }
+        };
+        Ok(Connector {
+            runtime: self.clone(),
+            pre: ready.pre,
+            digest,
+            descriptor: ready.descriptor,
+            watch: None,
+        })
+    }
+
+    /// Asks a component what it is, in a sandbox that can reach nothing.
+    async fn described(
+        &self,
+        pre: ConnectorComponentPre<Guest>,
+        digest: Digest,
+    ) -> Result<Ready, RuntimeError> {
+        let limits = Limits {
+            memory: 64 << 20,
+            cpu: Duration::from_secs(2),
+            wall: Duration::from_secs(10),
+            handed_over: 8 << 20,
+            ..Limits::default()
+        };
+        let descriptor = Session::describe(self, &pre, digest, limits).await?;
+        Ok(Ready {
+            pre,
+            descriptor: Arc::new(descriptor),
+        })
     }
 
     fn link(
@@ -162,29 +202,6 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    /// Asks a component what it is, in a sandbox that can reach nothing.
-    async fn described(
-        runtime: Runtime,
-        pre: ConnectorComponentPre<Guest>,
-        digest: Digest,
-    ) -> Result<Self, RuntimeError> {
-        let limits = Limits {
-            memory: 64 << 20,
-            cpu: Duration::from_secs(2),
-            wall: Duration::from_secs(10),
-            handed_over: 8 << 20,
-            ..Limits::default()
-        };
-        let descriptor = Session::describe(&runtime, &pre, digest, limits).await?;
-        Ok(Self {
-            runtime,
-            pre,
-            digest,
-            descriptor: Arc::new(descriptor),
-            watch: None,
-        })
-    }
-
     /// The same, with somebody who is told how its instances break down.
     #[must_use]
     pub fn watched(self, watch: Arc<dyn Watch>) -> Self {

@@ -16,6 +16,7 @@ mod execution;
 mod files;
 mod guest;
 mod limits;
+mod loaded;
 pub mod recording;
 mod redaction;
 mod run_log;

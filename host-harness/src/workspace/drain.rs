@@ -1,11 +1,14 @@
-//! Ending a process without breaking off what runs in it.
+//! The runs that a process does itself: how many at the same time, and ending the
+//! process without breaking them off.
 
 use super::error::WorkspaceError;
 use super::id::RunId;
 use super::{RunState, Workspace};
+use crate::run::Stop;
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 /// How long a run is given to finish what is under way once it is asked to stop.
@@ -14,9 +17,25 @@ const TO_STOP: Duration = Duration::from_secs(20);
 const TO_BREAK_OFF: Duration = Duration::from_secs(5);
 const LOOKED_EVERY: Duration = Duration::from_millis(50);
 
+/// Runs of one process at the same time; others wait. Each may need three of its
+/// places for instances, and one that has some of them would wait for the rest in vain
+/// where all are taken by others in its position.
+const AT_ONCE: usize = 20;
+
 /// The runs of this process, and whether it takes more.
-#[derive(Default)]
-pub(super) struct OwnRuns(Mutex<Own>);
+pub(super) struct OwnRuns {
+    own: Mutex<Own>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for OwnRuns {
+    fn default() -> Self {
+        Self {
+            own: Mutex::default(),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Own {
@@ -35,7 +54,7 @@ pub struct Drained {
 
 impl OwnRuns {
     fn own(&self) -> std::sync::MutexGuard<'_, Own> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// # Errors
@@ -53,6 +72,23 @@ impl OwnRuns {
 
     pub(super) fn is_draining(&self) -> bool {
         self.own().draining
+    }
+
+    /// A place for a run, where one is free.
+    pub(super) fn free_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// A place for a run, once its turn has come; none where it is to stop before.
+    pub(super) async fn place(
+        &self,
+        stop: &mut watch::Receiver<Stop>,
+    ) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop > Stop::No) => None,
+            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+        }
     }
 
     pub(super) fn begun(&self, run: RunId) {

@@ -96,6 +96,8 @@ struct Inner {
     designer: local::Agent,
     agents: Mutex<BTreeMap<AgentId, local::Agent>>,
     own_runs: drain::OwnRuns,
+    /// The runs that this process looks after.
+    attendance: run::Attendance,
     /// This process, once it conducts a run.
     living: Mutex<Option<run::Living>>,
     /// How groups are reached over NATS.
@@ -134,6 +136,7 @@ impl Workspace {
             designer,
             agents: Mutex::default(),
             own_runs: drain::OwnRuns::default(),
+            attendance: run::Attendance::default(),
             living: Mutex::default(),
             nats: OnceLock::new(),
         })))

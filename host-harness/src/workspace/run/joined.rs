@@ -1,11 +1,12 @@
 //! Runs that agents do which have joined over NATS: what they report becomes the
 //! run's record.
 
+use super::attend::Attending;
 use super::observe::{counts, rejection};
 use super::start::Begin;
 use super::{LogLine, Run, RunConnector, RunState, one, save};
 use crate::group::{
-    Batch, End, Entry, FORMAT, Group, Job, JobConnection, JobEnd, JobSource, Report,
+    Batch, End, Entry, FORMAT, Group, Hearing, Job, JobConnection, JobEnd, JobSource, Report,
 };
 use crate::mapping::Mapping;
 use crate::registry::Requirement;
@@ -24,8 +25,11 @@ use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How often it is looked for reports where none are there.
-const LOOKED_EVERY: Duration = Duration::from_millis(200);
+/// How often it is looked for reports where none are heard of: those that were told
+/// while the connection was down are not.
+const LOOKED_EVERY: Duration = Duration::from_secs(5);
+/// And where one was heard of that is not in the stream yet.
+const SOON: Duration = Duration::from_millis(20);
 /// How long to wait for a server that does not answer.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Reports that are left on the server before they are removed together.
@@ -67,6 +71,37 @@ struct Followed {
     reported: u64,
     cancel: u32,
     running: bool,
+}
+
+/// Whoever follows a run.
+struct Follower {
+    attending: Attending,
+    hearing: Option<Hearing>,
+    /// Whether it is about to look because something was heard.
+    heard: bool,
+    /// How often it has passed on that the run is to stop.
+    asked: u32,
+    /// The reports before this one were removed.
+    removed: u64,
+}
+
+impl Follower {
+    /// Waits until it is worth looking again.
+    async fn wait(&mut self) {
+        let patience = if self.heard { SOON } else { LOOKED_EVERY };
+        let hearing = &mut self.hearing;
+        let something = async {
+            match hearing {
+                Some(hearing) => hearing.something().await,
+                None => std::future::pending().await,
+            }
+        };
+        self.heard = tokio::select! {
+            () = something => true,
+            Ok(()) = self.attending.stop.changed() => false,
+            () = tokio::time::sleep(patience) => false,
+        };
+    }
 }
 
 fn followed(transaction: &Transaction<'_>, id: RunId) -> Result<Option<Followed>, WorkspaceError> {
@@ -205,10 +240,15 @@ impl Workspace {
     /// Reads what is reported of a run until it has ended. Several may do so, in
     /// several processes: each report counts once.
     async fn follow(&self, id: RunId) {
-        let mut asked = 0;
-        let mut removed = 0;
+        let mut follower = Follower {
+            attending: self.attend(id),
+            hearing: None,
+            heard: false,
+            asked: 0,
+            removed: 0,
+        };
         loop {
-            match self.follow_one(id, &mut asked, &mut removed).await {
+            match self.follow_one(id, &mut follower).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
@@ -220,29 +260,27 @@ impl Workspace {
     }
 
     /// Takes one report; answers whether the run is still under way.
-    async fn follow_one(
-        &self,
-        id: RunId,
-        asked: &mut u32,
-        removed: &mut u64,
-    ) -> Result<bool, WorkspaceError> {
+    async fn follow_one(&self, id: RunId, follower: &mut Follower) -> Result<bool, WorkspaceError> {
         let followed = self.database().read(|t| followed(t, id))?;
         let Some(followed) = followed.filter(|followed| followed.running) else {
             return Ok(false);
         };
         let job = &followed.job;
         let group = self.reached(&job.group).await?;
-        if followed.cancel > *asked {
+        if follower.hearing.is_none() {
+            follower.hearing = Some(group.hear(&job.id).await?);
+        }
+        if followed.cancel > follower.asked {
             let how = match followed.cancel {
                 1 => Stop::Gently,
                 _ => Stop::Now,
             };
             group.stop(&job.id, how).await?;
-            *asked = followed.cancel;
+            follower.asked = followed.cancel;
         }
         let Some((sequence, batch)) = group.next_report(&job.id, followed.reported + 1).await?
         else {
-            tokio::time::sleep(LOOKED_EVERY).await;
+            follower.wait().await;
             return Ok(true);
         };
         let since = batch.since;
@@ -264,9 +302,9 @@ impl Workspace {
         }
         // What an agent that goes on needs stays.
         let before = since.min(sequence);
-        if before > *removed + REMOVED_TOGETHER {
+        if before > follower.removed + REMOVED_TOGETHER {
             group.forget_reports(&job.id, before).await?;
-            *removed = before;
+            follower.removed = before;
         }
         Ok(true)
     }

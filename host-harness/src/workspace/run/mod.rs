@@ -1,5 +1,6 @@
 //! Runs of operations: their records, and starting, stopping and resuming them.
 
+mod attend;
 mod bundle;
 mod called;
 mod continuation;
@@ -9,6 +10,7 @@ mod process;
 mod rejected_source;
 mod start;
 
+pub(super) use attend::Attendance;
 pub use bundle::{BUNDLE_FORMAT, BundleManifest};
 pub(super) use process::Living;
 
@@ -20,6 +22,7 @@ use super::id::{AgentId, EnvironmentId, OperationId, ProjectId, RunId};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// A run whose process says nothing for so long is dead, in milliseconds, whatever
@@ -370,7 +373,7 @@ impl Workspace {
     /// can be resumed.
     pub(super) fn bury(&self) -> Result<(), WorkspaceError> {
         let dead_since = now() - DEAD_AFTER;
-        let running = self.database().read(|t| {
+        let running: Vec<(RunId, i64, Option<String>)> = self.database().read(|t| {
             all(
                 t,
                 "SELECT id, heartbeat, process FROM runs
@@ -379,10 +382,18 @@ impl Workspace {
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )
         })?;
-        let is_dead = |(_, heartbeat, process): &(RunId, i64, Option<String>)| {
-            *heartbeat < dead_since || process.as_deref().is_some_and(|name| self.has_died(name))
-        };
-        for (id, heartbeat, _) in running.into_iter().filter(is_dead) {
+        // Each process is looked at once: it may have thousands of runs.
+        let mut died: BTreeMap<&str, bool> = BTreeMap::new();
+        let mut dead = Vec::new();
+        for (id, heartbeat, process) in &running {
+            let has_died = process
+                .as_deref()
+                .is_some_and(|name| *died.entry(name).or_insert_with(|| self.has_died(name)));
+            if has_died || *heartbeat < dead_since {
+                dead.push((*id, *heartbeat));
+            }
+        }
+        for (id, heartbeat) in dead {
             let mut run = self.database().read(|t| one(t, id))?;
             run.state = RunState::Interrupted;
             run.waiting = None;

@@ -1,25 +1,19 @@
 //! Keeping what a run tells.
 
-use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
+use super::{LogLine, Rejection, Run, RunCounts, RunState, save};
 use crate::run::{
-    Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop, Taken,
-    differing,
+    Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Taken, differing,
 };
 use crate::runtime::types::{Answer, Notice, NoticeKind};
 use crate::workspace::Workspace;
 use crate::workspace::database::to_json;
 use crate::workspace::error::WorkspaceError;
-use crate::workspace::id::RunId;
 use jiff::Timestamp;
 use rusqlite::params;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 
 /// How often progress is kept.
 const SAVED_EVERY: Duration = Duration::from_millis(250);
-/// How often it is looked whether somebody asked to stop, and said that the run
-/// is alive.
-const BEAT: Duration = Duration::from_millis(300);
 /// A wait is shown at least so long, or nobody could read it.
 const SHOWN_FOR: Duration = Duration::from_millis(750);
 /// And at most so long after it was last told.
@@ -300,37 +294,5 @@ impl Observer for Keeper {
         self.journal
             .as_mut()
             .map(|journal| journal as &mut dyn Journal)
-    }
-}
-
-/// Says that a run is alive, and looks whether it is to stop, until the receiver
-/// is gone.
-pub(super) async fn beat(workspace: Workspace, id: RunId, stop: watch::Sender<Stop>) {
-    let mut beat = tokio::time::interval(BEAT);
-    loop {
-        tokio::select! {
-            () = stop.closed() => return,
-            _ = beat.tick() => {}
-        }
-        let asked = workspace.database().write(|t| {
-            t.execute(
-                "UPDATE runs SET heartbeat = ? WHERE id = ?",
-                params![now(), id],
-            )?;
-            let asked: i64 = t.query_row("SELECT cancel FROM runs WHERE id = ?", [id], |row| {
-                row.get(0)
-            })?;
-            Ok(asked)
-        });
-        match asked {
-            Ok(0) => {}
-            Ok(1) => {
-                stop.send_replace(Stop::Gently);
-            }
-            Ok(_) => {
-                stop.send_replace(Stop::Now);
-            }
-            Err(error) => tracing::warn!(%error, "a run could not be looked after"),
-        }
     }
 }

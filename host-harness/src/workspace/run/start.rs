@@ -1,8 +1,9 @@
 //! Starting a run: by hand, again for what was rejected, on from where another
 //! broke off, or after another in a chain.
 
+use super::attend::Attending;
 use super::joined::JobRecord;
-use super::observe::{Keeper, beat};
+use super::observe::Keeper;
 use super::rejected_source::RejectedRecords;
 use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
 use crate::mapping::Mapping;
@@ -277,8 +278,7 @@ impl Workspace {
             }
             let (run, agent) = self.enter(&operation, environment, &begin)?;
             let id = run.id;
-            let (sender, stop) = watch::channel(Stop::No);
-            tokio::spawn(beat(self.clone(), id, sender));
+            let attending = self.attend(id);
             let workspace = self.clone();
             let span = tracing::info_span!(
                 target: SPANS,
@@ -291,7 +291,9 @@ impl Workspace {
             self.own_runs().begun(id);
             let conducted = async move {
                 let own_runs = workspace.clone();
-                workspace.conduct(operation, run, agent, begin, stop).await;
+                workspace
+                    .conduct_in_turn(operation, run, agent, begin, &attending)
+                    .await;
                 own_runs.own_runs().ended(id);
             };
             tokio::spawn(conducted.instrument(span));
@@ -363,6 +365,40 @@ impl Workspace {
             && is_activity(&operation.target)
             && (begin.records.is_some() || is_activity(&operation.source));
         Ok(group.joined_as.filter(|_| can_join))
+    }
+
+    /// Runs it once there is a place for it, unless it is to stop before.
+    async fn conduct_in_turn(
+        self,
+        operation: Operation,
+        mut run: Run,
+        agent: Agent,
+        begin: Begin,
+        attending: &Attending,
+    ) {
+        let mut stop = attending.stop.clone();
+        let place = match self.own_runs().free_place() {
+            Some(place) => Some(place),
+            None => {
+                run.waiting = Some("waiting for other runs to end".to_owned());
+                self.keep_before_its_turn(&run);
+                self.own_runs().place(&mut stop).await
+            }
+        };
+        run.waiting = None;
+        let Some(_place) = place else {
+            run.state = RunState::Interrupted;
+            run.ended_at = Some(Timestamp::now().to_string());
+            self.keep_before_its_turn(&run);
+            return;
+        };
+        self.conduct(operation, run, agent, begin, stop).await;
+    }
+
+    fn keep_before_its_turn(&self, run: &Run) {
+        if let Err(error) = self.database().write(|t| super::save(t, run)) {
+            tracing::error!(%error, "how a run stands could not be kept");
+        }
     }
 
     /// Runs it to its end, and what follows in the chain.
