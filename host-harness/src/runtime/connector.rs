@@ -4,22 +4,19 @@ use super::admission;
 use super::bindings::{ConnectorComponentPre, design};
 use super::compiled::CompiledCode;
 use super::compiler::Compiler;
-use super::engine::{Engine, MOST_INSTANCES};
+use super::engine::Engine;
 use super::error::RuntimeError;
 use super::guest::Guest;
-use super::limits::Limits;
+use super::process_limits::ProcessLimits;
 use super::session::{Connection, Session};
 use super::share::Share;
 use crate::egress::Budgets;
 use crate::observability::{Counted, metrics};
 use crate::registry::Digest;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
-
-/// How long to wait for another run to end where the process is full.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs connectors: one per process.
 #[derive(Clone)]
@@ -31,6 +28,7 @@ pub struct Runtime {
     compiler: Compiler,
     budgets: Budgets,
     share: Share,
+    limits: Arc<ProcessLimits>,
     /// Compiling takes all processors, and the same version is often asked for
     /// several times at once: one after the other, the first fills the cache.
     compiling: Arc<Mutex<()>>,
@@ -42,17 +40,26 @@ impl Runtime {
     /// # Errors
     /// If this machine cannot run compiled code.
     pub fn new(compiled: CompiledCode) -> Result<Self, RuntimeError> {
-        let engine = Engine::new()?;
+        Self::limited(compiled, ProcessLimits::default())
+    }
+
+    /// The same within other limits.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn limited(compiled: CompiledCode, limits: ProcessLimits) -> Result<Self, RuntimeError> {
+        let engine = Engine::limited(&limits)?;
         let linker = Guest::linker(engine.wasmtime()).map_err(RuntimeError::Engine)?;
         Ok(Self {
             engine,
             linker: Arc::new(linker),
             // The pool refuses more than it holds; better to wait before it.
-            places: Arc::new(Semaphore::new(MOST_INSTANCES as usize)),
+            places: Arc::new(Semaphore::new(limits.connectors as usize)),
             compiled,
             compiler: Compiler::default(),
             budgets: Budgets::default(),
             share: Share::default(),
+            limits: Arc::new(limits),
             compiling: Arc::default(),
         })
     }
@@ -127,9 +134,9 @@ impl Runtime {
     pub(super) async fn place(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RuntimeError> {
         let _waiting = Counted::up(&metrics().waiting);
         let place = Arc::clone(&self.places).acquire_owned();
-        match tokio::time::timeout(PATIENCE, place).await {
+        match tokio::time::timeout(self.limits.wait, place).await {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(RuntimeError::Full(MOST_INSTANCES)),
+            _ => Err(RuntimeError::Full(self.limits.connectors)),
         }
     }
 }
@@ -168,14 +175,8 @@ impl Connector {
         pre: ConnectorComponentPre<Guest>,
         digest: Digest,
     ) -> Result<Self, RuntimeError> {
-        let limits = Limits {
-            memory: 64 << 20,
-            cpu: Duration::from_secs(2),
-            wall: Duration::from_secs(10),
-            handed_over: 8 << 20,
-            ..Limits::default()
-        };
-        let descriptor = Session::describe(&runtime, &pre, digest, limits).await?;
+        let descriptor =
+            Session::describe(&runtime, &pre, digest, runtime.limits.describing).await?;
         Ok(Self {
             runtime,
             pre,
@@ -221,7 +222,7 @@ impl Connector {
         match (opened, &self.watch) {
             (Ok(session), Some(watch)) => Ok(session.watched(Arc::clone(watch))),
             (Err(error), Some(watch)) => {
-                if error.is_breakdown() {
+                if error.is_breakdown() && !error.is_lowered_limit() {
                     watch.broke_down(&error);
                 }
                 Err(error)

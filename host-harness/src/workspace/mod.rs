@@ -37,6 +37,7 @@ mod organization;
 mod project;
 mod run;
 mod secret;
+mod shadow;
 mod variable;
 mod versions;
 
@@ -66,6 +67,7 @@ pub use organization::{Organization, Policies};
 pub use project::Project;
 pub use run::{BUNDLE_FORMAT, BundleManifest};
 pub use run::{LogLine, Rejection, Run, RunConnector, RunCounts, RunFilter, RunState, Trigger};
+pub use shadow::{ShadowDraft, ShadowRun, ShadowState};
 pub use variable::{EnvironmentValue, Predefined, Scope, Variable, VariableDraft, VariableValue};
 pub use versions::{Collection, QuarantinedVersion, StoredVersion};
 
@@ -96,6 +98,7 @@ struct Inner {
     designer: local::Agent,
     agents: Mutex<BTreeMap<AgentId, local::Agent>>,
     own_runs: drain::OwnRuns,
+    shadows: shadow::ShadowRuns,
     /// This process, once it conducts a run.
     living: Mutex<Option<run::Living>>,
     /// How groups are reached over NATS.
@@ -134,6 +137,7 @@ impl Workspace {
             designer,
             agents: Mutex::default(),
             own_runs: drain::OwnRuns::default(),
+            shadows: shadow::ShadowRuns::default(),
             living: Mutex::default(),
             nats: OnceLock::new(),
         })))
