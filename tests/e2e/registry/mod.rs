@@ -6,7 +6,7 @@ mod guarded;
 mod proxy;
 mod quarantine;
 mod server;
-mod shadow;
+pub mod shadow;
 mod stored;
 mod trust;
 
