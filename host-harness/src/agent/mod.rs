@@ -24,7 +24,7 @@ pub use settings::{AgentSettings, SettingsError};
 pub use stages::Stages;
 
 use crate::cache::{Cache, Namespace};
-use crate::connection::{ConnectionFile, RevealError, Secrets};
+use crate::connection::{self, ConnectionFile, RevealError, Secrets};
 use crate::egress::Budgets;
 use crate::registry::{
     Digest, Entry, LocalRegistry, Location, OciRegistry, Pulled, Quarantine, QuarantinedVersion,
@@ -32,8 +32,8 @@ use crate::registry::{
 };
 use crate::runtime::recording::Recording;
 use crate::runtime::{
-    CompiledCode, Compiler, Connection, Connector, Limits, MOST_MEMORY, Runtime, SecretError,
-    SecretSource,
+    CompileLimits, CompiledCode, Compiler, Connection, Connector, Limits, ProcessLimits, Runtime,
+    SecretError, SecretSource,
 };
 use crate::sealing::SealingKey;
 use futures::future::BoxFuture;
@@ -41,7 +41,6 @@ use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A version that was downloaded, verified and loaded.
 #[derive(Debug)]
@@ -61,6 +60,28 @@ pub struct Downloaded {
     pub stages: Stages,
 }
 
+impl Downloaded {
+    /// What is not as one would expect: a newer version that is in quarantine, or a
+    /// registry that is out of reach.
+    pub fn warnings(&self) -> Vec<String> {
+        let entry = &self.entry;
+        let held = self.passed_over.iter().map(|held| {
+            format!(
+                "{} {} is in quarantine on this agent ({}), so {} is used",
+                held.name,
+                held.version,
+                held.reason(),
+                entry.version
+            )
+        });
+        let offline = self
+            .offline
+            .iter()
+            .map(|why| format!("{why}; {} {} is what was here", entry.name, entry.version));
+        held.chain(offline).collect()
+    }
+}
+
 /// An agent.
 #[derive(Clone)]
 pub struct Agent {
@@ -68,6 +89,7 @@ pub struct Agent {
     store: Store,
     trust: Arc<TrustPolicy>,
     quarantine_after: u32,
+    most: Arc<connection::Limits>,
     compiled: CompiledCode,
     runtime: Runtime,
     cache: Cache,
@@ -103,12 +125,18 @@ impl Agent {
                 Registry::Oci(OciRegistry::new(address, settings.oci).map_err(RegistryError::from)?)
             }
         };
+        let compiling = CompileLimits {
+            component: usize::try_from(settings.max_bytes).unwrap_or(usize::MAX),
+            ..CompileLimits::default()
+        };
         Ok(Self {
             registry,
             store: Store::open(home.join("store"))?.with_max_bytes(settings.max_bytes),
             trust: Arc::new(settings.trust),
             quarantine_after: settings.quarantine_after,
-            runtime: Runtime::new(compiled.clone())?,
+            most: Arc::new(settings.most),
+            runtime: Runtime::limited(compiled.clone(), settings.limits)?
+                .compiling_with(Compiler::in_threads(compiling)),
             compiled,
             cache: Cache::open(
                 home.join("cache"),
@@ -201,10 +229,20 @@ impl Agent {
         Ok(self.runtime.load(digest, bytes).await?)
     }
 
+    /// What a connection may use on this agent: what was set for it, and no more than
+    /// the agent allows.
+    #[must_use]
+    pub fn limits(&self, set: &connection::Limits) -> Limits {
+        Limits::from(&set.within(&self.most))
+    }
+
+    /// What this process gives all its connectors together.
+    pub fn process_limits(&self) -> &ProcessLimits {
+        self.runtime.limits()
+    }
+
     /// A connection as its file describes it, ready to be used.
     pub fn connection(&self, file: &ConnectionFile) -> Connection {
-        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-        let defaults = Limits::default();
         Connection {
             name: file.name.clone(),
             settings: file.settings.clone(),
@@ -221,36 +259,7 @@ impl Agent {
             )),
             files: None,
             environment: file.environment,
-            limits: Limits {
-                memory: file
-                    .limits
-                    .memory_mib
-                    .map_or(defaults.memory, |mib| (mib as usize) << 20)
-                    .min(MOST_MEMORY),
-                cpu: file.limits.cpu_seconds.map_or(defaults.cpu, seconds),
-                wall: file.limits.wall_seconds.map_or(defaults.wall, seconds),
-                requests_per_second: file.limits.requests_per_second,
-                handed_over: file
-                    .limits
-                    .handed_over_mib
-                    .map_or(defaults.handed_over, |mib| (mib as usize) << 20),
-                handles: file
-                    .limits
-                    .handles
-                    .map_or(defaults.handles, |count| count as usize),
-                table_elements: file
-                    .limits
-                    .table_elements
-                    .map_or(defaults.table_elements, |count| count as usize),
-                header_bytes: file
-                    .limits
-                    .header_kib
-                    .map_or(defaults.header_bytes, |kib| (kib as usize) << 10),
-                log_lines: file
-                    .limits
-                    .log_lines
-                    .map_or(defaults.log_lines, |count| count as usize),
-            },
+            limits: self.limits(&file.limits),
             proxy: None,
             certificates: file.certificates.clone(),
             recording: Recording::Off,

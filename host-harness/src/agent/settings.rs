@@ -14,18 +14,36 @@
 //!
 //! [quarantine]
 //! after = 3                                        # breakdowns within a day
+//!
+//! [limits]                                         # of the process
+//! connectors = 64                                  # running at the same time
+//! wait-seconds = 30                                # how long one more waits for a place
+//! stack-kib = 512                                  # for the calls of one
+//! describe-memory-mib = 64                         # and to describe itself
+//! describe-cpu-seconds = 2
+//! describe-wall-seconds = 10
+//! describe-handed-over-mib = 8
+//!
+//! [most]                                           # what connections may have at most
+//! memory-mib = 1024
 //! ```
 
-use crate::connection::SecretReference;
+use crate::connection::{LimitError, Limits, SecretReference};
 use crate::egress::Certificates;
 use crate::registry::{
-    ConnectorName, Credentials, DEFAULT_MAX_BYTES, InvalidLocation, Location, OciSettings,
-    Quarantine, TrustPolicy, Unsigned,
+    ConnectorName, Credentials, InvalidLocation, Location, OciSettings, Quarantine, TrustPolicy,
+    Unsigned,
 };
+use crate::runtime::ProcessLimits;
+use limits::{DEFAULT_MAX_MIB, Located, MAX_MIB};
 use secrecy::SecretString;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use toml::Spanned;
+
+mod limits;
 
 /// What an agent is opened with.
 #[derive(Debug, Clone)]
@@ -40,6 +58,10 @@ pub struct AgentSettings {
     pub trust: TrustPolicy,
     /// How often a version may break down within a day.
     pub quarantine_after: u32,
+    /// What the process gives connectors.
+    pub limits: ProcessLimits,
+    /// What connections may have at most, whatever is set for them.
+    pub most: Limits,
 }
 
 /// What is wrong with an agent's settings.
@@ -74,6 +96,18 @@ pub enum SettingsError {
         /// What is wrong.
         problem: String,
     },
+    /// A limit that cannot be, or that there is none of.
+    #[error("{}, line {line}: `{setting}`: {source}", path.display())]
+    Limit {
+        /// The file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// Which setting, with `.` between table and key.
+        setting: String,
+        /// What is wrong, and what it can be set to.
+        source: LimitError,
+    },
     /// The registry's address.
     #[error(transparent)]
     Location(#[from] InvalidLocation),
@@ -84,6 +118,8 @@ pub enum SettingsError {
 struct Document {
     registry: RegistryTable,
     quarantine: QuarantineTable,
+    limits: BTreeMap<String, Spanned<i64>>,
+    most: BTreeMap<String, Spanned<i64>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -97,7 +133,7 @@ struct RegistryTable {
     connect_timeout_seconds: Option<u64>,
     read_timeout_seconds: Option<u64>,
     attempts: Option<u32>,
-    max_mib: Option<u64>,
+    max_mib: Option<Spanned<i64>>,
     connectors: Vec<ConnectorName>,
 }
 
@@ -141,7 +177,16 @@ impl AgentSettings {
     /// Where a file cannot be read or understood, or a secret cannot be read.
     pub fn read(home: &Path, registry: Option<Location>) -> Result<Self, super::AgentError> {
         let path = home.join("agent.toml");
-        let document = document(&path)?;
+        let text = text(&path)?;
+        let document = document(&path, &text)?;
+        let at = Located {
+            path: &path,
+            text: &text,
+        };
+        let max_mib = match &document.registry.max_mib {
+            Some(given) => at.checked("registry", &MAX_MIB, given)?,
+            None => DEFAULT_MAX_MIB,
+        };
         let wrong = |setting, problem: String| SettingsError::Setting {
             path: path.clone(),
             setting,
@@ -215,36 +260,39 @@ impl AgentSettings {
                 attempts: table.attempts.unwrap_or(defaults.attempts),
                 connectors: table.connectors,
             },
-            max_bytes: table
-                .max_mib
-                .map_or(DEFAULT_MAX_BYTES, |mib| mib.saturating_mul(1 << 20)),
+            max_bytes: u64::from(max_mib) << 20,
             trust: TrustPolicy::read(&home.join("trust.toml"), unsigned)?,
             quarantine_after: document
                 .quarantine
                 .after
                 .unwrap_or(Quarantine::DEFAULT_AFTER),
+            limits: at.process_limits(&document.limits)?,
+            most: at.most(&document.most)?,
         })
     }
 }
 
-fn document(path: &Path) -> Result<Document, SettingsError> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Document::default());
-        }
-        Err(source) => {
-            return Err(SettingsError::Io {
-                path: path.to_owned(),
-                source,
-            });
-        }
-    };
-    toml::from_str(&text).map_err(|error| {
+/// The file's text: none where there is no file.
+fn text(path: &Path) -> Result<String, SettingsError> {
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(|source| SettingsError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or(text).matches('\n').count() + 1
+}
+
+fn document(path: &Path, text: &str) -> Result<Document, SettingsError> {
+    toml::from_str(text).map_err(|error| {
         let at = error.span().unwrap_or_default().start;
         SettingsError::Wrong {
             path: path.to_owned(),
-            line: text.get(..at).unwrap_or(&text).matches('\n').count() + 1,
+            line: line(text, at),
             problem: error.message().to_owned(),
         }
     })
@@ -253,6 +301,7 @@ fn document(path: &Path) -> Result<Document, SettingsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Limit;
 
     fn read(text: &str) -> Result<AgentSettings, String> {
         let home = tempfile::tempdir().unwrap();
@@ -269,6 +318,55 @@ mod tests {
         ] {
             let error = read(text).unwrap_err();
             assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn limits_are_read_and_what_cannot_be_is_told_with_its_bounds() {
+        let settings = read(
+            "[limits]\nconnectors = 2\nwait-seconds = 1\nstack-kib = 1024\n\
+             describe-memory-mib = 9\ndescribe-cpu-seconds = 1\ndescribe-wall-seconds = 3\n\
+             describe-handed-over-mib = 4\n[most]\nmemory-mib = 100\n",
+        )
+        .unwrap();
+        let limits = settings.limits;
+        assert_eq!((limits.connectors, limits.stack), (2, 1 << 20));
+        assert_eq!(limits.wait, Duration::from_secs(1));
+        let describing = limits.describing;
+        assert_eq!(describing.memory, 9 << 20);
+        assert_eq!(describing.cpu, Duration::from_secs(1));
+        assert_eq!(describing.wall, Duration::from_secs(3));
+        assert_eq!(describing.handed_over, 4 << 20);
+        assert_eq!(settings.most.get(Limit::MemoryMib), Some(100));
+        assert_eq!(read("").unwrap().limits, ProcessLimits::default());
+        for (text, expected) in [
+            (
+                "[limits]\n\nconnectors = 0\n",
+                "agent.toml, line 3: `limits.connectors`: connectors has to be a whole number from 1 to 1000",
+            ),
+            (
+                "[limits]\nstack-kib = 63\n",
+                "line 2: `limits.stack-kib`: stack-kib has to be a whole number from 64 to 8192",
+            ),
+            (
+                "[limits]\nmemory-mib = 1\n",
+                "line 2: `limits.memory-mib`: there is no limit of this name",
+            ),
+            (
+                "[most]\nmemory-mib = 4097\n",
+                "line 2: `most.memory-mib`: memory-mib has to be a whole number from 1 to 4096",
+            ),
+            (
+                "[most]\nrequests-per-second = 5\n",
+                "line 2: `most.requests-per-second`: there is no limit of this name",
+            ),
+            (
+                "[registry]\nmax-mib = 0\n",
+                "line 2: `registry.max-mib`: max-mib has to be a whole number from 1 to 1024",
+            ),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
         }
     }
 

@@ -74,6 +74,7 @@ struct Arguments {
         env = "HARNESS_COMPILE_SECONDS",
         value_name = "SECONDS",
         default_value_t = 120,
+        value_parser = clap::value_parser!(u32).range(1..=86_400),
         hide_short_help = true
     )]
     compile_seconds: u32,
@@ -85,6 +86,7 @@ struct Arguments {
         env = "HARNESS_COMPILE_MIB",
         value_name = "MIB",
         default_value_t = 2048,
+        value_parser = clap::value_parser!(u32).range(1..=1_048_576),
         hide_short_help = true
     )]
     compile_mib: u32,
@@ -317,7 +319,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failed> {
     let limits = CompileLimits {
         time: Duration::from_secs(arguments.compile_seconds.into()),
         memory: u64::from(arguments.compile_mib) << 20,
-        ..CompileLimits::default()
+        component: usize::try_from(settings.max_bytes).unwrap_or(usize::MAX),
     };
     let compiler = match std::env::current_exe() {
         Ok(program) => Compiler::in_processes_of(program, limits),

@@ -3,10 +3,7 @@
 use super::{Connected, Failed, print};
 use clap::Args;
 use host_harness::agent::Agent;
-use host_harness::runtime::call;
-use host_harness::runtime::design::PlannedCall;
-
-use serde_json::{Value, json};
+use host_harness::runtime::{Plan, call};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -30,8 +27,9 @@ pub async fn plan(agent: &Agent, arguments: PlanArguments) -> Result<ExitCode, F
     let call = call(&arguments.activity, &arguments.object, &arguments.option);
     let mut session = arguments.connected.session(agent).await?;
     let plan = session.plan(call, arguments.look).await?;
+    let plan = Plan::from(plan);
     print(&if arguments.connected.json {
-        as_json(&plan).to_string()
+        serde_json::to_string(&plan)?
     } else {
         text(&plan)
     })?;
@@ -46,7 +44,7 @@ pub async fn plan(agent: &Agent, arguments: PlanArguments) -> Result<ExitCode, F
 }
 
 /// For a person.
-pub fn text(plan: &PlannedCall) -> String {
+pub fn text(plan: &Plan) -> String {
     let mut lines = Vec::new();
     for request in &plan.requests {
         lines.push(format!("{:6} {}", request.method, request.path));
@@ -71,36 +69,9 @@ pub fn text(plan: &PlannedCall) -> String {
             "{} records, {} requests, at least {:.1} s",
             extent.records,
             extent.requests,
-            extent.time as f64 / 1000.0
+            extent.time_ms as f64 / 1000.0
         ));
     }
     lines.extend(plan.notes.iter().cloned());
     lines.join("\n")
-}
-
-/// For programs.
-pub fn as_json(plan: &PlannedCall) -> Value {
-    let requests = plan.requests.iter().map(|request| {
-        json!({
-            "method": request.method,
-            "path": request.path,
-            "body": request.body,
-            "note": request.note,
-        })
-    });
-    json!({
-        "requests": requests.collect::<Value>(),
-        "permissions": plan.permissions.as_ref().map(|permissions| json!({
-            "needed": permissions.needed,
-            "held": permissions.held,
-            "missing": permissions.missing,
-            "unneeded": permissions.unneeded,
-        })),
-        "extent": plan.extent.map(|extent| json!({
-            "records": extent.records,
-            "requests": extent.requests,
-            "time-ms": extent.time,
-        })),
-        "notes": plan.notes,
-    })
 }

@@ -3,13 +3,11 @@
 use super::run::{self, option};
 use super::{Connected, Failed, print};
 use clap::Args;
-use futures::{StreamExt, stream};
 use host_harness::agent::Agent;
 use host_harness::connection::ConnectionFile;
 use host_harness::registry::Requirement;
-use host_harness::runtime::types::Role;
-use host_harness::runtime::{Connection, Connector, Execution, call};
-use host_harness::shadow::{self, Difference};
+use host_harness::runtime::call;
+use host_harness::shadow::{self, Difference, Progress};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -55,14 +53,16 @@ pub async fn shadow(agent: &Agent, arguments: ShadowArguments) -> Result<ExitCod
         );
     }
     let connection = agent.connection(&file);
+    let call = || call(&arguments.activity, &arguments.object, &arguments.option);
     let executions = futures::future::try_join(
-        begin(&old.connector, connection.clone(), &arguments),
-        begin(&new.connector, connection, &arguments),
+        shadow::begin(&old.connector, connection.clone(), call()),
+        shadow::begin(&new.connector, connection, call()),
     );
     let (first, second) = executions.await?;
+    let progress = Progress::default();
     let ignored: BTreeSet<String> = arguments.ignore.iter().cloned().collect();
     let difference = tokio::select! {
-        difference = shadow::compare(first, second, &ignored) => difference?,
+        difference = shadow::compare(first, second, &ignored, &progress) => difference?,
         () = run::interrupted() => return Ok(ExitCode::from(130)),
     };
     if arguments.connected.json {
@@ -76,30 +76,6 @@ pub async fn shadow(agent: &Agent, arguments: ShadowArguments) -> Result<ExitCod
     } else {
         ExitCode::from(DIFFERENT)
     })
-}
-
-async fn begin(
-    connector: &Connector,
-    connection: Connection,
-    arguments: &ShadowArguments,
-) -> Result<Execution, Failed> {
-    let mut session = connector.session(connection.clone()).await?;
-    let activities = session.activities().await?;
-    let found = activities
-        .iter()
-        .find(|activity| activity.name == arguments.activity);
-    // What would be written twice is not tried out so.
-    if found.is_none_or(|activity| activity.role != Role::Source || activity.acknowledged) {
-        return Err(format!(
-            "{} has no “{}” that only reads",
-            connector.descriptor().version,
-            arguments.activity
-        )
-        .into());
-    }
-    let call = call(&arguments.activity, &arguments.object, &arguments.option);
-    let session = connector.session(connection).await?;
-    Ok(session.execute(call, stream::empty().boxed()))
 }
 
 fn text(title: &str, difference: &Difference) -> String {

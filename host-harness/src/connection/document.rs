@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::ConnectionFileError;
+use super::{ConnectionFileError, LimitForm};
 
 /// A file's text and where it came from.
 #[derive(Clone, Copy)]
@@ -165,15 +165,18 @@ impl<'a> Field<'a> {
             .map_err(|error: T::Err| self.wrong(error.to_string()))
     }
 
-    /// A whole number from 1 on.
-    pub(super) fn count(&self) -> Result<u32, ConnectionFileError> {
+    /// A whole number within the bounds of a limit.
+    pub(super) fn within(&self, form: &LimitForm) -> Result<u32, ConnectionFileError> {
         let number = match self.value() {
-            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => None,
         };
         number
-            .filter(|number| *number > 0)
-            .ok_or_else(|| self.not(&format!("a whole number from 1 to {}", u32::MAX)))
+            .and_then(|number| form.check(number).ok())
+            .ok_or_else(|| {
+                let (least, most) = (form.least, form.most);
+                self.not(&format!("a whole number from {least} to {most}"))
+            })
     }
 
     pub(super) fn table(&self) -> Result<Table<'a>, ConnectionFileError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 
 use super::document::{Document, Field, Table};
-use super::{ConnectionFileError, Environment, Limits, SecretReference, Secrets};
+use super::{ConnectionFileError, Environment, Limit, Limits, SecretReference, Secrets};
 use crate::egress::Certificates;
 use crate::registry::{ConnectorName, Requirement};
 
@@ -227,29 +227,18 @@ fn variable(field: &Field<'_>) -> Result<String, ConnectionFileError> {
 }
 
 fn limits(table: &Table<'_>) -> Result<Limits, ConnectionFileError> {
-    table.only(&[
-        "memory-mib",
-        "cpu-seconds",
-        "wall-seconds",
-        "requests-per-second",
-        "handed-over-mib",
-        "handles",
-        "table-elements",
-        "header-kib",
-        "log-lines",
-    ])?;
-    let limit = |key| table.get(key).map(|field| field.count()).transpose();
-    Ok(Limits {
-        memory_mib: limit("memory-mib")?,
-        cpu_seconds: limit("cpu-seconds")?,
-        wall_seconds: limit("wall-seconds")?,
-        requests_per_second: limit("requests-per-second")?,
-        handed_over_mib: limit("handed-over-mib")?,
-        handles: limit("handles")?,
-        table_elements: limit("table-elements")?,
-        header_kib: limit("header-kib")?,
-        log_lines: limit("log-lines")?,
-    })
+    table.only(&Limit::ALL.map(|limit| limit.form().name))?;
+    let mut limits = Limits::default();
+    for limit in Limit::ALL {
+        let form = limit.form();
+        if let Some(field) = table.get(form.name) {
+            let number = field.within(&form)?;
+            limits
+                .set(limit, number.into())
+                .map_err(|error| field.wrong(error.to_string()))?;
+        }
+    }
+    Ok(limits)
 }
 
 #[cfg(test)]

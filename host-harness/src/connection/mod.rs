@@ -38,7 +38,7 @@ mod secrets;
 pub use environment::{Environment, UnknownEnvironment};
 pub use error::ConnectionFileError;
 pub use file::ConnectionFile;
-pub use limits::Limits;
+pub use limits::{Limit, LimitError, LimitForm, Limits};
 pub use private_file::PrivateFileError;
 pub(crate) use private_file::read as read_private_file;
 pub use secrets::{RevealError, SecretError, SecretReference, Secrets};

@@ -43,8 +43,6 @@ use tracing::Instrument;
 use wait::{Reason, Wait};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// Requests of one session under way at the same time; more wait.
-const MOST_REQUESTS: usize = 32;
 /// Where the guest says nothing else.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -90,13 +88,21 @@ pub struct Witness {
     pub recording: Recording,
 }
 
+/// How fast a door lets requests pass.
+pub struct Pace {
+    /// What gives each request leave to be sent; none: there is no rate.
+    pub budget: Option<Arc<Budget>>,
+    /// Requests under way at the same time; more wait.
+    pub at_a_time: usize,
+}
+
 impl Egress {
-    /// A door that opens only to what `policy` allows, as fast as `budget` does.
+    /// A door that opens only to what `policy` allows, and as fast as `pace` does.
     pub fn new(
         policy: EgressPolicy,
         proxy: Option<Proxy>,
         certificates: Certificates,
-        budget: Option<Arc<Budget>>,
+        pace: Pace,
         witness: Witness,
     ) -> Self {
         let policy = match &proxy {
@@ -108,8 +114,8 @@ impl Egress {
             proxy,
             certificates,
             client: OnceCell::new(),
-            budget,
-            places: Arc::new(Semaphore::new(MOST_REQUESTS)),
+            budget: pace.budget,
+            places: Arc::new(Semaphore::new(pace.at_a_time)),
             log: witness.log,
             redactor: witness.redactor,
             traffic: witness.traffic,
@@ -376,7 +382,10 @@ mod tests {
             policy,
             proxy,
             certificates,
-            None,
+            Pace {
+                budget: None,
+                at_a_time: 32,
+            },
             Witness {
                 log: log.clone(),
                 redactor,

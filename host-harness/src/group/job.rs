@@ -1,7 +1,7 @@
 //! A run that is ready to be taken by any agent of a group.
 
 use super::journal::Entry;
-use crate::connection::Environment;
+use crate::connection::{Environment, Limits};
 use crate::run::Place;
 use crate::runtime::types::Call;
 use secrecy::{ExposeSecret, SecretString};
@@ -80,6 +80,9 @@ pub struct JobConnection {
     pub use_proxy: bool,
     /// Stands for the connection in the agent's cache; none keeps nothing.
     pub cache: Option<String>,
+    /// The limits that are set for it.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 fn exposed<S: Serializer>(

@@ -41,7 +41,7 @@ pub use hearing::Hearing;
 pub use job::{FORMAT, Job, JobConnection, JobEnd, JobSource};
 pub use journal::Entry;
 pub use name::{GroupName, InvalidGroupName};
-pub use presence::{HasVersion, Presence, Seen};
+pub use presence::{HasVersion, HeldVersion, Presence, Seen};
 pub use report::{Batch, End, Report, ReportedLine};
 pub use server::{Credentials, Server};
 pub use streams::{DEFAULT_LEASE, Group};

@@ -48,6 +48,21 @@ pub struct Presence {
     pub versions: Vec<HasVersion>,
     /// Why it could not do the last job that it left to others.
     pub trouble: Option<String>,
+    /// The versions that it does not use, because they broke down on it.
+    #[serde(default)]
+    pub quarantine: Vec<HeldVersion>,
+}
+
+/// A version that an agent does not use, because it broke down there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct HeldVersion {
+    /// The connector's name in the registry.
+    pub connector: String,
+    /// The version.
+    pub version: String,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// An agent as it was last seen.

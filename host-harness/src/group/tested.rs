@@ -39,6 +39,9 @@ pub struct Tested {
     /// The steps.
     #[serde(with = "crate::runtime::serialized::checks")]
     pub checks: Vec<Check>,
+    /// What is not as one would expect.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Why there are none, or not all.
     pub error: Option<String>,
 }

@@ -4,23 +4,20 @@ use super::admission;
 use super::bindings::{ConnectorComponentPre, design};
 use super::compiled::CompiledCode;
 use super::compiler::Compiler;
-use super::engine::{Engine, MOST_INSTANCES};
+use super::engine::Engine;
 use super::error::RuntimeError;
 use super::guest::Guest;
-use super::limits::Limits;
 use super::loaded::{Loaded, Ready};
+use super::process_limits::ProcessLimits;
 use super::session::{Connection, Session};
 use super::share::Share;
 use crate::egress::Budgets;
 use crate::observability::{Counted, metrics};
 use crate::registry::Digest;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
-
-/// How long to wait for another run to end where the process is full.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs connectors: one per process.
 #[derive(Clone)]
@@ -33,6 +30,7 @@ pub struct Runtime {
     budgets: Budgets,
     share: Share,
     loaded: Loaded,
+    limits: Arc<ProcessLimits>,
     /// Compiling takes all processors, and the same version is often asked for
     /// several times at once: one after the other, the first fills the cache.
     compiling: Arc<Mutex<()>>,
@@ -44,20 +42,34 @@ impl Runtime {
     /// # Errors
     /// If this machine cannot run compiled code.
     pub fn new(compiled: CompiledCode) -> Result<Self, RuntimeError> {
-        let engine = Engine::new()?;
+        Self::limited(compiled, ProcessLimits::default())
+    }
+
+    /// The same within other limits.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn limited(compiled: CompiledCode, limits: ProcessLimits) -> Result<Self, RuntimeError> {
+        let engine = Engine::limited(&limits)?;
         let linker = Guest::linker(engine.wasmtime()).map_err(RuntimeError::Engine)?;
         Ok(Self {
             engine,
             linker: Arc::new(linker),
             // The pool refuses more than it holds; better to wait before it.
-            places: Arc::new(Semaphore::new(MOST_INSTANCES as usize)),
+            places: Arc::new(Semaphore::new(limits.connectors as usize)),
             compiled,
             compiler: Compiler::default(),
             budgets: Budgets::default(),
             share: Share::default(),
             loaded: Loaded::default(),
+            limits: Arc::new(limits),
             compiling: Arc::default(),
         })
+    }
+
+    /// What it gives all its connectors together.
+    pub fn limits(&self) -> &ProcessLimits {
+        &self.limits
     }
 
     /// Compiles otherwise than in threads of this process, within the default limits.
@@ -105,14 +117,7 @@ impl Runtime {
         pre: ConnectorComponentPre<Guest>,
         digest: Digest,
     ) -> Result<Ready, RuntimeError> {
-        let limits = Limits {
-            memory: 64 << 20,
-            cpu: Duration::from_secs(2),
-            wall: Duration::from_secs(10),
-            handed_over: 8 << 20,
-            ..Limits::default()
-        };
-        let descriptor = Session::describe(self, &pre, digest, limits).await?;
+        let descriptor = Session::describe(self, &pre, digest, self.limits.describing).await?;
         Ok(Ready {
             pre,
             descriptor: Arc::new(descriptor),
@@ -167,9 +172,9 @@ impl Runtime {
     pub(super) async fn place(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RuntimeError> {
         let _waiting = Counted::up(&metrics().waiting);
         let place = Arc::clone(&self.places).acquire_owned();
-        match tokio::time::timeout(PATIENCE, place).await {
+        match tokio::time::timeout(self.limits.wait, place).await {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(RuntimeError::Full(MOST_INSTANCES)),
+            _ => Err(RuntimeError::Full(self.limits.connectors)),
         }
     }
 }
@@ -238,7 +243,7 @@ impl Connector {
         match (opened, &self.watch) {
             (Ok(session), Some(watch)) => Ok(session.watched(Arc::clone(watch))),
             (Err(error), Some(watch)) => {
-                if error.is_breakdown() {
+                if error.is_breakdown() && !error.is_lowered_limit() {
                     watch.broke_down(&error);
                 }
                 Err(error)

@@ -3,6 +3,7 @@
 
 use super::error::RuntimeError;
 use super::limits::{MOST_CORE_INSTANCES, MOST_MEMORIES, MOST_TABLE_ELEMENTS, MOST_TABLES};
+use super::process_limits::ProcessLimits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -14,30 +15,34 @@ use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 /// counted.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Instances that can live at the same time in a process.
-pub const MOST_INSTANCES: u32 = 64;
-
 /// The most memory that any limit can grant an instance: its part of the pool.
 pub const MOST_MEMORY: usize = 4 << 30;
 
+/// Bytes of a stack that are the host's own, beside what a guest's calls may take.
+const HOST_STACK: usize = 3 << 19;
+
 /// The only place where wasmtime is configured for connectors: what compiles and
-/// what runs must agree, or compiled code on the disk is of no use.
-fn config() -> Config {
+/// what runs must agree, or compiled code on the disk is of no use. The limits of a
+/// process are not part of what they agree on.
+fn config(limits: &ProcessLimits) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
         .wasm_component_model_async(true)
         .epoch_interruption(true)
+        .max_wasm_stack(limits.stack)
+        .async_stack_size(limits.stack + HOST_STACK)
         // A trap is told by its code; a guest's stack frames say nothing to a
         // person who runs a connector.
         .wasm_backtrace_max_frames(None);
+    let most = limits.connectors;
     let mut pool = PoolingAllocationConfig::new();
     // Each instance has its part of the pool, and no component can take more.
-    pool.total_component_instances(MOST_INSTANCES)
-        .total_core_instances(MOST_INSTANCES * MOST_CORE_INSTANCES as u32)
-        .total_tables(MOST_INSTANCES * MOST_TABLES as u32)
-        .total_memories(MOST_INSTANCES * MOST_MEMORIES as u32)
-        .total_stacks(MOST_INSTANCES * 4)
+    pool.total_component_instances(most)
+        .total_core_instances(most * MOST_CORE_INSTANCES as u32)
+        .total_tables(most * MOST_TABLES as u32)
+        .total_memories(most * MOST_MEMORIES as u32)
+        .total_stacks(most * 4)
         .max_core_instances_per_component(MOST_CORE_INSTANCES as u32)
         .max_memories_per_component(MOST_MEMORIES as u32)
         .max_tables_per_component(MOST_TABLES as u32)
@@ -61,7 +66,15 @@ impl Engine {
     /// # Errors
     /// If the machine cannot run compiled code as configured.
     pub fn new() -> Result<Self, RuntimeError> {
-        Self::with(&config())
+        Self::limited(&ProcessLimits::default())
+    }
+
+    /// The same within other limits.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn limited(limits: &ProcessLimits) -> Result<Self, RuntimeError> {
+        Self::with(&config(limits))
     }
 
     /// An engine for something else than connectors.
@@ -124,8 +137,13 @@ mod tests {
 
     #[test]
     #[expect(unsafe_code, reason = "the proof stands beside it")]
-    fn what_one_engine_compiles_another_loads() {
-        let (compiles, runs) = (Engine::new().unwrap(), Engine::new().unwrap());
+    fn what_one_engine_compiles_another_of_other_limits_loads() {
+        let limits = ProcessLimits {
+            connectors: 3,
+            stack: 2 << 20,
+            ..ProcessLimits::default()
+        };
+        let (compiles, runs) = (Engine::new().unwrap(), Engine::limited(&limits).unwrap());
         // The smallest component: a header and nothing in it.
         let empty = b"\0asm\x0d\0\x01\0";
         let code = compiles.wasmtime().precompile_component(empty).unwrap();

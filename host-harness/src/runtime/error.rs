@@ -108,6 +108,17 @@ impl RuntimeError {
         )
     }
 
+    /// Whether it is a limit that somebody set for a connection below the default:
+    /// that says nothing of the version.
+    pub(super) fn is_lowered_limit(&self) -> bool {
+        let usual = Limits::default();
+        match self {
+            Self::Limit(LimitReached::Cpu(limit)) => *limit < usual.cpu,
+            Self::Limit(LimitReached::Memory(limit)) => *limit < usual.memory,
+            _ => false,
+        }
+    }
+
     /// What came of a call into a guest that did not return.
     pub(super) fn from_call(error: &wasmtime::Error, limits: &Limits) -> Self {
         for cause in error.chain() {

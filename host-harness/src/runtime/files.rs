@@ -22,8 +22,6 @@ use wasmtime::component::{
 const MOVED: usize = 64 << 10;
 /// Pieces that wait to be taken.
 const AHEAD: usize = 4;
-/// Bytes that a file may have where nothing else is said.
-const MOST: u64 = 10 << 30;
 /// Bytes that a name may have.
 const LONGEST_NAME: usize = 200;
 
@@ -35,18 +33,17 @@ pub struct RunFiles {
 }
 
 impl RunFiles {
-    /// Files in a folder, which is made when there is a first one to keep. Each
-    /// may have 10 GiB.
+    /// Files in a folder, which is made when there is a first one to keep.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
-            most: MOST,
+            most: u64::MAX,
         }
     }
 
-    /// The most bytes that a file may have.
+    /// The most bytes that a file may have: the limit of the connection.
     #[must_use]
-    pub fn at_most(mut self, bytes: u64) -> Self {
+    pub(super) fn at_most(mut self, bytes: u64) -> Self {
         self.most = bytes;
         self
     }

@@ -1,6 +1,7 @@
 //! What a run may use, and what it has used.
 
 use super::share::Turn;
+use crate::connection::{Limit, Limits as Set};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,45 +19,65 @@ pub(super) const MOST_TABLES: usize = 8;
 /// Elements of a table: its part of the pool.
 pub(super) const MOST_TABLE_ELEMENTS: usize = 20_000;
 
-/// What one run may use. Each has a setting of the same name in a connection
-/// file's `[limits]`; docs/sandbox.md has the table.
+/// What one run may use. Each has a setting, [`crate::connection::Limit`], that has
+/// its default; docs/sandbox.md has the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Linear memory, in bytes. Default 256 MiB.
+    /// Linear memory, in bytes.
     pub memory: usize,
-    /// Processor time. Default 300 s, which is about 100 million records.
+    /// Processor time: 300 s are about 100 million records.
     pub cpu: Duration,
-    /// From start to end. Default 24 h.
+    /// From start to end.
     pub wall: Duration,
     /// Requests per second; none: what the connector's descriptor says.
     pub requests_per_second: Option<u32>,
+    /// Requests under way at the same time; more wait.
+    pub requests_at_a_time: usize,
     /// Bytes that one call or one write of events may hand to the host: bounds a
-    /// record, a page of them, and a list. Default 64 MiB.
+    /// record, a page of them, and a list.
     pub handed_over: usize,
     /// Handles that it may hold at a time, to requests, answers, bodies, streams
-    /// and the like. Default 4096.
+    /// and the like.
     pub handles: usize,
-    /// Elements of each table. Default 20,000, which is the most.
+    /// Elements of each table.
     pub table_elements: usize,
-    /// Bytes of the headers of one message. Default 128 KiB.
+    /// Bytes of the headers of one message.
     pub header_bytes: usize,
+    /// Bytes of a file that it keeps.
+    pub file: u64,
     /// Lines of the log that are kept, of the connector and of the host each.
-    /// Default 1000.
     pub log_lines: usize,
+    /// Bytes that are kept of the text of a line, and of each of its fields.
+    pub log_text: usize,
+    /// Fields that are kept of a line.
+    pub log_fields: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        Self::from(&Set::default())
+    }
+}
+
+impl From<&Set> for Limits {
+    fn from(set: &Set) -> Self {
+        let number = |limit: Limit| set.get(limit).or(limit.form().default).unwrap_or(u32::MAX);
+        let count = |limit| number(limit) as usize;
+        let seconds = |limit| Duration::from_secs(number(limit).into());
         Self {
-            memory: 256 << 20,
-            cpu: Duration::from_secs(300),
-            wall: Duration::from_secs(24 * 3600),
-            requests_per_second: None,
-            handed_over: 64 << 20,
-            handles: 4096,
-            table_elements: MOST_TABLE_ELEMENTS,
-            header_bytes: 128 << 10,
-            log_lines: 1000,
+            memory: count(Limit::MemoryMib) << 20,
+            cpu: seconds(Limit::CpuSeconds),
+            wall: seconds(Limit::WallSeconds),
+            requests_per_second: set.get(Limit::RequestsPerSecond),
+            requests_at_a_time: count(Limit::RequestsAtATime),
+            handed_over: count(Limit::HandedOverMib) << 20,
+            handles: count(Limit::Handles),
+            table_elements: count(Limit::TableElements),
+            header_bytes: count(Limit::HeaderKib) << 10,
+            file: u64::from(number(Limit::FileMib)) << 20,
+            log_lines: count(Limit::LogLines),
+            log_text: count(Limit::LogTextKib) << 10,
+            log_fields: count(Limit::LogFields),
         }
     }
 }
@@ -270,4 +291,17 @@ fn thread_time() -> Duration {
     static START: std::sync::LazyLock<std::time::Instant> =
         std::sync::LazyLock::new(std::time::Instant::now);
     START.elapsed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::MOST_MEMORY;
+
+    #[test]
+    fn what_can_be_set_fits_into_the_pool() {
+        let most = |limit: Limit| limit.form().most as usize;
+        assert_eq!(most(Limit::MemoryMib) << 20, MOST_MEMORY);
+        assert_eq!(most(Limit::TableElements), MOST_TABLE_ELEMENTS);
+    }
 }

@@ -1,5 +1,6 @@
 //! The log of one run: what the host saw and what the connector said.
 
+use super::limits::Limits;
 use super::redaction::Redactor;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,14 +8,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lines kept of the host, and as many of the connector, so that a connector's
-/// flood does not wash the host's away, where nothing else is said. The oldest are
-/// dropped, and how many is told.
-const MOST_LINES: usize = 1000;
-/// Fields kept of one line.
-const MOST_FIELDS: usize = 16;
-/// Bytes kept of one text.
-const MOST_BYTES: usize = 4096;
 /// Lines of a connector that are taken in a second, after as many as are kept.
 /// What is beyond is dropped unread: a flood costs next to nothing, and fills no
 /// journal.
@@ -63,11 +56,39 @@ pub struct Line {
     pub fields: Vec<(String, String)>,
 }
 
+/// How much of a log is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keeping {
+    /// Lines of the host, and as many of the connector, so that a connector's flood
+    /// does not wash the host's away. The oldest are dropped, and how many is told.
+    lines: usize,
+    /// Bytes of one text.
+    text: usize,
+    /// Fields of one line.
+    fields: usize,
+}
+
+impl Keeping {
+    pub(super) const fn of(limits: &Limits) -> Self {
+        Self {
+            lines: limits.log_lines,
+            text: limits.log_text,
+            fields: limits.log_fields,
+        }
+    }
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self::of(&Limits::default())
+    }
+}
+
 /// A run's log: everything but details, which only go to `tracing`, as every
 /// line does.
 #[derive(Debug, Clone, Default)]
 pub struct RunLog {
-    most: usize,
+    keeping: Keeping,
     lines: Arc<Mutex<Kept>>,
     redactor: Redactor,
 }
@@ -84,13 +105,13 @@ struct Kept {
 impl RunLog {
     /// An empty log that takes out the secrets that `redactor` knows.
     pub fn new(redactor: Redactor) -> Self {
-        Self::keeping(MOST_LINES, redactor)
+        Self::keeping(Keeping::default(), redactor)
     }
 
-    /// The same, that keeps so many lines of the host and of the connector each.
-    pub(super) fn keeping(most: usize, redactor: Redactor) -> Self {
+    /// The same, that keeps so much.
+    pub(super) fn keeping(keeping: Keeping, redactor: Redactor) -> Self {
         Self {
-            most,
+            keeping,
             lines: Arc::default(),
             redactor,
         }
@@ -116,7 +137,7 @@ impl RunLog {
     fn is_due(&self, now: Instant) -> bool {
         let mut kept = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let each = Duration::from_secs(1) / LINES_PER_SECOND;
-        let at_once = each * u32::try_from(self.most).unwrap_or(u32::MAX);
+        let at_once = each * u32::try_from(self.keeping.lines).unwrap_or(u32::MAX);
         let due = kept.due.unwrap_or(now).max(now);
         if due.saturating_duration_since(now) > at_once {
             kept.dropped += 1;
@@ -142,7 +163,7 @@ impl RunLog {
         mut fields: Vec<(String, String)>,
     ) {
         let message = self.clean(message);
-        fields.truncate(MOST_FIELDS);
+        fields.truncate(self.keeping.fields);
         fields.shrink_to_fit();
         for (name, value) in &mut fields {
             *name = self.clean(name);
@@ -172,7 +193,7 @@ impl RunLog {
             &mut kept.connector
         };
         lines.push_back(line);
-        if lines.len() > self.most {
+        if lines.len() > self.keeping.lines {
             lines.pop_front();
             kept.dropped += 1;
         }
@@ -182,7 +203,7 @@ impl RunLog {
     /// looked at: a text may be as long as all that a connector can hand over.
     fn clean(&self, text: &str) -> String {
         let longest = self.redactor.longest();
-        let seen = text.floor_char_boundary(MOST_BYTES + longest);
+        let seen = text.floor_char_boundary(self.keeping.text + longest);
         let cut = seen < text.len();
         let clean = self.redactor.redact(text.get(..seen).unwrap_or_default());
         // The cut may have left part of a secret at the end.
@@ -190,7 +211,7 @@ impl RunLog {
             true => clean.len().saturating_sub(longest),
             false => clean.len(),
         };
-        let end = clean.floor_char_boundary(most.min(MOST_BYTES));
+        let end = clean.floor_char_boundary(most.min(self.keeping.text));
         clean.get(..end).unwrap_or_default().to_owned()
     }
 }
@@ -205,12 +226,13 @@ mod tests {
         let secret = "hunter22-".repeat(20);
         redactor.add(&secret);
         let log = RunLog::new(redactor);
-        for before in (MOST_BYTES - 400)..(MOST_BYTES + 400) {
+        let most = log.keeping.text;
+        for before in (most - 400)..(most + 400) {
             for front in ["", secret.as_str()] {
                 let text = format!("{front}{}{secret}{}", "x".repeat(before), "y".repeat(500));
                 let clean = log.clean(&text);
                 assert!(!clean.contains("hunter"), "{before}");
-                assert!(clean.len() <= MOST_BYTES);
+                assert!(clean.len() <= most);
             }
         }
     }

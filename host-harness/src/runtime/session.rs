@@ -9,11 +9,11 @@ use super::guest::{Clocks, Guest, Services};
 use super::limits::{CpuMeter, LimitReached, Limits, Usage};
 use super::recording::{Recorder, Recording};
 use super::redaction::Redactor;
-use super::run_log::RunLog;
+use super::run_log::{Keeping, RunLog};
 use super::secret_source::{NoSecrets, SecretSource};
 use crate::cache::{Cache, Namespace};
 use crate::connection::Environment;
-use crate::egress::{Certificates, Egress, EgressPolicy, Gate, Proxy, Traffic, Witness};
+use crate::egress::{Certificates, Egress, EgressPolicy, Gate, Pace, Proxy, Traffic, Witness};
 use crate::observability::{Broken, metrics};
 use crate::registry::Digest;
 use futures::stream::BoxStream;
@@ -142,7 +142,7 @@ impl Session {
             .map(|property| property.name.clone())
             .collect();
         let redactor = Redactor::default();
-        let log = RunLog::keeping(connection.limits.log_lines, redactor.clone());
+        let log = RunLog::keeping(Keeping::of(&connection.limits), redactor.clone());
         let traffic = Traffic::default();
         if let Some(password) = connection.proxy.as_ref().and_then(Proxy::password) {
             redactor.add(password.expose_secret());
@@ -152,7 +152,10 @@ impl Session {
             policy,
             proxy,
             connection.certificates.clone(),
-            budget,
+            Pace {
+                budget,
+                at_a_time: connection.limits.requests_at_a_time,
+            },
             Witness {
                 log: log.clone(),
                 redactor: redactor.clone(),
@@ -175,7 +178,10 @@ impl Session {
             secret_names,
             secrets: Arc::clone(&connection.secrets),
             cache,
-            files: connection.files.clone(),
+            files: connection
+                .files
+                .clone()
+                .map(|files| files.at_most(connection.limits.file)),
             redactor: redactor.clone(),
             log: log.clone(),
         };
@@ -232,6 +238,7 @@ impl Session {
             && self.traffic.requests() == 0;
         if let Some(watch) = &self.watch
             && (error.is_breakdown() || hung)
+            && !error.is_lowered_limit()
         {
             watch.broke_down(error);
         }

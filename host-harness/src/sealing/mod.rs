@@ -6,10 +6,12 @@
 
 mod error;
 mod key;
+mod random;
 mod seal;
 
 pub use error::{KeyError, SealError};
 pub use key::SealingKey;
+pub(crate) use random::random_name;
 pub(crate) use seal::{OVERHEAD_BYTES, Place, open, seal};
 
 use std::fs;

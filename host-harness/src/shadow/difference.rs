@@ -4,6 +4,7 @@ use super::waiting::Side;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
 
 /// How many examples are kept of each kind.
 pub(super) const MOST_EXAMPLES: usize = 5;
@@ -12,7 +13,7 @@ pub(super) const MOST_EXAMPLES: usize = 5;
 const MOST_FIELDS: usize = 500;
 
 /// How two reads differ.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Difference {
     /// Records that the old version read.
@@ -36,7 +37,7 @@ pub struct Difference {
 }
 
 /// How one field differs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct ChangedField {
     /// In how many records.
@@ -46,7 +47,7 @@ pub struct ChangedField {
 }
 
 /// One record in which a field differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Example {
     /// The record's key.

@@ -10,15 +10,28 @@ mod waiting;
 
 pub use difference::{ChangedField, Difference, Example};
 
-use crate::runtime::types::{Event, Item};
-use crate::runtime::{Execution, RuntimeError};
+use crate::runtime::types::{Call, Event, Item, Role};
+use crate::runtime::{Connection, Connector, Execution, RuntimeError};
+use futures::StreamExt;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use waiting::{Side, Waiting};
 
 /// Why two versions could not be compared.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShadowError {
+    /// What would be written twice is not tried out so.
+    #[error("{version} has no “{activity}” that only reads")]
+    NotReading {
+        /// The version.
+        version: String,
+        /// The activity.
+        activity: String,
+    },
+    /// One of them could not begin.
+    #[error(transparent)]
+    Begin(#[from] RuntimeError),
     /// One of them did not get to its end.
     #[error("the {which} version did not read to the end: {source}")]
     Read {
@@ -38,6 +51,42 @@ pub enum ShadowError {
     /// The records that wait for their counterpart could not be kept.
     #[error("records could not be kept aside: {0}")]
     Aside(#[from] rusqlite::Error),
+}
+
+/// How far a comparison is.
+#[derive(Debug, Default)]
+pub struct Progress([AtomicU64; 2]);
+
+impl Progress {
+    /// The records that the old and the new version have read so far.
+    pub fn read(&self) -> (u64, u64) {
+        let [old, new] = &self.0;
+        (old.load(Ordering::Relaxed), new.load(Ordering::Relaxed))
+    }
+}
+
+/// Begins the reading of one side.
+///
+/// # Errors
+/// If the version has no such activity, or one that does more than to read.
+pub async fn begin(
+    connector: &Connector,
+    connection: Connection,
+    call: Call,
+) -> Result<Execution, ShadowError> {
+    let mut session = connector.session(connection.clone()).await?;
+    let activities = session.activities().await?;
+    let found = activities
+        .iter()
+        .find(|activity| activity.name == call.activity);
+    if found.is_none_or(|activity| activity.role != Role::Source || activity.acknowledged) {
+        return Err(ShadowError::NotReading {
+            version: connector.descriptor().version.clone(),
+            activity: call.activity,
+        });
+    }
+    let session = connector.session(connection).await?;
+    Ok(session.execute(call, futures::stream::empty().boxed()))
 }
 
 /// One side, read a batch at a time.
@@ -105,6 +154,7 @@ pub async fn compare(
     old: Execution,
     new: Execution,
     ignored: &BTreeSet<String>,
+    progress: &Progress,
 ) -> Result<Difference, ShadowError> {
     let mut sides = [Reading::new(Side::Old, old), Reading::new(Side::New, new)];
     let mut ended = [false; 2];
@@ -118,6 +168,9 @@ pub async fn compare(
             ended[behind] = true;
             continue;
         };
+        if let Some(read) = progress.0.get(behind) {
+            read.store(side.read, Ordering::Relaxed);
+        }
         match waiting.take(side.which.other(), &item.key)? {
             None => waiting.put(side.which, &item)?,
             Some(counterpart) => {

@@ -1,5 +1,6 @@
 //! Who may enter: whoever has the token that was printed, or the password.
 
+use crate::sealing::{SealError, random_name};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -37,8 +38,8 @@ pub enum AccessError {
     #[error("the password has fewer than {SHORTEST} characters")]
     PasswordShort,
     /// No random bytes.
-    #[error("no token could be made: no random bytes are to be had ({0})")]
-    NoRandomness(#[from] getrandom::Error),
+    #[error("no token could be made: {0}")]
+    NoRandomness(#[from] SealError),
 }
 
 /// Who may enter, and who has.
@@ -61,7 +62,7 @@ impl Access {
     /// # Errors
     /// If there is no randomness.
     pub fn by_token() -> Result<Self, AccessError> {
-        Ok(Self::new(SecretString::from(random()?), true))
+        Ok(Self::new(SecretString::from(random_name::<32>()?), true))
     }
 
     /// By a password.
@@ -133,7 +134,7 @@ impl Access {
     }
 
     fn open(&self) -> Result<String, AccessError> {
-        let (id, csrf) = (random()?, random()?);
+        let (id, csrf) = (random_name::<32>()?, random_name::<32>()?);
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions.len() >= MOST_SESSIONS {
             let oldest = sessions
@@ -204,13 +205,6 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(name, _)| *name == COOKIE)
         .map(|(_, id)| id.to_owned())
-}
-
-/// 32 random bytes as text.
-fn random() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[derive(Deserialize)]

@@ -31,6 +31,7 @@ pub(super) fn router() -> Router {
             include_str!("assets/operations.js"),
         ),
         ("/js/runs.js", JS, include_str!("assets/runs.js")),
+        ("/js/shadow.js", JS, include_str!("assets/shadow.js")),
         ("/js/settings.js", JS, include_str!("assets/settings.js")),
     ] {
         router = router.route(

@@ -208,6 +208,11 @@ impl Workspace {
         Ok(connectors)
     }
 
+    /// The most bytes that a component may have.
+    pub(crate) fn largest_component(&self) -> usize {
+        usize::try_from(self.designer().store().max_bytes()).unwrap_or(usize::MAX)
+    }
+
     /// Publishes a component under its own name and version.
     ///
     /// # Errors

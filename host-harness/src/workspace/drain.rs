@@ -17,24 +17,13 @@ const TO_STOP: Duration = Duration::from_secs(20);
 const TO_BREAK_OFF: Duration = Duration::from_secs(5);
 const LOOKED_EVERY: Duration = Duration::from_millis(50);
 
-/// Runs of one process at the same time; others wait. Each may need three of its
-/// places for instances, and one that has some of them would wait for the rest in vain
-/// where all are taken by others in its position.
-const AT_ONCE: usize = 20;
+/// Instances of connectors that one run may need at the same time.
+const INSTANCES: usize = 3;
 
 /// The runs of this process, and whether it takes more.
 pub(super) struct OwnRuns {
     own: Mutex<Own>,
     places: Arc<Semaphore>,
-}
-
-impl Default for OwnRuns {
-    fn default() -> Self {
-        Self {
-            own: Mutex::default(),
-            places: Arc::new(Semaphore::new(AT_ONCE)),
-        }
-    }
 }
 
 #[derive(Default)]
@@ -53,6 +42,16 @@ pub struct Drained {
 }
 
 impl OwnRuns {
+    /// For a process in which so many instances of connectors may live. It does no more
+    /// runs at the same time than surely have all their instances: one that has some of
+    /// them would wait for the rest in vain where all are taken by others in its position.
+    pub(super) fn of(instances: usize) -> Self {
+        Self {
+            own: Mutex::default(),
+            places: Arc::new(Semaphore::new((instances / INSTANCES).max(1))),
+        }
+    }
+
     fn own(&self) -> std::sync::MutexGuard<'_, Own> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -37,6 +37,7 @@ mod organization;
 mod project;
 mod run;
 mod secret;
+mod shadow;
 mod variable;
 mod versions;
 
@@ -66,6 +67,7 @@ pub use organization::{Organization, Policies};
 pub use project::Project;
 pub use run::{BUNDLE_FORMAT, BundleManifest};
 pub use run::{LogLine, Rejection, Run, RunConnector, RunCounts, RunFilter, RunState, Trigger};
+pub use shadow::{ShadowDraft, ShadowRun, ShadowState};
 pub use variable::{EnvironmentValue, Predefined, Scope, Variable, VariableDraft, VariableValue};
 pub use versions::{Collection, QuarantinedVersion, StoredVersion};
 
@@ -98,6 +100,7 @@ struct Inner {
     own_runs: drain::OwnRuns,
     /// The runs that this process looks after.
     attendance: run::Attendance,
+    shadows: shadow::ShadowRuns,
     /// This process, once it conducts a run.
     living: Mutex<Option<run::Living>>,
     /// How groups are reached over NATS.
@@ -129,14 +132,16 @@ impl Workspace {
             Some(key) => key,
             None => SealingKey::load_or_create(home.join("workspace.key"))?,
         };
+        let instances = designer.process_limits().connectors as usize;
         Ok(Self(Arc::new(Inner {
             database: Database::open(&home.join(DATABASE))?,
             home: home.to_owned(),
             key,
             designer,
             agents: Mutex::default(),
-            own_runs: drain::OwnRuns::default(),
+            own_runs: drain::OwnRuns::of(instances),
             attendance: run::Attendance::default(),
+            shadows: shadow::ShadowRuns::default(),
             living: Mutex::default(),
             nats: OnceLock::new(),
         })))

@@ -4,7 +4,8 @@
 mod budget;
 mod death;
 mod entry;
-mod place;
+mod limits;
+pub mod place;
 mod rounds;
 mod runs;
-mod server;
+pub mod server;

@@ -7,13 +7,13 @@ use reqwest::header;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-struct Screen {
+pub struct Screen {
     origin: String,
     token: String,
     client: reqwest::Client,
 }
 
-async fn serve(place: &Place) -> Screen {
+pub async fn serve(place: &Place) -> Screen {
     let access = Access::by_token().unwrap();
     let address = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(address, access, place.workspace.clone())
@@ -34,7 +34,7 @@ async fn serve(place: &Place) -> Screen {
 }
 
 impl Screen {
-    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let answer = self
             .client
             .request(

@@ -3,16 +3,20 @@
 
 mod activities;
 mod agents;
-mod api;
-mod command_line;
+pub mod api;
+pub mod command_line;
 mod connections;
 pub mod crash;
 mod feeds;
 mod generic;
+pub mod hostile;
+mod limits;
 mod only_changed;
 mod operations;
 mod proxy;
+pub mod quarantine;
 mod rejected_onward;
+mod shadow;
 
 use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component};
 use coupa_sandbox::Sandbox;
@@ -125,6 +129,7 @@ pub fn draft(name: &str, pairs: &[(&str, &str)], secrets: &[(&str, &str)]) -> Co
         version: "newest".to_owned(),
         use_proxy: false,
         settings: settings(pairs),
+        limits: Vec::new(),
         secrets: secrets
             .iter()
             .map(|(name, secret)| ((*name).to_owned(), SecretString::from(*secret)))
@@ -146,6 +151,7 @@ pub fn changed(connection: &Connection, name: &str, value: &str) -> ConnectionDr
         version: connection.version.clone(),
         use_proxy: connection.use_proxy,
         settings,
+        limits: connection.limits.clone(),
         secrets: Default::default(),
     }
 }

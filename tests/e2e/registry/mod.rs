@@ -7,7 +7,7 @@ mod mirrored;
 mod proxy;
 mod quarantine;
 mod server;
-mod shadow;
+pub mod shadow;
 mod stored;
 mod trust;
 

@@ -2,61 +2,75 @@
 
 use super::server::Server;
 use super::{agent, altered, code, exactly, json_list, name, newest, release, version};
-use crate::support::{Outcome, call, component, oauth, sandbox};
+use crate::support::{Outcome, call, oauth, sandbox};
 use host_harness::agent::Agent;
 use host_harness::registry::{ConnectorName, Requirement};
-use host_harness::runtime::{LimitReached, RuntimeError};
+use host_harness::runtime::{Connection, LimitReached, Limits, RuntimeError};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_computes_without_end_is_held_back_and_the_one_before_is_used() {
-    let sandbox = sandbox(&[("suppliers", 20_000)]);
+async fn a_version_that_grows_without_end_is_held_back_and_the_one_before_is_used() {
     let home = tempfile::tempdir().unwrap();
     let agent = Agent::open(home.path(), None).unwrap();
-    let coupa: ConnectorName = "coupa".parse().unwrap();
-    let mut bytes = std::fs::read(component()).unwrap();
+    let hostile: ConnectorName = "hostile".parse().unwrap();
+    let mut bytes = crate::sandbox::bytes();
     let registry = agent.registry().folder().unwrap();
-    registry.publish(&coupa, version("0.1.0"), &bytes).unwrap();
+    registry
+        .publish(&hostile, version("1.0.0"), &bytes)
+        .unwrap();
     bytes.extend([0, 2, 1, b'x']);
-    registry.publish(&coupa, version("0.2.0"), &bytes).unwrap();
-    let read = async |cpu: Duration| {
-        let downloaded = agent.download(&coupa, &Requirement::Newest).await.unwrap();
-        let mut connection = oauth(&sandbox);
-        connection.limits.cpu = cpu;
+    registry
+        .publish(&hostile, version("2.0.0"), &bytes)
+        .unwrap();
+    let run = async |activity: &str, limits: Limits| {
+        let downloaded = agent.download(&hostile, &Requirement::Newest).await;
+        let downloaded = downloaded.unwrap();
+        let mut connection = Connection::new("Hostile");
+        connection.limits = limits;
         let session = downloaded.connector.session(connection).await.unwrap();
-        let call = call("query", "suppliers", &[("limit", "5000")]);
-        let run = session.execute(call, Box::pin(futures::stream::empty()));
+        let run = session.execute(
+            call(activity, "things", &[]),
+            Box::pin(futures::stream::empty()),
+        );
         (downloaded, Outcome::of(run).await)
     };
-    for _ in 0..3 {
-        let (downloaded, outcome) = read(Duration::from_millis(1)).await;
-        assert_eq!(downloaded.entry.version, version("0.2.0"));
-        assert!(matches!(
-            outcome.ended.unwrap(),
-            Err(RuntimeError::Limit(LimitReached::Cpu(_)))
-        ));
+    let is_out_of_memory = |outcome: Outcome| {
+        let ended = outcome.ended.unwrap();
+        matches!(ended, Err(RuntimeError::Limit(LimitReached::Memory(_))))
+    };
+    // What somebody made tight says nothing of the version.
+    let tight = Limits {
+        memory: 8 << 20,
+        ..Limits::default()
+    };
+    for _ in 0..4 {
+        assert!(is_out_of_memory(run("grow", tight).await.1));
     }
-    let (downloaded, outcome) = read(Duration::from_secs(60)).await;
-    assert_eq!(downloaded.entry.version, version("0.1.0"));
-    assert_eq!(outcome.summary().succeeded, 5000);
+    assert!(agent.quarantine().all().unwrap().is_empty());
+    for _ in 0..3 {
+        let (downloaded, outcome) = run("grow", Limits::default()).await;
+        assert_eq!(downloaded.entry.version, version("2.0.0"));
+        assert!(is_out_of_memory(outcome));
+    }
+    let (downloaded, outcome) = run("read", Limits::default()).await;
+    assert_eq!(downloaded.entry.version, version("1.0.0"));
+    assert_eq!(outcome.items.len(), 200);
     let held = &downloaded.passed_over[0];
-    assert_eq!(held.version, version("0.2.0"));
-    assert!(
-        held.reason().contains("processor time"),
-        "{}",
-        held.reason()
-    );
+    assert_eq!(held.version, version("2.0.0"));
+    assert!(held.reason().contains("memory"), "{}", held.reason());
     // Who pins it is told why it does not run, and what to do.
-    let refused = agent.download(&coupa, &exactly("0.2.0")).await.unwrap_err();
+    let refused = agent.download(&hostile, &exactly("2.0.0")).await;
+    let refused = refused.unwrap_err();
     assert_eq!(refused.code(), "version.quarantined");
     assert!(
         refused
             .to_string()
-            .contains("harness quarantine lift coupa 0.2.0")
+            .contains("harness quarantine lift hostile 2.0.0")
     );
-    assert!(agent.quarantine().lift(&coupa, &version("0.2.0")).unwrap());
-    let (downloaded, _) = read(Duration::from_secs(60)).await;
-    assert_eq!(downloaded.entry.version, version("0.2.0"));
+    let lifted = agent.quarantine().lift(&hostile, &version("2.0.0"));
+    assert!(lifted.unwrap());
+    let (downloaded, _) = run("read", Limits::default()).await;
+    assert_eq!(downloaded.entry.version, version("2.0.0"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,14 +32,27 @@ async fn people(
     axum::Json(people.collect())
 }
 
-async fn serve(count: u64) -> String {
+/// Serves the list, and `never`, which is never answered.
+pub async fn lists(count: u64) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new()
         .route("/people", axum::routing::get(people))
+        .route("/never", axum::routing::get(std::future::pending::<()>))
         .with_state(count);
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
+}
+
+/// A version that asks otherwise, and gets other answers.
+pub fn otherwise() -> Vec<u8> {
+    let mut other = json_list();
+    for at in 0..other.len() {
+        if other[at..].starts_with(b"&limit=") {
+            other[at + 5] = b'T';
+        }
+    }
+    other
 }
 
 fn run(folder: &Path, registry: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -65,20 +78,13 @@ fn run(folder: &Path, registry: &str, arguments: &[&str]) -> (Option<i32>, Strin
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_version_is_signed_published_compared_and_taken_or_not() {
     let server = Server::start();
-    let url = serve(250).await;
+    let url = lists(250).await;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("list.wasm"), json_list()).unwrap();
     std::fs::write(path("list.cdx.json"), r#"{"bomFormat":"CycloneDX"}"#).unwrap();
     std::fs::write(path("same.wasm"), altered(b's')).unwrap();
-    // A version that asks otherwise gets other answers.
-    let mut other = json_list();
-    for at in 0..other.len() {
-        if other[at..].starts_with(b"&limit=") {
-            other[at + 5] = b'T';
-        }
-    }
-    std::fs::write(path("other.wasm"), &other).unwrap();
+    std::fs::write(path("other.wasm"), otherwise()).unwrap();
     std::fs::write(
         path("connection.toml"),
         format!(

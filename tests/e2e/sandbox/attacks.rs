@@ -226,7 +226,8 @@ async fn files_stay_in_their_folder_and_within_their_size() {
     std::fs::write(inside.join("yours"), "yours").unwrap();
     std::fs::write(inside.join("large"), vec![0; 4 << 20]).unwrap();
     let mut with_files = connection();
-    with_files.files = Some(RunFiles::in_folder(&inside).at_most(8 << 20));
+    with_files.files = Some(RunFiles::in_folder(&inside));
+    with_files.limits.file = 8 << 20;
     let names = "yours|../outside|/etc/passwd|.hidden|a\0b|..|.|yours/|large/../yours";
     let outcome = run(with_files.clone(), "files", &[("names", names)], 0).await;
     let told_of = told(&outcome);

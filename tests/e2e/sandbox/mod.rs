@@ -6,6 +6,7 @@ mod attacks;
 mod conformance;
 mod egress;
 mod handmade;
+mod limits;
 mod list_server;
 mod neighbours;
 mod secrets;
@@ -27,7 +28,7 @@ const BOUND: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "the-hostile-connectors-own-password";
 
 /// The hostile component.
-fn bytes() -> Vec<u8> {
+pub fn bytes() -> Vec<u8> {
     std::fs::read(component().with_file_name("hostile.wasm")).unwrap()
 }
 

@@ -187,6 +187,17 @@ impl Browser {
         self.client.find(Locator::Css(place)).await.is_ok()
     }
 
+    /// Waits until such an element is there.
+    pub async fn there(&self, place: &str) {
+        self.until(place, async || self.has(place).await.then_some(()))
+            .await;
+    }
+
+    /// Waits until something is so that the page does not show.
+    pub async fn until_so(&self, what: &str, holds: impl Fn() -> bool) {
+        self.until(what, async || holds().then_some(())).await;
+    }
+
     /// Waits until no such element is there any more.
     pub async fn gone(&self, place: &str) {
         self.until(&format!("the end of {place}"), async || {

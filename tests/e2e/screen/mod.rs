@@ -1,5 +1,6 @@
 //! The screen in a real browser: Chromium, driven by its WebDriver.
 
+mod agents;
 mod browser;
 mod connection_form;
 mod devtools;
@@ -7,6 +8,7 @@ mod every_page;
 mod first_run;
 mod keyboard;
 mod menus;
+mod operations;
 mod progress;
 
 use crate::platform::Place;

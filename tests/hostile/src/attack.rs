@@ -5,7 +5,7 @@ use connector_guest::bindings::integration::connector::log;
 use connector_guest::bindings::integration::connector::{cache, files};
 use connector_guest::bindings::{wit_future, wit_stream};
 use connector_guest::{
-    Activity, Call, Effect, Ended, Event, Events, Input, Item, Role, Taken, secret,
+    Activity, Call, Connection, Effect, Ended, Event, Events, Input, Item, Role, Taken, secret,
 };
 use std::collections::HashMap;
 
@@ -66,19 +66,27 @@ pub enum Attack {
 }
 
 impl Attack {
-    /// The attack that a call asks for.
-    pub fn of(call: &Call) -> Option<Self> {
+    /// The attack that a call asks for, by its name or by the connection's setting, such
+    /// as `instead: huge-event bytes=9`, for doors that offer no such activity.
+    pub fn of(connection: &Connection, call: &Call) -> Option<Self> {
+        let instead = connection.setting("attack").strip_prefix("instead: ");
+        let mut instead = instead.unwrap_or(&call.activity).split(' ');
+        let name = instead.next()?;
         let options: HashMap<String, String> = call
             .options
             .iter()
             .map(|option| (option.name.clone(), option.value.clone()))
+            .chain(instead.filter_map(|option| {
+                let (name, value) = option.split_once('=')?;
+                Some((name.to_owned(), value.to_owned()))
+            }))
             .collect();
         let bytes = || options.get("bytes").and_then(|bytes| bytes.parse().ok());
         let names = || {
             let names = options.get("names").map_or("", String::as_str);
             names.split('|').map(str::to_owned).collect()
         };
-        Some(match call.activity.as_str() {
+        Some(match name {
             "spin-at-once" => Self::SpinAtOnce,
             "spin" => Self::Spin,
             "spin-in-turns" => Self::SpinInTurns,

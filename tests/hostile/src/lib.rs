@@ -80,7 +80,7 @@ impl Connector for Hostile {
     }
 
     async fn begin(connection: Connection, call: Call) -> Result<Run, Error> {
-        match Attack::of(&call) {
+        match Attack::of(&connection, &call) {
             Some(Attack::SpinAtOnce) => attack::spin(),
             Some(attack) => Ok(Run::Attack(attack)),
             None => Good::begin(&connection, call).await.map(Run::Good),

@@ -164,6 +164,16 @@ fn joined_table(groups: &[JoinedAgents]) -> String {
                 .iter()
                 .map(|version| format!("{} {}", version.connector, version.version))
                 .collect();
+            let held: Vec<String> = presence
+                .quarantine
+                .iter()
+                .map(|held| {
+                    format!(
+                        "{} {} is in quarantine: {}",
+                        held.connector, held.version, held.reason
+                    )
+                })
+                .collect();
             let state = match (&presence.trouble, agent.alive, presence.draining) {
                 (_, false, _) => "gone",
                 (Some(trouble), _, _) => trouble,
@@ -177,7 +187,11 @@ fn joined_table(groups: &[JoinedAgents]) -> String {
                 format!("{} of {}", presence.busy, presence.slots),
                 presence.program.clone(),
                 versions.join(", "),
-                state.to_owned(),
+                std::iter::once(state)
+                    .chain(held.iter().map(String::as_str))
+                    .filter(|text| !text.is_empty())
+                    .collect::<Vec<_>>()
+                    .join("; "),
             ]);
         }
         if let Some(error) = &group.error {

@@ -58,6 +58,8 @@ pub enum ConnectionCommand {
         /// Its name.
         name: String,
     },
+    /// List the limits that one can have, with what holds where they are not set.
+    Limits,
     /// Test one, with changes that are not saved where some are given.
     Test {
         /// Its name.
@@ -75,6 +77,10 @@ pub struct Fields {
     /// A secret: NAME=env:VARIABLE or NAME=file:PATH.
     #[arg(long, value_name = "NAME=PLACE", value_parser = secret)]
     secret: Vec<(String, SecretPlace)>,
+    /// A limit of the sandbox, such as memory-mib=512; an empty value takes it out.
+    /// `harness connection limits` lists them.
+    #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = setting)]
+    limits: Vec<Setting>,
     /// Go through the agent's proxy.
     #[arg(long)]
     use_proxy: Option<bool>,
@@ -86,6 +92,7 @@ pub struct Fields {
 impl Fields {
     fn onto(self, mut draft: ConnectionDraft) -> Result<ConnectionDraft, Failed> {
         draft.settings = merged(draft.settings, self.set);
+        draft.limits = merged(draft.limits, self.limits);
         for (name, place) in self.secret {
             draft.secrets.insert(name, place.read()?);
         }
@@ -102,6 +109,7 @@ fn draft(connection: &Connection) -> ConnectionDraft {
         version: connection.version.clone(),
         use_proxy: connection.use_proxy,
         settings: connection.settings.clone(),
+        limits: connection.limits.clone(),
         secrets: BTreeMap::new(),
     }
 }
@@ -134,6 +142,21 @@ impl ConnectionCommand {
                     },
                 )
             }
+            Self::Limits => at.list(
+                &workspace.limits(),
+                &["LIMIT", "DEFAULT", "LEAST", "MOST", "WHAT"],
+                |limit| {
+                    vec![
+                        limit.name.to_owned(),
+                        limit
+                            .default
+                            .map_or_else(|| "the connector's".to_owned(), |n| n.to_string()),
+                        limit.least.to_string(),
+                        limit.most.to_string(),
+                        limit.title.to_owned(),
+                    ]
+                },
+            ),
             Self::Show { name } => show(at, &find(workspace, at, &name)?),
             Self::Create {
                 name,
@@ -147,6 +170,7 @@ impl ConnectionCommand {
                     version: "newest".to_owned(),
                     use_proxy: false,
                     settings: Vec::new(),
+                    limits: Vec::new(),
                     secrets: BTreeMap::new(),
                 })?;
                 show(at, &workspace.create_connection(project.id, draft).await?)
@@ -218,6 +242,9 @@ fn show(at: &Where, connection: &Connection) -> Result<ExitCode, Failed> {
         for setting in &connection.settings {
             lines.push(format!("  {:16}  {}", setting.name, setting.value));
         }
+        for limit in &connection.limits {
+            lines.push(format!("  {:16}  {}", limit.name, limit.value));
+        }
         for secret in &connection.secrets {
             lines.push(format!("  {:16}  set", secret.name));
         }
@@ -247,6 +274,9 @@ fn text(report: &TestReport) -> String {
         ));
         if let Some(after) = &agent.after {
             lines.push(format!("  {}", after.digest));
+        }
+        for warning in &agent.warnings {
+            lines.push(format!("  {warning}"));
         }
         for check in &agent.checks {
             lines.push(format!(

@@ -5,6 +5,7 @@ use super::{Where, activity, find, runs};
 use clap::Subcommand;
 use host_harness::records::Format;
 use host_harness::workspace::{Endpoint, Operation, OperationDraft, Severity, Workspace};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -146,11 +147,8 @@ impl OperationCommand {
                 let environment = at.environment(workspace)?.id;
                 let plans = workspace.plan_operation(id, environment, look).await?;
                 if at.json {
-                    let plans: serde_json::Map<_, _> = plans
-                        .iter()
-                        .map(|(end, plan)| ((*end).to_owned(), plan::as_json(plan)))
-                        .collect();
-                    super::super::print(&serde_json::Value::Object(plans).to_string())?;
+                    let plans: BTreeMap<_, _> = plans.into_iter().collect();
+                    super::super::print(&serde_json::to_string(&plans)?)?;
                 } else {
                     for (end, plan) in &plans {
                         super::super::print(&format!("{end}:\n{}", plan::text(plan)))?;

@@ -9,10 +9,11 @@ mod versions;
 use super::error::GroupError;
 use super::job::FORMAT;
 use super::name::GroupName;
-use super::presence::{BEAT, Presence};
+use super::presence::{BEAT, HeldVersion, Presence};
 use super::streams::Group;
 use crate::agent::Agent;
 use crate::egress::{Budgets, Certificates, Proxy};
+use crate::sealing::random_name;
 use async_nats::jetstream::Message;
 use futures::StreamExt;
 use std::collections::BTreeSet;
@@ -93,9 +94,7 @@ pub async fn work(
     stop: impl Future<Output = ()>,
 ) -> Result<(), GroupError> {
     group.claim(&settings.name).await?;
-    let mut instance = [0; 8];
-    getrandom::fill(&mut instance).map_err(crate::sealing::SealError::NoRandomness)?;
-    let instance: String = instance.iter().map(|byte| format!("{byte:02x}")).collect();
+    let instance = random_name::<8>()?;
     let budgets = Budgets::shared(Arc::new(super::budget::GroupBudgets(group.clone())));
     let (draining, drain) = watch::channel(Drain::No);
     let worker = Worker(Arc::new(Shared {
@@ -159,8 +158,24 @@ impl Worker {
             draining: *shared.drain.borrow() > Drain::No,
             versions: shared.versions.all(),
             trouble,
+            quarantine: self.held(),
         };
         shared.group.beat(&presence).await
+    }
+
+    /// The versions that are in quarantine here. What cannot be read is not told.
+    fn held(&self) -> Vec<HeldVersion> {
+        let all = self.0.agent.quarantine().all().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the quarantine cannot be read");
+            Vec::new()
+        });
+        let held = all.into_iter().filter(|kept| kept.since.is_some());
+        held.map(|kept| HeldVersion {
+            connector: kept.name.to_string(),
+            version: kept.version.to_string(),
+            reason: kept.reason(),
+        })
+        .collect()
     }
 
     async fn keep_beating(self) {

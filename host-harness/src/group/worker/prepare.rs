@@ -146,6 +146,7 @@ impl Worker {
         connection.settings = given.settings.clone();
         connection.secrets = Arc::new(Held(given.secrets.clone()));
         connection.environment = given.environment;
+        connection.limits = self.0.agent.limits(&given.limits);
         connection.certificates = self.0.settings.certificates.clone();
         if let Some(cache) = &given.cache {
             connection.cache = self.0.agent.cache(cache);

@@ -70,6 +70,7 @@ impl Worker {
             version: downloaded.entry.version.to_string(),
             digest: downloaded.pulled.digest.to_string(),
         };
+        tested.warnings = downloaded.warnings();
         tested.downloaded = downloaded.pulled.transferred;
         tested.after = Some(after.clone());
         self.0.versions.set(after);

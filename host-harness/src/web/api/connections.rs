@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use super::{Answer, Done, Rename, answer, done};
+use crate::connection::LimitForm;
 use crate::form::Finding;
 use crate::workspace::{
     ActivityType, Connection, ConnectionDraft, ConnectionId, ConnectorVersions, Dependent,
@@ -19,6 +20,7 @@ use utoipa_axum::routes;
 pub(super) fn router() -> OpenApiRouter<Workspace> {
     OpenApiRouter::new()
         .routes(routes!(connectors))
+        .routes(routes!(limits))
         .routes(routes!(form))
         .routes(routes!(connections, create_connection))
         .routes(routes!(check_connection))
@@ -32,14 +34,11 @@ pub(super) fn router() -> OpenApiRouter<Workspace> {
         .routes(routes!(shape))
 }
 
-/// The most bytes of a component.
-const MOST_COMPONENT: usize = 64 << 20;
-
 /// A component is larger than other bodies.
-pub(super) fn publishing() -> OpenApiRouter<Workspace> {
+pub(super) fn publishing(workspace: &Workspace) -> OpenApiRouter<Workspace> {
     OpenApiRouter::new()
         .routes(routes!(publish))
-        .layer(DefaultBodyLimit::max(MOST_COMPONENT))
+        .layer(DefaultBodyLimit::max(workspace.largest_component()))
 }
 
 #[derive(serde::Serialize, ToSchema)]
@@ -150,6 +149,12 @@ struct SaveConnection {
 #[utoipa::path(get, path = "/connectors", tag = "connectors", responses((status = 200, body = Vec<ConnectorVersions>)))]
 async fn connectors(State(workspace): State<Workspace>) -> Answer<Vec<ConnectorVersions>> {
     answer(workspace.connectors().await)
+}
+
+/// The limits that a connection can have, with their defaults and bounds.
+#[utoipa::path(get, path = "/limits", tag = "connections", responses((status = 200, body = Vec<LimitForm>)))]
+async fn limits(State(workspace): State<Workspace>) -> Json<Vec<LimitForm>> {
+    Json(workspace.limits())
 }
 
 /// The form of a connector's connections.

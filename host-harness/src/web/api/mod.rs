@@ -7,6 +7,7 @@ mod files;
 mod operations;
 mod organization;
 mod runs;
+mod shadow;
 mod variables;
 mod versions;
 
@@ -64,12 +65,13 @@ pub(super) fn router(workspace: Workspace) -> axum::Router {
         .merge(organization::router())
         .merge(variables::router())
         .merge(connections::router())
-        .merge(connections::publishing())
+        .merge(connections::publishing(&workspace))
         .merge(activities::router())
         .merge(operations::router())
         .merge(runs::router())
         .merge(files::router())
         .merge(versions::router())
+        .merge(shadow::router())
         .split_for_parts();
     router
         .route(

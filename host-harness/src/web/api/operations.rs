@@ -1,7 +1,7 @@
 //! Operations.
 
 use super::{Answer, Done, Rename, answer, done};
-use crate::runtime::design::PlannedCall;
+use crate::runtime::Plan;
 use crate::workspace::{
     Dependent, EnvironmentId, Operation, OperationDraft, OperationId, Preview, ProjectId, RunId,
     Validation, Workspace,
@@ -163,66 +163,8 @@ async fn preview_operation(
 struct OperationPlan {
     /// `source` or `target`.
     end: &'static str,
-    requests: Vec<PlannedRequest>,
-    /// What the connector needs to be allowed; absent: it does not say.
-    permissions: Option<Permissions>,
-    /// Absent: it was not asked for, or cannot be known.
-    extent: Option<Extent>,
-    notes: Vec<String>,
-}
-
-#[derive(serde::Serialize, ToSchema)]
-struct PlannedRequest {
-    method: String,
-    path: String,
-    body: Option<String>,
-    note: String,
-}
-
-#[derive(serde::Serialize, ToSchema)]
-struct Permissions {
-    needed: Vec<String>,
-    held: Option<Vec<String>>,
-    missing: Vec<String>,
-    unneeded: Vec<String>,
-}
-
-#[derive(serde::Serialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-struct Extent {
-    records: u64,
-    requests: u64,
-    time_ms: u64,
-}
-
-impl From<(&'static str, PlannedCall)> for OperationPlan {
-    fn from((end, plan): (&'static str, PlannedCall)) -> Self {
-        Self {
-            end,
-            requests: plan
-                .requests
-                .into_iter()
-                .map(|request| PlannedRequest {
-                    method: request.method,
-                    path: request.path,
-                    body: request.body,
-                    note: request.note,
-                })
-                .collect(),
-            permissions: plan.permissions.map(|permissions| Permissions {
-                needed: permissions.needed,
-                held: permissions.held,
-                missing: permissions.missing,
-                unneeded: permissions.unneeded,
-            }),
-            extent: plan.extent.map(|extent| Extent {
-                records: extent.records,
-                requests: extent.requests,
-                time_ms: extent.time,
-            }),
-            notes: plan.notes,
-        }
-    }
+    #[serde(flatten)]
+    plan: Plan,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -243,7 +185,12 @@ async fn plan_operation(
     let plans = workspace
         .plan_operation(id, ahead.environment, ahead.look)
         .await?;
-    Ok(Json(plans.into_iter().map(Into::into).collect()))
+    let plans = plans.into_iter();
+    Ok(Json(
+        plans
+            .map(|(end, plan)| OperationPlan { end, plan })
+            .collect(),
+    ))
 }
 
 /// Forgets where the source of an operation goes on: the next run starts anew.

@@ -53,12 +53,21 @@ async function removeConnection(connection, after) {
   }
 }
 
+/** What stands before a limit's name, so that no property of a connector has the same. */
+const LIMITS = "limits.";
+
+const limitField = (limit) => ({
+  name: LIMITS + limit.name, title: limit.title, kind: "whole-number", required: false, repeatable: false,
+  "accepts-variables": false, default: limit.default === null ? undefined : String(limit.default),
+  description: `${limit.name}: from ${limit.least} to ${limit.most}${limit.default === null ? "; as the connector says unless set" : ""}`,
+});
+
 export async function connectionForm(state, id, connector) {
   let saved = id === "new" ? null : await get(`/connections/${id}`);
   const name = saved?.connector ?? connector;
-  const [form, connectors, all, predefined, groups] = await Promise.all([
+  const [form, connectors, all, predefined, limits] = await Promise.all([
     get(`/connectors/${name}/form?version=${encodeURIComponent(saved?.version ?? "newest")}`),
-    get("/connectors"), get(`/variables?project=${state.project}`), get("/variables/predefined"), get("/agent-groups"),
+    get("/connectors"), get(`/variables?project=${state.project}`), get("/variables/predefined"), get("/limits"),
   ]);
   const known = [...all, ...predefined];
   const environment = state.environments.find((entry) => entry.id === state.environment);
@@ -69,6 +78,7 @@ export async function connectionForm(state, id, connector) {
   const problem = el("p", { class: "problem", role: "alert" });
   const results = el("section", { "aria-live": "polite", "aria-label": "Test results" });
   let drawn;
+  let drawnLimits;
   let dirty = false;
   let timer;
   // Counts what is asked: a check while one types must not wipe what a test or a save said after it.
@@ -85,7 +95,13 @@ export async function connectionForm(state, id, connector) {
   const draft = () => ({
     name: nameInput.value, connector: name, version: version.value, "use-proxy": proxy.checked,
     settings: drawn.settings(), secrets: drawn.typed(),
+    limits: drawnLimits.settings().map(({ name: property, value }) => ({ name: property.slice(LIMITS.length), value })),
   });
+  const findings = (found) => {
+    const rest = drawnLimits.show(found.filter(({ property }) => property?.startsWith(LIMITS)));
+    if (page.querySelector(".limits [aria-invalid]")) advanced.open = true;
+    return [...drawn.show(found.filter(({ property }) => !property?.startsWith(LIMITS))), ...rest];
+  };
   const mark = (value) => {
     dirty = value;
     for (const button of [save, discard]) button.disabled = !dirty && Boolean(saved);
@@ -97,7 +113,7 @@ export async function connectionForm(state, id, connector) {
     problem.textContent = "";
     nameProblem.textContent = "";
     if (error.findings?.length) {
-      const rest = drawn.show(error.findings);
+      const rest = findings(error.findings);
       problem.textContent = rest.join("\n");
       page.querySelector("[aria-invalid]")?.focus();
     } else if (error.code?.startsWith("name")) {
@@ -113,11 +129,11 @@ export async function connectionForm(state, id, connector) {
     const mine = only();
     timer = setTimeout(async () => {
       try {
-        const { findings, retype } = await post("/connections/check", { project: state.project, id: saved?.id, draft: draft() });
+        const { findings: found, retype } = await post("/connections/check", { project: state.project, id: saved?.id, draft: draft() });
         if (mine !== asked) return;
         // What is still empty is no mistake while one types.
-        drawn.show(findings.filter((finding) => finding.code !== "required"));
-        nameProblem.textContent = nameInput.value === "" ? "" : findings.find((f) => f.code === "name")?.message ?? "";
+        findings(found.filter((finding) => finding.code !== "required"));
+        nameProblem.textContent = nameInput.value === "" ? "" : found.find((f) => f.code === "name")?.message ?? "";
         drawn.retype(retype);
       } catch (error) {
         if (mine === asked) shown(error);
@@ -132,7 +148,7 @@ export async function connectionForm(state, id, connector) {
     problem.textContent = "";
     try {
       const report = await post("/connections/test", { project: state.project, environment: state.environment, id: saved?.id, draft: draft() });
-      drawn.show([]);
+      findings([]);
       replace(results, testResults(report));
     } catch (error) {
       replace(results);
@@ -168,9 +184,14 @@ export async function connectionForm(state, id, connector) {
     proxy.checked = Boolean(saved?.["use-proxy"]);
     drawn = drawForm(form.properties, saved?.settings ?? [], (saved?.secrets ?? []).map((secret) => secret.name), known, changed);
     replace(fields, drawn.node);
+    const set = saved?.limits ?? [];
+    drawnLimits = drawForm(limits.map(limitField), set.map(({ name: limit, value }) => ({ name: LIMITS + limit, value })), [], [], changed);
+    replace(advanced, el("summary", {}, "Advanced: limits of the sandbox"), drawnLimits.node);
+    advanced.open = set.length > 0;
     mark(false);
   }
   const fields = el("div", {});
+  const advanced = el("details", { class: "limits" });
   page.append(
     el("p", {}, el("a", { href: "#/connections" }, "← Connections")),
     el("h1", {}, saved ? saved.name : `New ${form.title} connection`),
@@ -186,6 +207,7 @@ export async function connectionForm(state, id, connector) {
           : "Go through the proxy that the private agent is configured with.")),
       el("div", { class: "field" }, el("label", { for: "connection-version" }, "Connector version"), version,
         el("p", { class: "hint" }, "With “newest”, a test makes every agent download the newest version first, unless a policy suspends that.")),
+      advanced,
       problem,
       el("div", { class: "row" }, test, save, discard, saved ? gone : null)),
     results,
@@ -205,6 +227,7 @@ function testResults(report) {
         `Version ${label(agent.before)} → ${label(agent.after)}${agent.downloaded ? ", downloaded now" : ""}${agent["update-suspended"] ? " (automatic update is disabled by policy)" : ""} · ${agent["elapsed-ms"]} ms`,
         el("br"), el("code", {}, agent.after?.digest ?? "")),
       agent.error ? el("p", { class: "problem" }, agent.error) : null,
+      agent.warnings.map((warning) => el("p", { class: "wait" }, warning)),
       table("Steps", ["Step", "Outcome", "Time", "What was found"], agent.checks.map((check) => [
         check.title,
         el("span", { class: `badge ${check.outcome === "passed" ? "good" : check.outcome === "failed" ? "bad" : "quiet"}` }, check.outcome),

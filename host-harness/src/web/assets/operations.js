@@ -1,6 +1,7 @@
 // The canvas: a palette of what there is, and operations to place it in.
 import { ask, attempt, confirm, dependentsText, el, get, menu, modal, post, put, remove, replace, say, show, table } from "./dom.js";
 import { drawForm } from "./form.js";
+import { compareVersions } from "./shadow.js";
 
 export async function operations(state) {
   const again = () => dispatchEvent(new Event("hashchange"));
@@ -181,6 +182,7 @@ function activityMenu(world, activity, takeOut) {
     }],
     ["Duplicate", async () => { if (await attempt(() => post(`/activities/${activity.id}/duplicate`))) world.again(); }],
     takeOut ? ["Remove from operation", takeOut] : null,
+    activity.role === "source" ? ["Compare versions", () => compareVersions(world, activity)] : null,
     ["View dependencies", async () => {
       const found = await attempt(() => get(`/activities/${activity.id}/dependents`));
       if (found) await show(`What uses “${activity.name}”`, dependentsText(found));

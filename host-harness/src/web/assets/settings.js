@@ -1,5 +1,5 @@
 // Variables, agents, files, policies.
-import { ask, attempt, confirm, dependentsText, el, get, menu, modal, post, put, remove, say, sendFile, show, table } from "./dom.js";
+import { ask, attempt, confirm, dependentsText, el, get, menu, modal, post, put, remove, say, sendFile, show, table, when } from "./dom.js";
 import { refresh } from "./app.js";
 
 const again = () => dispatchEvent(new Event("hashchange"));
@@ -90,7 +90,7 @@ function network(agent) {
 }
 
 export async function agents() {
-  const [list, groups, connectors, joined] = await Promise.all([get("/agents"), get("/agent-groups"), get("/connectors"), get("/joined-agents")]);
+  const [list, groups, connectors, joined, broken] = await Promise.all([get("/agents"), get("/agent-groups"), get("/connectors"), get("/joined-agents"), get("/quarantine")]);
   const file = el("input", { type: "file", id: "component", accept: ".wasm", onchange: async () => {
     const published = await attempt(() => sendFile("POST", "/connectors/publish", file.files[0]));
     if (published) { say(`Published ${published.name} ${published.version}.`); again(); }
@@ -128,6 +128,7 @@ export async function agents() {
         }, "danger"],
       ]),
     ])),
+    broken.length === 0 ? "" : quarantine(broken),
     joined.length === 0 ? "" : table("Agents that have joined over NATS", ["Agent", "Group", "Seen", "Busy", "Program", "Versions"], joined.flatMap((group) =>
       group.error ? [["", group.name, group.error, "", "", ""]] : group.agents.map((agent) => [
         agent.name,
@@ -135,8 +136,24 @@ export async function agents() {
         `${(agent["seen-ms-ago"] / 1000).toFixed(1)} s ago${agent.alive ? "" : ", gone"}`,
         `${agent.busy} of ${agent.slots}${agent.draining ? ", takes no more" : ""}`,
         agent.program,
-        agent.trouble || agent.versions.map((version) => `${version.connector} ${version.version}`).join(", "),
+        el("div", {}, agent.trouble || agent.versions.map((version) => `${version.connector} ${version.version}`).join(", "),
+          agent.quarantine.map((held) => el("p", { class: "wait" }, `${held.connector} ${held.version} is in quarantine: ${held.reason}`))),
       ]))));
+}
+
+/** Versions that broke down, and on which agent. */
+function quarantine(broken) {
+  return table("Versions that broke down", ["Version", "Agent", "Breakdowns", "The last time", "Not used since", ""], broken.map((kept) => [
+    `${kept.connector} ${kept.version}`,
+    kept.agent ?? "this program",
+    String(kept.breakdowns),
+    kept.last,
+    kept.since ? el("span", { class: "bad" }, when(kept.since)) : "still used",
+    el("button", { type: "button", "aria-label": `Use ${kept.connector} ${kept.version} again`, onclick: async () => {
+      if (await confirm(`Use ${kept.connector} ${kept.version} again?`, "Its breakdowns are forgotten, on all agents of this program.", "Use it again", "primary")
+        && await attempt(() => post("/quarantine/lift", { connector: kept.connector, version: kept.version }))) again();
+    } }, "Use again"),
+  ]));
 }
 
 export async function files() {

@@ -1,5 +1,6 @@
 //! Connections: saved, renamed, duplicated, deleted, tested.
 
+mod limits;
 mod resolve;
 mod save;
 mod test;
@@ -58,6 +59,8 @@ pub struct Connection {
     pub use_proxy: bool,
     /// The values of the form, variables not resolved.
     pub settings: Vec<Setting>,
+    /// The limits that are set, by name; for all others the defaults hold.
+    pub limits: Vec<Setting>,
     /// The secrets that are set.
     pub secrets: Vec<SecretState>,
     /// Counts its changes.
@@ -78,6 +81,7 @@ impl Connection {
             version: self.version.clone(),
             use_proxy: self.use_proxy,
             settings: self.settings.clone(),
+            limits: self.limits.clone(),
             secrets: Default::default(),
         }
     }
@@ -90,7 +94,7 @@ pub(super) fn pairs(settings: &[Setting]) -> Vec<(String, String)> {
         .collect()
 }
 
-const COLUMNS: &str = "SELECT id, project_id, connector, name, version, use_proxy, settings, revision FROM connections";
+const COLUMNS: &str = "SELECT id, project_id, connector, name, version, use_proxy, settings, revision, limits FROM connections";
 
 fn make(
     transaction: &Transaction<'_>,
@@ -110,6 +114,7 @@ fn make(
             .map(|name| SecretState { name, set: true })
             .collect(),
         revision: row.get(7)?,
+        limits: json(&row.get::<_, String>(8)?)?,
     })
 }
 
@@ -275,8 +280,9 @@ impl Workspace {
             let name = name::of_copy(&original.name, |name| names.iter().any(|n| n == name));
             t.execute(
                 "INSERT INTO connections (project_id, connector, name, version, use_proxy, settings,
-                     reauthentication, revision)
-                 SELECT project_id, connector, ?, version, use_proxy, settings, reauthentication, 1
+                     limits, reauthentication, revision)
+                 SELECT project_id, connector, ?, version, use_proxy, settings, limits,
+                     reauthentication, 1
                  FROM connections WHERE id = ?",
                 params![name, id],
             )?;

@@ -1,7 +1,8 @@
 //! A connection made ready to be used: variables resolved in one environment,
 //! secrets at hand, the proxy of the agent that uses it.
 
-use super::{Connection, ConnectionDraft, pairs};
+use super::{Connection, ConnectionDraft, limits, pairs};
+use crate::connection::Limits;
 use crate::egress::{Certificates, Proxy};
 use crate::form::{self, Stage};
 use crate::runtime::design::Descriptor;
@@ -36,6 +37,8 @@ pub(in crate::workspace) struct Resolved {
     pub(in crate::workspace) secrets: BTreeMap<String, SecretString>,
     /// What stands for it in a cache; none keeps nothing.
     pub(in crate::workspace) cache: Option<String>,
+    /// The limits that are set for it, likewise.
+    pub(in crate::workspace) limits: Limits,
     /// For the options of its activities.
     pub(in crate::workspace) values: Values,
 }
@@ -126,8 +129,11 @@ impl Workspace {
                 proxy,
             );
             connection.certificates = certificates;
+            let limits = limits::read(&draft.limits).map_err(WorkspaceError::Invalid)?;
+            connection.limits = self.designer().limits(&limits);
             Ok(Resolved {
                 connection,
+                limits,
                 secrets,
                 cache: id.map(|id| cache_name(draft, id, &environment)),
                 values,

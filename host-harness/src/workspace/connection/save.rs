@@ -1,6 +1,6 @@
 //! Saving what a person typed, and the rules that hold for it.
 
-use super::{Connection, Setting, free_name, one, pairs, rules};
+use super::{Connection, Setting, free_name, limits, one, pairs, rules};
 use crate::form::{self, Finding, Stage};
 use crate::runtime::design::{Descriptor, Reauthentication};
 use crate::runtime::types::PropertyKind;
@@ -35,6 +35,9 @@ pub struct ConnectionDraft {
     /// The values of the form, as typed.
     #[serde(default)]
     pub settings: Vec<Setting>,
+    /// Limits by name, as typed: `memory-mib` and `512`.
+    #[serde(default)]
+    pub limits: Vec<Setting>,
     /// Only the secrets that were typed; one that is absent stays as it is
     /// saved, and an empty one is taken away.
     #[serde(default)]
@@ -122,6 +125,7 @@ fn findings(
             remedy: None,
         }));
     }
+    findings.extend(limits::read(&draft.limits).err().unwrap_or_default());
     findings
 }
 
@@ -278,8 +282,8 @@ impl Workspace {
             door,
         )?;
         transaction.execute(
-            "INSERT INTO connections (project_id, connector, name, version, use_proxy, settings,
-                 reauthentication, revision) VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+            "INSERT INTO connections (project_id, connector, name, version, use_proxy, settings, limits,
+                 reauthentication, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
             params![
                 project,
                 draft.connector,
@@ -287,6 +291,7 @@ impl Workspace {
                 requirement(&draft.version)?.to_string(),
                 draft.use_proxy,
                 to_json(&filled(&draft.settings))?,
+                to_json(&filled(&draft.limits))?,
                 rules_json(descriptor)?
             ],
         )?;
@@ -337,12 +342,13 @@ impl Workspace {
         }
         transaction.execute(
             "UPDATE connections SET name = ?, version = ?, use_proxy = ?, settings = ?,
-                 reauthentication = ?, revision = revision + 1 WHERE id = ?",
+                 limits = ?, reauthentication = ?, revision = revision + 1 WHERE id = ?",
             params![
                 name,
                 requirement(&draft.version)?.to_string(),
                 draft.use_proxy,
                 to_json(&filled(&draft.settings))?,
+                to_json(&filled(&draft.limits))?,
                 rules_json(descriptor)?,
                 id
             ],

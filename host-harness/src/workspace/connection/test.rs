@@ -194,6 +194,7 @@ impl Workspace {
                 environment: resolved.connection.environment,
                 use_proxy: draft.use_proxy,
                 cache: None,
+                limits: resolved.limits,
             },
         };
         let joined_tests = members.iter().map(|seen| {
@@ -309,7 +310,7 @@ impl Workspace {
             )?;
         }
         Ok(Fetched {
-            warnings: warnings(&downloaded),
+            warnings: downloaded.warnings(),
             connector: downloaded.connector,
             after,
             downloaded: downloaded.pulled.transferred,
@@ -344,30 +345,6 @@ fn kept(
     })
 }
 
-fn warnings(downloaded: &local::Downloaded) -> Vec<String> {
-    let entry = &downloaded.entry;
-    let mut warnings: Vec<String> = downloaded
-        .passed_over
-        .iter()
-        .map(|held| {
-            format!(
-                "{} {} is in quarantine on this agent ({}), so {} is used",
-                held.name,
-                held.version,
-                held.reason(),
-                entry.version
-            )
-        })
-        .collect();
-    if let Some(why) = &downloaded.offline {
-        warnings.push(format!(
-            "{why}; {} {} is what was here",
-            entry.name, entry.version
-        ));
-    }
-    warnings
-}
-
 /// A test on an agent that has joined over NATS.
 async fn test_on_joined(
     group: Option<&Group>,
@@ -394,7 +371,7 @@ async fn test_on_joined(
         update_suspended: request.update_suspended,
         checks: tested.checks.into_iter().map(CheckResult::from).collect(),
         error: tested.error,
-        warnings: Vec::new(),
+        warnings: tested.warnings,
         elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
 }

@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub(super) use_proxy: bool,
     #[serde(default)]
     pub(super) settings: Vec<Setting>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) limits: Vec<Setting>,
     #[serde(default)]
     pub(super) activities: Vec<Activity>,
 }

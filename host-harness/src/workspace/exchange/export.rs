@@ -80,6 +80,7 @@ impl Workspace {
                         version: found.version,
                         use_proxy: found.use_proxy,
                         settings: found.settings,
+                        limits: found.limits,
                     };
                     files.push((folder.join("connections").join(name), text(&document)?));
                 }

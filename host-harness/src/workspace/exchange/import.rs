@@ -173,6 +173,7 @@ impl Workspace {
             version: document.version,
             use_proxy: document.use_proxy,
             settings: document.settings,
+            limits: document.limits,
             secrets: BTreeMap::new(),
         };
         let label = format!("connection “{}”", document.name);

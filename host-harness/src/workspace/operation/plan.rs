@@ -1,7 +1,7 @@
 //! What an operation's ends would send.
 
 use super::Endpoint;
-use crate::runtime::design::PlannedCall;
+use crate::runtime::Plan;
 use crate::runtime::types::Call;
 use crate::workspace::connection::options;
 use crate::workspace::error::WorkspaceError;
@@ -20,7 +20,7 @@ impl Workspace {
         id: OperationId,
         environment: EnvironmentId,
         look: bool,
-    ) -> Result<Vec<(&'static str, PlannedCall)>, WorkspaceError> {
+    ) -> Result<Vec<(&'static str, Plan)>, WorkspaceError> {
         let operation = self.operation(id)?;
         let mut plans = Vec::new();
         for (name, end) in [("source", operation.source), ("target", operation.target)] {
@@ -37,7 +37,7 @@ impl Workspace {
         operation: OperationId,
         environment: EnvironmentId,
         look: bool,
-    ) -> Result<PlannedCall, WorkspaceError> {
+    ) -> Result<Plan, WorkspaceError> {
         let (activity, connection) = self.with_connection(id)?;
         let (connector, types) = self.offered(&connection).await?;
         let form = activity::type_of(&types, &activity)?;
@@ -55,6 +55,6 @@ impl Workspace {
             dry_run: false,
         };
         let mut session = connector.session(resolved.connection).await?;
-        Ok(session.plan(call, look).await?)
+        Ok(session.plan(call, look).await?.into())
     }
 }

@@ -8,19 +8,19 @@ use crate::workspace::error::WorkspaceError;
 use crate::workspace::{Activity, Connection, Workspace, activity};
 
 /// A call, and the connection that it is made by.
-pub(super) struct Called {
-    pub(super) call: Call,
-    pub(super) resolved: Resolved,
+pub(in crate::workspace) struct Called {
+    pub(in crate::workspace) call: Call,
+    pub(in crate::workspace) resolved: Resolved,
     /// Whether the source wants to know what was taken.
-    pub(super) acknowledged: bool,
+    pub(in crate::workspace) acknowledged: bool,
     /// Whether the next run goes on where this one ends.
-    pub(super) continues: bool,
+    pub(in crate::workspace) continues: bool,
 }
 
 impl Workspace {
     /// The call of an activity, by the version of the connector that runs, with the
     /// variables of its connection and of its options resolved `on` where it runs.
-    pub(super) async fn called(
+    pub(in crate::workspace) async fn called(
         &self,
         activity: Activity,
         connection: &Connection,

@@ -12,6 +12,7 @@ use crate::mapping::Mapping;
 use crate::registry::Requirement;
 use crate::run::{Outcome, SqliteJournal, Stop};
 use crate::runtime::types::NoticeKind;
+use crate::sealing::random_name;
 use crate::workspace::connection::On;
 use crate::workspace::connectors::{connector_name, requirement};
 use crate::workspace::database::{all, first, json, to_json};
@@ -54,10 +55,8 @@ pub(super) struct JobRecord {
 impl JobRecord {
     /// A new one, for a group.
     pub(super) fn new(group: &str) -> Result<Self, WorkspaceError> {
-        let mut name = [0; 12];
-        getrandom::fill(&mut name).map_err(crate::sealing::SealError::NoRandomness)?;
         Ok(Self {
-            id: name.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: random_name::<12>()?,
             group: group.to_owned(),
             queued: None,
             continues: false,
@@ -498,6 +497,7 @@ impl Workspace {
                 environment: resolved.connection.environment,
                 use_proxy: connection.use_proxy,
                 cache: resolved.cache,
+                limits: resolved.limits,
             },
             call: called.call,
             acknowledged: called.acknowledged,

@@ -1,0 +1,88 @@
+//! Limits of a connection and quarantine, on agents that have joined.
+
+use super::place::Plant;
+use super::server::NatsServer;
+use crate::platform::PROJECT;
+use crate::platform::command_line::harness;
+use crate::platform::hostile::attacking;
+use host_harness::workspace::{Connection, OperationDraft, OperationId, RunState};
+use std::time::{Duration, Instant};
+
+impl Plant {
+    /// An operation that reads by one connection and writes by another.
+    async fn onward(&self, from: &Connection, to: &Connection) -> OperationId {
+        let place = &self.place;
+        let draft = OperationDraft {
+            name: format!("From {}", from.name),
+            source: Some(place.end_of(from, "read").await),
+            target: Some(place.end_of(to, "write").await),
+            ..OperationDraft::default()
+        };
+        place
+            .workspace
+            .create_operation(PROJECT, &draft)
+            .unwrap()
+            .id
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_joined_agent_keeps_to_limits_and_tells_of_its_quarantine() {
+    let server = NatsServer::start();
+    let plant = Plant::new(&server).await;
+    let (place, workspace) = (&plant.place, &plant.place.workspace);
+    workspace.publish(crate::sandbox::bytes()).await.unwrap();
+    let _agent = plant.agent(&server.url(), "one", &[]);
+    plant.agents(1).await;
+    let good = place.attack(attacking("Good", "", &[])).await;
+
+    let limits = [("memory-mib", "8")];
+    let tight = place.attack(attacking("Tight", "grow", &limits)).await;
+    let tight = plant.onward(&tight, &good).await;
+    let ended = plant.ended(plant.start(tight).await).await;
+    assert_eq!(
+        (ended.state, ended.agent.as_str()),
+        (RunState::Failure, "one")
+    );
+    let error = ended.error.unwrap();
+    assert!(error.contains("8388608 bytes of memory"), "{error}");
+
+    let trapping = place
+        .attack(attacking("Trapping", "panic-midway", &[]))
+        .await;
+    let trapping = plant.onward(&trapping, &good).await;
+    for _ in 0..3 {
+        let ended = plant.ended(plant.start(trapping).await).await;
+        assert!(ended.error.unwrap().contains("runtime.trap"));
+    }
+    let mending = place.attack(attacking("Mended", "", &[])).await;
+    let mending = plant.onward(&mending, &good).await;
+    let run = plant.start(mending).await;
+    // Nobody can do it: the agent says which version it does not use, and why.
+    let until = Instant::now() + Duration::from_secs(30);
+    let seen = loop {
+        let seen = plant.agents(1).await.remove(0).presence;
+        if seen.trouble.is_some() && !seen.quarantine.is_empty() {
+            break seen;
+        }
+        assert!(Instant::now() < until, "{seen:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert_eq!(seen.quarantine[0].connector, "hostile");
+    assert!(
+        seen.quarantine[0].reason.contains("runtime.trap"),
+        "{seen:?}"
+    );
+    assert!(seen.trouble.unwrap().contains("quarantine"));
+    // Lifted where it is, the run goes on.
+    let home = place.home.path().join("one");
+    let version = seen.quarantine[0].version.as_str();
+    let (code, _, said) = harness(&home, &["quarantine", "lift", "hostile", version]);
+    assert_eq!(code, 0, "{said}");
+    let ended = plant.ended(run).await;
+    assert_eq!(
+        (ended.state, ended.counts.written),
+        (RunState::Success, 200),
+        "{ended:?}"
+    );
+}
