@@ -5,17 +5,17 @@ use super::server::NatsServer;
 use crate::platform::PROJECT;
 use crate::platform::command_line::harness;
 use crate::platform::hostile::attacking;
-use host_harness::workspace::{Connection, OperationDraft, OperationId, RunState};
+use host_harness::workspace::{Connection, Endpoint, OperationDraft, OperationId, RunState};
 use std::time::{Duration, Instant};
 
 impl Plant {
-    /// An operation that reads by one connection and writes by another.
-    async fn onward(&self, from: &Connection, to: &Connection) -> OperationId {
+    /// An operation that reads by a connection, and writes there.
+    async fn onward(&self, from: &Connection, to: &Endpoint) -> OperationId {
         let place = &self.place;
         let draft = OperationDraft {
             name: format!("From {}", from.name),
             source: Some(place.end_of(from, "read").await),
-            target: Some(place.end_of(to, "write").await),
+            target: Some(to.clone()),
             ..OperationDraft::default()
         };
         place
@@ -35,6 +35,7 @@ async fn a_joined_agent_keeps_to_limits_and_tells_of_its_quarantine() {
     let _agent = plant.agent(&server.url(), "one", &[]);
     plant.agents(1).await;
     let good = place.attack(attacking("Good", "", &[])).await;
+    let good = place.end_of(&good, "write").await;
 
     let limits = [("memory-mib", "8")];
     let tight = place.attack(attacking("Tight", "grow", &limits)).await;
