@@ -42,8 +42,15 @@ async fn a_run_is_held_to_the_limits_of_its_connection() {
         let error = run.error.unwrap();
         assert!(error.contains(said), "{error}");
     }
-    // What a person made tight is not held against the version.
-    assert!(place.workspace.quarantine().unwrap().is_empty());
+    // Memory and processor time that a person made tight are not held against the
+    // version; that it hung without asking anybody anything is.
+    let counted = place.workspace.quarantine().unwrap();
+    assert_eq!(
+        (counted.len(), counted[0].breakdowns),
+        (1, 1),
+        "{counted:?}"
+    );
+    assert!(counted[0].last.contains("runtime.wall-time"), "{counted:?}");
     for (mib, said) in [("1", "TooLarge(1048576)"), ("3", "TooLarge(3145728)")] {
         let name = format!("Files of {mib} MiB");
         let draft = attacking(&name, "file-flood", &[("file-mib", mib)]);

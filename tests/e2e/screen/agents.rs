@@ -40,6 +40,13 @@ async fn a_version_in_quarantine_is_shown_with_its_reason_and_used_again() {
     browser.click("dialog .primary").await;
     browser.gone("[aria-label='Use hostile 9.0.0 again']").await;
     assert!(place.workspace.quarantine().unwrap().is_empty());
+    // A test brings agents back to the newest version, as ever.
+    browser
+        .goto(&format!("#/connection/{}", connection.id))
+        .await;
+    browser.click("#test").await;
+    browser.see("main", "9.0.0").await;
+    browser.see("main", "The connection works").await;
     assert_eq!(place.ran(operation).await.connectors[0].version, "9.0.0");
     browser.close().await;
 }
