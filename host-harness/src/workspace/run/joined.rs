@@ -2,12 +2,14 @@
 //! run's record.
 
 use super::observe::{counts, rejection};
+use super::quiet::Quiet;
 use super::start::Begin;
 use super::{LogLine, Run, RunConnector, RunState, one, save};
 use crate::group::{
     Batch, End, Entry, FORMAT, Group, Job, JobConnection, JobEnd, JobSource, Report,
 };
 use crate::mapping::Mapping;
+use crate::observability::trace_parent;
 use crate::registry::Requirement;
 use crate::run::{Outcome, SqliteJournal, Stop};
 use crate::runtime::types::NoticeKind;
@@ -36,11 +38,11 @@ const MOST_WARNINGS: usize = 20;
 /// The job of a run, as the run's row has it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct JobRecord {
+pub(in crate::workspace) struct JobRecord {
     /// Its name in the group.
-    id: String,
+    pub(in crate::workspace) id: String,
     /// The name that the group has on the server.
-    group: String,
+    pub(in crate::workspace) group: String,
     /// Its place in the queue; none until it is there.
     queued: Option<u64>,
     /// Whether the next run goes on where this one ends.
@@ -147,6 +149,12 @@ fn keep_left(t: &Transaction<'_>, run: RunId, left: &[Entry]) -> Result<(), Work
 }
 
 impl Workspace {
+    /// Whether somebody has asked for a run to be stopped.
+    pub(super) fn asked_to_cancel(&self, id: RunId) -> Result<bool, WorkspaceError> {
+        let followed = self.database().read(|t| followed(t, id))?;
+        Ok(followed.is_some_and(|followed| followed.cancel > 0))
+    }
+
     /// Gives a run that has its record to a group, and follows it to its end.
     pub(super) async fn conduct_joined(
         self,
@@ -165,7 +173,7 @@ impl Workspace {
                 keep_job(t, id, &job)?;
                 save(t, &run)
             })?;
-            job.queued = Some(group.submit(&made).await?);
+            job.queued = self.enqueue(id, &group, &made).await?;
             self.database().write(|t| keep_job(t, id, &job))
         };
         if let Err(error) = submitted.await {
@@ -207,12 +215,24 @@ impl Workspace {
     async fn follow(&self, id: RunId) {
         let mut asked = 0;
         let mut removed = 0;
+        let mut quiet = Quiet::new();
+        let mut troubled = false;
         loop {
-            match self.follow_one(id, &mut asked, &mut removed).await {
+            let followed = self
+                .follow_one(id, &mut asked, &mut removed, &mut quiet)
+                .await;
+            match followed {
+                Ok(true) if troubled => {
+                    troubled = self.say_no_trouble(id).is_err();
+                }
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
                     tracing::warn!(run = id.0, %error, "a run cannot be followed just now");
+                    troubled = true;
+                    if let Err(error) = self.say_waiting(id, &error.to_string()) {
+                        tracing::error!(%error, "what a run waits for could not be kept");
+                    }
                     tokio::time::sleep(AGAIN).await;
                 }
             }
@@ -225,6 +245,7 @@ impl Workspace {
         id: RunId,
         asked: &mut u32,
         removed: &mut u64,
+        quiet: &mut Quiet,
     ) -> Result<bool, WorkspaceError> {
         let followed = self.database().read(|t| followed(t, id))?;
         let Some(followed) = followed.filter(|followed| followed.running) else {
@@ -242,9 +263,11 @@ impl Workspace {
         }
         let Some((sequence, batch)) = group.next_report(&job.id, followed.reported + 1).await?
         else {
+            self.look_why_quiet(id, &job.id, &group, quiet).await?;
             tokio::time::sleep(LOOKED_EVERY).await;
             return Ok(true);
         };
+        quiet.broken();
         let since = batch.since;
         let ended = self
             .database()
@@ -410,6 +433,7 @@ impl Workspace {
             target,
             resume: begin.place,
             left: self.database().read(|t| left_for(t, run.id))?,
+            traceparent: trace_parent(&tracing::Span::current()),
         })
     }
 

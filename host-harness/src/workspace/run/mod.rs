@@ -6,10 +6,12 @@ mod continuation;
 mod joined;
 mod observe;
 mod process;
+mod quiet;
 mod rejected_source;
 mod start;
 
 pub use bundle::{BUNDLE_FORMAT, BundleManifest};
+pub(super) use joined::JobRecord;
 pub(super) use process::Living;
 
 use super::Workspace;
