@@ -1,10 +1,14 @@
 //! Agents that join a group over NATS: real servers, real agents, and what they
 //! write in the sandbox.
 
+mod allowed;
 mod budget;
+mod cluster;
 mod death;
 mod entry;
-mod place;
+mod full;
+pub mod place;
 mod rounds;
 mod runs;
-mod server;
+pub mod server;
+mod versions;
