@@ -1,6 +1,7 @@
 //! What can go wrong between a group's agents and its workspace.
 
 use super::name::InvalidGroupName;
+use super::streams::LEAST_PAYLOAD;
 use crate::sealing::{KeyError, SealError};
 
 /// Why something could not be done with a group.
@@ -69,6 +70,15 @@ pub enum GroupError {
         /// How large it is.
         bytes: usize,
         /// How large it may be.
+        most: usize,
+    },
+    /// The server takes hardly anything in one message.
+    #[error(
+        "the NATS server takes at most {most} bytes in one message, and a group needs {LEAST_PAYLOAD}: raise the \
+         server's max_payload"
+    )]
+    SmallMessages {
+        /// How much it takes.
         most: usize,
     },
     /// Another agent has the job.

@@ -32,6 +32,9 @@ pub struct Job {
     pub resume: Option<Place>,
     /// And what the journal of that run has left.
     pub left: Vec<Entry>,
+    /// The trace that the run belongs to, as the W3C's `traceparent`.
+    #[serde(default)]
+    pub traceparent: Option<String>,
 }
 
 /// Where the records of a job come from.

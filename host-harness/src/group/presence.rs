@@ -4,13 +4,14 @@ use super::error::GroupError;
 use super::name::GroupName;
 use super::streams::Group;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use utoipa::ToSchema;
 
 /// How often an agent says that it is there.
 pub(super) const BEAT: Duration = Duration::from_secs(2);
 /// An agent that has said nothing for so long is taken for gone.
-const GONE_AFTER: Duration = Duration::from_secs(7);
+pub(super) const GONE_AFTER: Duration = Duration::from_secs(7);
 /// And after so long it is not listed any more.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
@@ -51,6 +52,9 @@ pub struct Presence {
     /// The versions that it does not use, because they broke down on it.
     #[serde(default)]
     pub quarantine: Vec<HeldVersion>,
+    /// The jobs whose reports the server does not take just now, and why.
+    #[serde(default)]
+    pub untold: BTreeMap<String, String>,
 }
 
 /// A version that an agent does not use, because it broke down there.

@@ -2,6 +2,7 @@
 
 use super::error::GroupError;
 use async_nats::{Client, ConnectOptions};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,12 +79,14 @@ impl Server {
             Credentials::Token(token) => options.token(token.expose_secret().to_owned()),
             Credentials::Nkey(seed) => options.nkey(seed.expose_secret().trim().to_owned()),
             Credentials::File(text) => {
-                options.credentials(text.expose_secret()).map_err(|error| {
-                    GroupError::Credentials {
+                // The client takes a last line without an end for none.
+                let text = Zeroizing::new(format!("{}\n", text.expose_secret().trim_end()));
+                options
+                    .credentials(&text)
+                    .map_err(|error| GroupError::Credentials {
                         what: "the credentials file".to_owned(),
                         why: error.to_string(),
-                    }
-                })?
+                    })?
             }
         };
         if let Some(path) = &self.authorities {

@@ -9,6 +9,7 @@ use super::report::Batch;
 use super::sealed;
 use super::server::Server;
 use crate::sealing::SealingKey;
+use async_nats::connection::State;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{
@@ -31,6 +32,8 @@ const REPORTS_KEPT: Duration = Duration::from_secs(14 * 24 * 3600);
 const DUPLICATES: Duration = Duration::from_secs(120);
 /// Left of a message for its headers.
 const HEADERS: usize = 4096;
+/// The least that the server has to take in one message: a heartbeat is sent in one.
+pub(super) const LEAST_PAYLOAD: usize = 8192;
 /// How long the server may take to say that it has a message.
 const PUBLISHED: Duration = Duration::from_secs(2);
 
@@ -72,6 +75,10 @@ impl Group {
         lease: Duration,
     ) -> Result<Self, GroupError> {
         let client = server.connect(who).await?;
+        let most = client.server_info().max_payload;
+        if most < LEAST_PAYLOAD {
+            return Err(GroupError::SmallMessages { most });
+        }
         let context = async_nats::jetstream::context::ContextBuilder::new()
             .timeout(PUBLISHED)
             .ack_timeout(PUBLISHED)
@@ -82,6 +89,7 @@ impl Group {
                 name: format!("HARNESS_{name}_JOBS"),
                 subjects: vec![subject("job")],
                 retention: RetentionPolicy::WorkQueue,
+                discard: DiscardPolicy::New,
                 storage: StorageType::File,
                 duplicate_window: DUPLICATES,
                 num_replicas: 1,
@@ -94,6 +102,8 @@ impl Group {
                 name: format!("HARNESS_{name}_RUNS"),
                 subjects: vec![subject("run")],
                 retention: RetentionPolicy::Limits,
+                // Where it is full, whoever tells more waits; nothing that was told is lost.
+                discard: DiscardPolicy::New,
                 storage: StorageType::File,
                 duplicate_window: DUPLICATES,
                 max_age: REPORTS_KEPT,
@@ -113,7 +123,8 @@ impl Group {
                 discard: DiscardPolicy::New,
                 allow_rollup: true,
                 deny_delete: true,
-                allow_direct: true,
+                // Of several servers any would answer, one that is behind as well.
+                allow_direct: false,
                 storage: StorageType::File,
                 duplicate_window: DUPLICATES,
                 num_replicas: 1,
@@ -163,6 +174,31 @@ impl Group {
     /// How long an agent has a run without renewing that.
     pub fn lease(&self) -> Duration {
         self.0.lease
+    }
+
+    /// Whether the client is connected. A network that was cut tells nothing: that is
+    /// seen after some seconds.
+    pub(super) fn is_connected(&self) -> bool {
+        self.0.client.connection_state() == State::Connected
+    }
+
+    /// Looks whether the server answers for the group.
+    pub(crate) async fn answers(&self) -> Result<(), GroupError> {
+        self.queued().await.map(drop)
+    }
+
+    /// How many jobs are in the queue: those that no agent has begun, and those that
+    /// are under way.
+    pub(crate) async fn queued(&self) -> Result<u64, GroupError> {
+        let failed = GroupError::server("answer");
+        if !self.is_connected() {
+            return Err(failed("the connection is lost".to_owned()));
+        }
+        let info = self.0.jobs.get_info().await;
+        Ok(info
+            .map_err(|error| failed(error.to_string()))?
+            .state
+            .messages)
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -360,7 +396,7 @@ impl Group {
     }
 
     /// The sequence of the last message of a job's reports; 0 where there is none.
-    pub(super) async fn last_sequence(&self, job: &str) -> Result<u64, GroupError> {
+    pub(crate) async fn last_sequence(&self, job: &str) -> Result<u64, GroupError> {
         let subject = self.run_subject(job);
         match self.0.runs.get_last_raw_message_by_subject(&subject).await {
             Ok(message) => Ok(message.sequence),

@@ -10,14 +10,25 @@ pub struct HealthCheck {
     pub name: &'static str,
     /// What is wrong with it; none where it is well.
     pub trouble: Option<String>,
+    /// Whether the process can be given no work while it is not well.
+    pub required: bool,
 }
 
 impl HealthCheck {
-    /// A check that came out as `result` says.
+    /// A check that came out as `result` says, of what is needed for any work.
     pub fn of<E: ToString>(name: &'static str, result: Result<(), E>) -> Self {
         Self {
             name,
             trouble: result.err().map(|error| error.to_string()),
+            required: true,
+        }
+    }
+
+    /// The same, of what only some of the work needs.
+    pub fn told<E: ToString>(name: &'static str, result: Result<(), E>) -> Self {
+        Self {
+            required: false,
+            ..Self::of(name, result)
         }
     }
 }

@@ -4,15 +4,16 @@
 //! The values of every label are counted off here, so that no connection,
 //! tenant or record can make new series: a process has a few hundred at most.
 
-use prometheus_client::encoding::text::encode;
+use super::joined_metrics::{AgentNumbers, GroupsNumbers};
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry, Unit};
-use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 type Seconds = Counter<f64, AtomicU64>;
@@ -128,6 +129,8 @@ pub struct Metrics {
     instantiate_seconds: Histogram,
     peak_memory: Histogram,
     guest_cpu: Seconds,
+    agent: OnceLock<AgentNumbers>,
+    groups: OnceLock<GroupsNumbers>,
 }
 
 /// The numbers of this process.
@@ -233,6 +236,8 @@ impl Metrics {
             instantiate_seconds,
             peak_memory,
             guest_cpu,
+            agent: OnceLock::new(),
+            groups: OnceLock::new(),
         }
     }
 
@@ -242,8 +247,25 @@ impl Metrics {
     /// Only if the text cannot be put together.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.registry)?;
+        if let Some(agent) = self.agent.get() {
+            encode_registry(&mut text, &agent.registry)?;
+        }
+        if let Some(groups) = self.groups.get() {
+            encode_registry(&mut text, &groups.registry)?;
+        }
+        encode_eof(&mut text)?;
         Ok(text)
+    }
+
+    /// Those of an agent that has joined a group; shown once they were asked for.
+    pub(crate) fn agent(&self) -> &AgentNumbers {
+        self.agent.get_or_init(AgentNumbers::new)
+    }
+
+    /// Those of a workspace's groups; shown once they were asked for.
+    pub(crate) fn groups(&self) -> &GroupsNumbers {
+        self.groups.get_or_init(GroupsNumbers::new)
     }
 
     pub(crate) fn run_ended(&self, outcome: Ended) {
@@ -288,15 +310,21 @@ impl Metrics {
 }
 
 /// Makes numbers known under their names.
-struct Registering<'a>(&'a mut Registry);
+pub(super) struct Registering<'a>(pub(super) &'a mut Registry);
 
 impl Registering<'_> {
-    fn plain<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+    pub(super) fn plain<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
         self.0.register(name, help, metric.clone());
         metric
     }
 
-    fn with_unit<M: Metric + Clone>(&mut self, unit: Unit, name: &str, help: &str, metric: M) -> M {
+    pub(super) fn with_unit<M: Metric + Clone>(
+        &mut self,
+        unit: Unit,
+        name: &str,
+        help: &str,
+        metric: M,
+    ) -> M {
         self.0.register_with_unit(name, help, unit, metric.clone());
         metric
     }

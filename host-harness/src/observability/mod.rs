@@ -5,12 +5,16 @@
 //! [`metrics`], open spans under [`SPANS`], and say by [`Health`] how they are.
 
 mod health;
+mod joined_metrics;
 mod metrics;
 mod monitoring;
+mod propagation;
 mod tracing;
 
 pub use health::{Health, HealthCheck};
+pub(crate) use joined_metrics::Became;
 pub(crate) use metrics::{Answer, Broken, Counted, Ended, Fate};
 pub use metrics::{Metrics, metrics};
 pub use monitoring::{Monitoring, MonitoringError};
+pub(crate) use propagation::{go_on, trace_parent};
 pub use tracing::{ExportError, SPANS, TraceExport};

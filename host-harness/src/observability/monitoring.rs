@@ -88,7 +88,9 @@ struct Readiness {
 
 async fn ready(State(health): State<Arc<dyn Health>>) -> Response {
     let checks = health.checks().await;
-    let ready = checks.iter().all(|check| check.trouble.is_none());
+    let ready = checks
+        .iter()
+        .all(|check| check.trouble.is_none() || !check.required);
     let status = if ready {
         StatusCode::OK
     } else {

@@ -1,6 +1,7 @@
 //! Traces of runs, sent to an OpenTelemetry collector.
 //!
-//! One trace is one run: the run, each call of an activity, each HTTP request.
+//! One trace is one run: the run, each agent that had it where it was done over NATS,
+//! each call of an activity, each HTTP request.
 
 use async_trait::async_trait;
 use bytes::Bytes;

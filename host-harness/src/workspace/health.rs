@@ -22,6 +22,11 @@ impl Health for Workspace {
             if let Registry::Folder(registry) = self.registry() {
                 checks.push(HealthCheck::of("registry", registry.list().map(drop)));
             }
+            // And so may NATS: the screen and the program's own agents need none, and
+            // runs that agents have joined for go on when it is back.
+            if let Some(answered) = self.nats_answers().await {
+                checks.push(HealthCheck::told("nats", answered));
+            }
             checks
         })
     }

@@ -28,6 +28,7 @@ mod exchange;
 mod files;
 mod first;
 mod group;
+mod group_numbers;
 mod health;
 mod id;
 mod name;

@@ -102,6 +102,20 @@ impl Workspace {
         reached.group(joined_as).await
     }
 
+    /// Whether the server answers for the groups; none where none was named.
+    pub(super) async fn nats_answers(&self) -> Option<Result<(), WorkspaceError>> {
+        self.0.nats.get()?;
+        let answered = async {
+            for group in self.groups()? {
+                if let Some(name) = &group.joined_as {
+                    self.reached(name).await?.answers().await?;
+                }
+            }
+            Ok(())
+        };
+        Some(answered.await)
+    }
+
     /// The agents that have joined over NATS, group by group. A group that cannot be
     /// reached says why.
     ///

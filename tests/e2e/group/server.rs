@@ -1,5 +1,7 @@
 //! A NATS server of its own for a test, and a way to it that can be cut.
 
+use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::{self, Context};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 pub struct NatsServer {
     child: Child,
     pub port: u16,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl NatsServer {
@@ -22,35 +24,76 @@ impl NatsServer {
 
     /// With more in its configuration.
     pub fn with(configuration: &str) -> Self {
+        let server = Self::launch(free_port(), configuration);
+        server.listens();
+        server
+    }
+
+    /// Several, which keep what they are told together.
+    pub fn cluster(count: usize) -> Vec<Self> {
+        let routes: Vec<u16> = (0..count).map(|_| free_port()).collect();
+        let all = routes.iter().map(|port| format!("nats://127.0.0.1:{port}"));
+        let all = all.collect::<Vec<_>>().join(", ");
+        let servers: Vec<Self> = routes
+            .iter()
+            .enumerate()
+            .map(|(n, route)| {
+                let configuration = format!(
+                    "server_name: \"{}\"\ncluster {{ name: together, listen: 127.0.0.1:{route}, \
+                     routes: [{all}] }}",
+                    Self::name(n)
+                );
+                Self::launch(free_port(), &configuration)
+            })
+            .collect();
+        servers.iter().for_each(Self::listens);
+        servers
+    }
+
+    /// The name of a cluster's server.
+    pub fn name(n: usize) -> String {
+        format!("nats-{n}")
+    }
+
+    fn launch(port: u16, configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let file = folder.path().join("nats.conf");
-        let store = folder.path().join("store");
+        let path = |name: &str| folder.path().join(name).display().to_string();
         let text = format!(
-            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\" }}\n{configuration}\n",
-            store.display()
+            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\" }}\nlogfile: \"{}\"\n\
+             {configuration}\n",
+            path("store"),
+            path("log")
         );
-        std::fs::write(&file, text).unwrap();
-        let child = Command::new("nats-server")
-            .arg("--config")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("nats-server cannot be started ({error}): run `cargo xtask test`")
-            });
-        let server = Self {
-            child,
+        std::fs::write(path("nats.conf"), text).unwrap();
+        Self {
+            child: spawn(folder.path()),
             port,
-            _folder: folder,
-        };
+            folder,
+        }
+    }
+
+    fn listens(&self) {
         let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(server.address()).is_err() {
-            assert!(Instant::now() < until, "nats-server does not listen");
+        while TcpStream::connect(self.address()).is_err() {
+            assert!(
+                Instant::now() < until,
+                "nats-server does not listen: {}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
-        server
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// One that was killed, with what it has on its disk.
+    pub fn start_again(&mut self) {
+        self.child = spawn(self.folder.path());
+        self.listens();
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -60,6 +103,36 @@ impl NatsServer {
     pub fn url(&self) -> String {
         format!("nats://{}", self.address())
     }
+
+    /// What the server itself says.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Its JetStream, as whoever keeps the server has it.
+    pub async fn jetstream(&self) -> Context {
+        jetstream::new(async_nats::connect(self.url()).await.unwrap())
+    }
+}
+
+/// Changes the configuration of one of a group's streams.
+pub async fn reconfigure(context: &Context, stream: &str, change: impl FnOnce(&mut Info)) {
+    let stream = context.get_stream(stream).await.unwrap();
+    let mut info = stream.get_info().await.unwrap();
+    change(&mut info);
+    context.update_stream(&info.config).await.unwrap();
+}
+
+fn spawn(folder: &Path) -> Child {
+    Command::new("nats-server")
+        .arg("--config")
+        .arg(folder.join("nats.conf"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("nats-server cannot be started ({error}): run `cargo xtask test`")
+        })
 }
 
 impl Drop for NatsServer {

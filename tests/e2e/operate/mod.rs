@@ -2,6 +2,7 @@
 //! what is left of a run that went wrong.
 
 mod bundle;
+mod joined;
 mod monitoring;
 mod traces;
 

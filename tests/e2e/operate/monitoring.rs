@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The value of one series; zero where there is none yet.
-fn number(metrics: &str, series: &str) -> f64 {
+pub(super) fn number(metrics: &str, series: &str) -> f64 {
     let line = metrics.lines().find(|line| {
         line.strip_prefix(series)
             .is_some_and(|rest| rest.starts_with(' '))

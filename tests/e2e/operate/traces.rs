@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::sync::{Arc, Mutex};
 
 /// A collector that keeps the spans it is sent.
-async fn collector() -> (String, Arc<Mutex<Vec<Span>>>) {
+pub(super) async fn collector() -> (String, Arc<Mutex<Vec<Span>>>) {
     let spans: Arc<Mutex<Vec<Span>>> = Arc::default();
     let kept = Arc::clone(&spans);
     let router = axum::Router::new().route(
@@ -33,7 +33,7 @@ async fn collector() -> (String, Arc<Mutex<Vec<Span>>>) {
     (url, spans)
 }
 
-fn attribute(span: &Span, name: &str) -> Option<String> {
+pub(super) fn attribute(span: &Span, name: &str) -> Option<String> {
     let found = span.attributes.iter().find(|a| a.key == name)?;
     match found.value.as_ref()?.value.as_ref()? {
         Any::StringValue(text) => Some(text.clone()),

@@ -1,13 +1,18 @@
 //! `harness agent --join`: an agent of a group, in a program of its own.
 
+use super::super::run::interrupted;
 use super::super::{Failed, print};
 use super::{AgentCommand, NatsArguments, SecretPlace, Where, secret_place};
 use clap::Args;
 use host_harness::agent::Agent;
 use host_harness::egress::{Certificates, Proxy};
-use host_harness::group::{Group, GroupName, worker};
+use host_harness::group::worker::{Settings, Worker};
+use host_harness::group::{Group, GroupName};
+use host_harness::observability::Monitoring;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Something about agents, or an agent itself.
@@ -39,6 +44,10 @@ pub struct JoinArguments {
     /// Then they stop at a place, and other agents go on with them.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     grace: u64,
+    /// Where to answer /metrics, /healthz and /readyz. There is no login: let
+    /// nothing but monitoring reach it.
+    #[arg(long, env = "HARNESS_MONITORING", value_name = "ADDRESS")]
+    monitoring: Option<SocketAddr>,
     /// The proxy for connections that ask for the agent's: http://HOST:PORT.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
@@ -76,7 +85,7 @@ impl JoinArguments {
             Some(name) => name.clone(),
             None => host_name().parse()?,
         };
-        let settings = worker::Settings {
+        let settings = Settings {
             name: name.clone(),
             slots: self.slots,
             home: home.to_owned(),
@@ -97,7 +106,13 @@ impl JoinArguments {
             "agent {name} of the group {group}, {} slots",
             self.slots
         ))?;
-        worker::work(joined, agent, settings, super::super::run::interrupted()).await?;
+        let worker = Worker::new(joined, agent, settings)?;
+        if let Some(address) = self.monitoring {
+            let monitoring = Monitoring::bind(address, Arc::new(worker.clone())).await?;
+            print(&format!("Monitoring at http://{}", monitoring.address()))?;
+            tokio::spawn(monitoring.run(std::future::pending()));
+        }
+        worker.work(interrupted()).await?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -41,6 +41,7 @@ pub async fn serve(workspace: Workspace, arguments: ServeArguments) -> Result<Ex
         let monitoring = Monitoring::bind(address, Arc::new(workspace.clone())).await?;
         print(&format!("Monitoring at http://{}", monitoring.address()))?;
         tokio::spawn(monitoring.run(std::future::pending()));
+        tokio::spawn(workspace.clone().keep_counting_groups());
     }
     let server = Server::bind(arguments.listen, access, workspace.clone()).await?;
     print(&format!("Open {}", server.url()))?;

@@ -8,6 +8,7 @@ use crate::group::job::{FORMAT, Job};
 use crate::group::lease::{Lease, Renewed};
 use crate::group::report::{End, Report, ReportedLine};
 use crate::group::streams::Group;
+use crate::observability::{Became, SPANS, go_on, metrics};
 use crate::run::{self, Observer, Outcome, RunError, Stop};
 use async_nats::jetstream::{AckKind, Message};
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::{Instrument, Span};
 
 /// How long a job that this agent cannot do is left to others.
 const LEFT_FOR: Duration = Duration::from_secs(2);
@@ -50,8 +52,14 @@ pub(super) async fn conduct(worker: &Worker, message: Arc<Message>) {
     let left = match read(group, &subject, &message) {
         Ok(Some(job)) => {
             worker.set_trouble(None);
-            match attempt(worker, id, job, &message).await {
+            let span = span_of(worker, &job);
+            match attempt(worker, id, job, &message).instrument(span).await {
                 Ok(left) => left,
+                // What another agent, of a newer version, has told of the run.
+                Err(error @ (GroupError::Sealed { .. } | GroupError::Malformed { .. })) => {
+                    worker.set_trouble(Some(format!("job {id}: {error}")));
+                    Left::For(LEFT_FOR)
+                }
                 Err(error) => {
                     tracing::warn!(job = id, %error, "a job is left to be taken again");
                     Left::For(Duration::ZERO)
@@ -86,6 +94,23 @@ pub(super) async fn conduct(worker: &Worker, message: Arc<Message>) {
     }
 }
 
+/// What everything that this agent does for a job stands in: in the trace of the run,
+/// where the workspace sends traces too.
+fn span_of(worker: &Worker, job: &Job) -> Span {
+    let span = tracing::info_span!(
+        target: SPANS,
+        "attempt",
+        job = job.id,
+        operation = job.operation,
+        agent = worker.0.settings.name.as_str(),
+        epoch = tracing::field::Empty,
+    );
+    if let Some(traceparent) = &job.traceparent {
+        go_on(&span, traceparent);
+    }
+    span
+}
+
 #[derive(Deserialize)]
 struct OfFormat {
     format: u32,
@@ -115,6 +140,7 @@ async fn attempt(
         return Ok(Left::For(group.lease()));
     };
     let epoch = lease.epoch();
+    Span::current().record("epoch", epoch);
     let held = Held::keep(worker, id, lease, message);
     // Only now does nobody else tell any more.
     let history = History::read(group, id, &job.left).await?;
@@ -133,9 +159,14 @@ async fn attempt(
         epoch,
         history,
         held.lost.clone(),
+        worker.clone(),
     );
     let operation = job.operation.clone();
     tracing::info!(job = id, operation, epoch, "a run begins");
+    metrics().agent().job(match epoch {
+        1 => Became::Taken,
+        _ => Became::TakenOver,
+    });
     let ended = if let Err(error) = reporter.tell_at_last(Report::Taken).await {
         Err(error)
     } else if tries >= MOST_TRIES {
@@ -179,6 +210,9 @@ async fn attempt(
         return Ok(Left::Alone);
     }
     tracing::info!(job = id, operation, handed_back, "a run has ended here");
+    if handed_back {
+        metrics().agent().job(Became::HandedBack);
+    }
     match lease {
         Some(lease) if handed_back => lease.release().await,
         Some(lease) => lease.end().await,
@@ -236,7 +270,7 @@ impl Held {
         let (stopping, stop) = watch::channel(Stop::No);
         let handing_back = Arc::new(AtomicBool::new(false));
         let group = worker.0.group.clone();
-        let mut drain = worker.0.drain.clone();
+        let mut drain = worker.0.drain.subscribe();
         let (message, id) = (Arc::clone(message), id.to_owned());
         let back = Arc::clone(&handing_back);
         let keeping = tokio::spawn(async move {
@@ -259,6 +293,7 @@ impl Held {
                     }
                     Renewed::Unknown => {}
                     Renewed::Lost => {
+                        metrics().agent().leases_lost.inc();
                         losing.send_replace(true);
                         return lease;
                     }

@@ -1,9 +1,11 @@
 //! An agent of a group: takes jobs while it has a free slot, and does them.
 
 mod conduct;
+mod health;
 mod prepare;
 mod reporter;
 mod testing;
+mod untold;
 mod versions;
 
 use super::error::GroupError;
@@ -13,6 +15,7 @@ use super::presence::{BEAT, HeldVersion, Presence};
 use super::streams::Group;
 use crate::agent::Agent;
 use crate::egress::{Budgets, Certificates, Proxy};
+use crate::observability::{Became, Counted, metrics};
 use crate::sealing::random_name;
 use async_nats::jetstream::Message;
 use futures::StreamExt;
@@ -21,8 +24,9 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use untold::Untold;
 use versions::Versions;
 
 /// How long a slot waits for a job before it asks anew. A slot that is told to end
@@ -53,9 +57,9 @@ pub struct Settings {
     pub grace: Duration,
 }
 
-/// An agent at work.
+/// An agent of a group. Cloning it is cheap, and the clones are the same agent.
 #[derive(Clone)]
-struct Worker(Arc<Shared>);
+pub struct Worker(Arc<Shared>);
 
 struct Shared {
     group: Group,
@@ -67,7 +71,10 @@ struct Shared {
     /// The jobs that it has under way.
     running: Mutex<BTreeSet<String>>,
     trouble: Mutex<Option<String>>,
-    drain: watch::Receiver<Drain>,
+    untold: Untold,
+    /// When the group last heard that it is there.
+    heartbeat: Mutex<Instant>,
+    drain: watch::Sender<Drain>,
 }
 
 /// How far an agent is with its end.
@@ -81,59 +88,6 @@ enum Drain {
     HandBack,
 }
 
-/// Works for a group until `stop` is there; then takes no more, lets what is under way
-/// finish or gives it back, and leaves.
-///
-/// # Errors
-/// If another agent has the name, or the server cannot be used at the start. What it
-/// lacks later is waited for.
-pub async fn work(
-    group: Group,
-    agent: Agent,
-    settings: Settings,
-    stop: impl Future<Output = ()>,
-) -> Result<(), GroupError> {
-    group.claim(&settings.name).await?;
-    let instance = random_name::<8>()?;
-    let budgets = Budgets::shared(Arc::new(super::budget::GroupBudgets(group.clone())));
-    let (draining, drain) = watch::channel(Drain::No);
-    let worker = Worker(Arc::new(Shared {
-        versions: Versions::open(&settings.home),
-        agent: agent.with_budgets(budgets),
-        group,
-        settings,
-        instance,
-        busy: AtomicUsize::new(0),
-        running: Mutex::default(),
-        trouble: Mutex::default(),
-        drain,
-    }));
-    worker.beat().await?;
-    let beating = tokio::spawn(worker.clone().keep_beating());
-    let testing = tokio::spawn(testing::answer(worker.clone()));
-    let mut slots = tokio::task::JoinSet::new();
-    for _ in 0..worker.0.settings.slots.max(1) {
-        slots.spawn(worker.clone().fill_a_slot());
-    }
-    stop.await;
-    draining.send_replace(Drain::NoMore);
-    testing.abort();
-    let _ = worker.beat().await;
-    let all = async { while slots.join_next().await.is_some() {} };
-    let mut all = std::pin::pin!(all);
-    let finished = tokio::time::timeout(worker.0.settings.grace, &mut all).await;
-    if finished.is_err() {
-        draining.send_replace(Drain::HandBack);
-        // What takes longer is taken over, as if the agent had died.
-        let _ = tokio::time::timeout(STOPPING, all).await;
-    }
-    beating.abort();
-    worker.0.group.leave(&worker.0.settings.name).await;
-    // What was said last is on its way.
-    let _ = tokio::time::timeout(FETCH, worker.0.group.client().flush()).await;
-    Ok(())
-}
-
 /// From half of a time to one and a half. Slots that all wait equally long stand in
 /// the queue in the same order for ever, and what one leaves comes back to the same.
 fn about(time: Duration) -> Duration {
@@ -144,10 +98,70 @@ fn about(time: Duration) -> Duration {
 }
 
 impl Worker {
+    /// An agent that is to work for a group.
+    ///
+    /// # Errors
+    /// If the machine has no randomness.
+    pub fn new(group: Group, agent: Agent, settings: Settings) -> Result<Self, GroupError> {
+        let instance = random_name::<8>()?;
+        let budgets = Budgets::shared(Arc::new(super::budget::GroupBudgets(group.clone())));
+        Ok(Self(Arc::new(Shared {
+            versions: Versions::open(&settings.home),
+            agent: agent.with_budgets(budgets),
+            group,
+            settings,
+            instance,
+            busy: AtomicUsize::new(0),
+            running: Mutex::default(),
+            trouble: Mutex::default(),
+            untold: Untold::default(),
+            heartbeat: Mutex::new(Instant::now()),
+            drain: watch::Sender::new(Drain::No),
+        })))
+    }
+
+    /// Works for the group until `stop` is there; then takes no more, lets what is under
+    /// way finish or gives it back, and leaves.
+    ///
+    /// # Errors
+    /// If another agent has the name, or the server cannot be used at the start. What it
+    /// lacks later is waited for.
+    pub async fn work(self, stop: impl Future<Output = ()>) -> Result<(), GroupError> {
+        let shared = &self.0;
+        shared.group.claim(&shared.settings.name).await?;
+        let slots = shared.settings.slots.max(1);
+        metrics()
+            .agent()
+            .slots
+            .set(i64::try_from(slots).unwrap_or(i64::MAX));
+        self.beat().await?;
+        let beating = tokio::spawn(self.clone().keep_beating());
+        let testing = tokio::spawn(testing::answer(self.clone()));
+        let mut filled = tokio::task::JoinSet::new();
+        for _ in 0..slots {
+            filled.spawn(self.clone().fill_a_slot());
+        }
+        stop.await;
+        shared.drain.send_replace(Drain::NoMore);
+        testing.abort();
+        let _ = self.beat().await;
+        let all = async { while filled.join_next().await.is_some() {} };
+        let mut all = std::pin::pin!(all);
+        let finished = tokio::time::timeout(shared.settings.grace, &mut all).await;
+        if finished.is_err() {
+            shared.drain.send_replace(Drain::HandBack);
+            // What takes longer is taken over, as if the agent had died.
+            let _ = tokio::time::timeout(STOPPING, all).await;
+        }
+        beating.abort();
+        shared.group.leave(&shared.settings.name).await;
+        // What was said last is on its way.
+        let _ = tokio::time::timeout(FETCH, shared.group.client().flush()).await;
+        Ok(())
+    }
+
     async fn beat(&self) -> Result<(), GroupError> {
         let shared = &self.0;
-        let trouble = shared.trouble.lock();
-        let trouble = trouble.unwrap_or_else(PoisonError::into_inner).clone();
         let presence = Presence {
             name: shared.settings.name.to_string(),
             instance: shared.instance.clone(),
@@ -157,10 +171,26 @@ impl Worker {
             busy: shared.busy.load(Ordering::Relaxed),
             draining: *shared.drain.borrow() > Drain::No,
             versions: shared.versions.all(),
-            trouble,
             quarantine: self.held(),
+            trouble: self.trouble(),
+            untold: shared.untold.all(),
         };
-        shared.group.beat(&presence).await
+        let heard = shared.group.beat(&presence).await;
+        if heard.is_ok() {
+            *shared
+                .heartbeat
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+        let connected = shared.group.is_connected();
+        metrics().agent().beat(heard.is_ok(), connected);
+        heard
+    }
+
+    /// When the group last heard that the agent is there.
+    fn heartbeat(&self) -> Instant {
+        let heartbeat = self.0.heartbeat.lock();
+        *heartbeat.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The versions that are in quarantine here. What cannot be read is not told.
@@ -188,10 +218,17 @@ impl Worker {
         }
     }
 
+    /// Why a job was left to others.
+    fn trouble(&self) -> Option<String> {
+        let trouble = self.0.trouble.lock();
+        trouble.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Says why a job was left to others; none: it was not.
     fn set_trouble(&self, trouble: Option<String>) {
         if let Some(trouble) = &trouble {
             tracing::error!(trouble, "a job is left to other agents");
+            metrics().agent().job(Became::Left);
         }
         *self
             .0
@@ -215,7 +252,9 @@ impl Worker {
             match self.next().await {
                 Ok(Some(message)) => {
                     self.0.busy.fetch_add(1, Ordering::Relaxed);
+                    let counted = Counted::up(&metrics().agent().busy);
                     conduct::conduct(&self, Arc::new(message)).await;
+                    drop(counted);
                     self.0.busy.fetch_sub(1, Ordering::Relaxed);
                 }
                 Ok(None) => {}

@@ -1,5 +1,6 @@
 //! Telling the group how a run goes, before anything is done that counts on it.
 
+use super::Worker;
 use crate::group::error::GroupError;
 use crate::group::journal::{Entries, Entry};
 use crate::group::report::{Batch, Report, together};
@@ -89,7 +90,8 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// Begins to tell of a job that was taken under this epoch. `lost` becomes true
-    /// when the lease is another's.
+    /// when the lease is another's; what the server does not take is the worker's to
+    /// tell.
     pub(super) fn start(
         group: Group,
         job: String,
@@ -97,6 +99,7 @@ impl Reporter {
         epoch: u64,
         history: History,
         lost: watch::Receiver<bool>,
+        worker: Worker,
     ) -> Self {
         let (told, waiting) = mpsc::channel(WAITING);
         let failed = Arc::new(Mutex::new(None));
@@ -119,6 +122,7 @@ impl Reporter {
                 reports: Vec::new(),
             },
             lost,
+            worker,
             failed: Arc::clone(&failed),
         };
         Self {
@@ -282,6 +286,7 @@ struct Sender {
     base: Progress,
     batch: Batch,
     lost: watch::Receiver<bool>,
+    worker: Worker,
     failed: Arc<Mutex<Option<String>>>,
 }
 
@@ -361,11 +366,13 @@ impl Sender {
                 }
                 Err(GroupError::Server { why, .. }) if !*self.lost.borrow() => {
                     tracing::warn!(job = self.job, why, "a report has not arrived yet");
+                    self.worker.0.untold.wait(&self.job, why);
                     tokio::time::sleep(AGAIN).await;
                 }
                 Err(error) => *lock(&self.failed) = Some(error.to_string()),
             }
         }
+        self.worker.0.untold.told(&self.job);
         self.number += 1;
         self.batch.reports.clear();
     }

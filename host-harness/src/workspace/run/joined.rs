@@ -3,12 +3,14 @@
 
 use super::attend::Attending;
 use super::observe::{counts, rejection};
+use super::quiet::Quiet;
 use super::start::Begin;
 use super::{LogLine, Run, RunConnector, RunState, one, save};
 use crate::group::{
     Batch, End, Entry, FORMAT, Group, Hearing, Job, JobConnection, JobEnd, JobSource, Report,
 };
 use crate::mapping::Mapping;
+use crate::observability::trace_parent;
 use crate::registry::Requirement;
 use crate::run::{Outcome, SqliteJournal, Stop};
 use crate::runtime::types::NoticeKind;
@@ -41,11 +43,11 @@ const MOST_WARNINGS: usize = 20;
 /// The job of a run, as the run's row has it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct JobRecord {
+pub(in crate::workspace) struct JobRecord {
     /// Its name in the group.
-    id: String,
+    pub(in crate::workspace) id: String,
     /// The name that the group has on the server.
-    group: String,
+    pub(in crate::workspace) group: String,
     /// Its place in the queue; none until it is there.
     queued: Option<u64>,
     /// Whether the next run goes on where this one ends.
@@ -82,6 +84,7 @@ struct Follower {
     asked: u32,
     /// The reports before this one were removed.
     removed: u64,
+    quiet: Quiet,
 }
 
 impl Follower {
@@ -181,6 +184,12 @@ fn keep_left(t: &Transaction<'_>, run: RunId, left: &[Entry]) -> Result<(), Work
 }
 
 impl Workspace {
+    /// Whether somebody has asked for a run to be stopped.
+    pub(super) fn asked_to_cancel(&self, id: RunId) -> Result<bool, WorkspaceError> {
+        let followed = self.database().read(|t| followed(t, id))?;
+        Ok(followed.is_some_and(|followed| followed.cancel > 0))
+    }
+
     /// Gives a run that has its record to a group, and follows it to its end.
     pub(super) async fn conduct_joined(
         self,
@@ -199,7 +208,7 @@ impl Workspace {
                 keep_job(t, id, &job)?;
                 save(t, &run)
             })?;
-            job.queued = Some(group.submit(&made).await?);
+            job.queued = self.enqueue(id, &group, &made).await?;
             self.database().write(|t| keep_job(t, id, &job))
         };
         if let Err(error) = submitted.await {
@@ -245,13 +254,22 @@ impl Workspace {
             heard: false,
             asked: 0,
             removed: 0,
+            quiet: Quiet::new(),
         };
+        let mut troubled = false;
         loop {
             match self.follow_one(id, &mut follower).await {
+                Ok(true) if troubled => {
+                    troubled = self.say_no_trouble(id).is_err();
+                }
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
                     tracing::warn!(run = id.0, %error, "a run cannot be followed just now");
+                    troubled = true;
+                    if let Err(error) = self.say_waiting(id, &error.to_string()) {
+                        tracing::error!(%error, "what a run waits for could not be kept");
+                    }
                     tokio::time::sleep(AGAIN).await;
                 }
             }
@@ -279,9 +297,12 @@ impl Workspace {
         }
         let Some((sequence, batch)) = group.next_report(&job.id, followed.reported + 1).await?
         else {
+            self.look_why_quiet(id, &job.id, &group, &mut follower.quiet)
+                .await?;
             follower.wait().await;
             return Ok(true);
         };
+        follower.quiet.broken();
         let since = batch.since;
         let ended = self
             .database()
@@ -447,6 +468,7 @@ impl Workspace {
             target,
             resume: begin.place,
             left: self.database().read(|t| left_for(t, run.id))?,
+            traceparent: trace_parent(&tracing::Span::current()),
         })
     }
 

@@ -7,11 +7,13 @@ mod continuation;
 mod joined;
 mod observe;
 mod process;
+mod quiet;
 mod rejected_source;
 mod start;
 
 pub(super) use attend::Attendance;
 pub use bundle::{BUNDLE_FORMAT, BundleManifest};
+pub(super) use joined::JobRecord;
 pub(super) use process::Living;
 
 use super::Workspace;

@@ -27,7 +27,7 @@ use rusqlite::params;
 use std::io::Cursor;
 use std::path::Path;
 use tokio::sync::watch;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// What a run begins with, beside its operation.
 pub(super) struct Begin {
@@ -271,23 +271,17 @@ impl Workspace {
                 let run = self.enter_joined(&operation, environment, &begin, &job)?;
                 let id = run.id;
                 let workspace = self.clone();
-                tokio::spawn(async move {
-                    workspace.conduct_joined(operation, run, job, begin).await;
-                });
+                let span = span_of(&run, &joined_as);
+                let conducted =
+                    async move { workspace.conduct_joined(operation, run, job, begin).await };
+                tokio::spawn(conducted.instrument(span));
                 return Ok(id);
             }
             let (run, agent) = self.enter(&operation, environment, &begin)?;
             let id = run.id;
             let attending = self.attend(id);
             let workspace = self.clone();
-            let span = tracing::info_span!(
-                target: SPANS,
-                "run",
-                run = %id,
-                operation = %operation.name,
-                environment = %run.environment_name,
-                agent = %run.agent,
-            );
+            let span = span_of(&run, &run.agent);
             self.own_runs().begun(id);
             let conducted = async move {
                 let own_runs = workspace.clone();
@@ -340,7 +334,7 @@ impl Workspace {
         self.database().write(|t| {
             let environment: Environment = environment::one(t, environment)?;
             let mut run = new_run(operation, environment, begin);
-            run.waiting = Some("waiting for an agent".to_owned());
+            run.waiting = Some(super::quiet::FOR_AN_AGENT.to_owned());
             insert(t, &mut run, begin)?;
             super::joined::keep_job(t, run.id, job)?;
             Ok(run)
@@ -733,6 +727,19 @@ fn unstarted(name: &str) -> WorkspaceError {
         "“{name}” takes the rejected records of the run that starts it, and cannot be started by \
          itself: let another operation run it on failure"
     ))
+}
+
+/// What everything of a run stands in, in logs and traces. `agent` is the agent's name,
+/// or the group's where its agents join over NATS.
+fn span_of(run: &Run, agent: &str) -> Span {
+    tracing::info_span!(
+        target: SPANS,
+        "run",
+        run = %run.id,
+        operation = %run.operation_name,
+        environment = %run.environment_name,
+        agent,
+    )
 }
 
 pub(super) fn missing(place: &str) -> WorkspaceError {
