@@ -4,7 +4,10 @@
 mod budget;
 mod death;
 mod entry;
+mod files;
+mod inputs;
 mod place;
 mod rounds;
 mod runs;
 mod server;
+mod serving;

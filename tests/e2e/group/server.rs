@@ -1,5 +1,6 @@
 //! A NATS server of its own for a test, and a way to it that can be cut.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 pub struct NatsServer {
     child: Child,
     pub port: u16,
+    monitoring: u16,
     _folder: tempfile::TempDir,
 }
 
@@ -23,11 +25,11 @@ impl NatsServer {
     /// With more in its configuration.
     pub fn with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
+        let (port, monitoring) = (free_port(), free_port());
         let file = folder.path().join("nats.conf");
         let store = folder.path().join("store");
         let text = format!(
-            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\" }}\n{configuration}\n",
+            "listen: 127.0.0.1:{port}\nhttp: 127.0.0.1:{monitoring}\njetstream {{ store_dir: \"{}\" }}\n{configuration}\n",
             store.display()
         );
         std::fs::write(&file, text).unwrap();
@@ -43,6 +45,7 @@ impl NatsServer {
         let server = Self {
             child,
             port,
+            monitoring,
             _folder: folder,
         };
         let until = Instant::now() + Duration::from_secs(20);
@@ -59,6 +62,24 @@ impl NatsServer {
 
     pub fn url(&self) -> String {
         format!("nats://{}", self.address())
+    }
+
+    /// Bytes that lie in its streams, as it counts them itself.
+    pub fn stored(&self) -> u64 {
+        let answered = Self::jsz(self.monitoring);
+        let body = answered.split("\r\n\r\n").nth(1).unwrap();
+        let numbers: serde_json::Value = serde_json::from_str(body).unwrap();
+        numbers["bytes"].as_u64().unwrap()
+    }
+
+    fn jsz(port: u16) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream
+            .write_all(b"GET /jsz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        let mut answered = String::new();
+        stream.read_to_string(&mut answered).unwrap();
+        answered
     }
 }
 

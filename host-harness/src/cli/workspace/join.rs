@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+const MIB: u64 = 1024 * 1024;
+
 /// Something about agents, or an agent itself.
 #[derive(Args)]
 pub struct Agents {
@@ -39,6 +41,10 @@ pub struct JoinArguments {
     /// Then they stop at a place, and other agents go on with them.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     grace: u64,
+    /// How many MiB of records a run whose target is a file may be ahead of the
+    /// workspace that writes it.
+    #[arg(long, value_name = "MIB", default_value_t = worker::DEFAULT_AHEAD / MIB)]
+    ahead: u64,
     /// The proxy for connections that ask for the agent's: http://HOST:PORT.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
@@ -83,6 +89,7 @@ impl JoinArguments {
             proxy: self.proxy()?,
             certificates: self.certificates()?,
             grace: Duration::from_secs(self.grace),
+            ahead: self.ahead.max(1).saturating_mul(MIB),
         };
         let who = format!("harness agent {name}");
         let joined = Group::join(

@@ -3,6 +3,8 @@
 mod bundle;
 mod called;
 mod continuation;
+mod file;
+mod job;
 mod joined;
 mod observe;
 mod process;

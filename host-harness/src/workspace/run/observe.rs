@@ -2,8 +2,8 @@
 
 use super::{LogLine, Rejection, Run, RunCounts, RunState, now, save};
 use crate::run::{
-    Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Stop, Taken,
-    differing,
+    Journal, Observer, Place, Progress, Receiver, Rejected, Report, RunError, SqliteJournal, Stop,
+    Taken, differing,
 };
 use crate::runtime::types::{Answer, Notice, NoticeKind};
 use crate::workspace::Workspace;
@@ -300,6 +300,11 @@ impl Observer for Keeper {
         self.journal
             .as_mut()
             .map(|journal| journal as &mut dyn Journal)
+    }
+
+    /// A run here writes its file itself.
+    fn receiver(&mut self) -> Option<&mut dyn Receiver> {
+        None
     }
 }
 
