@@ -32,7 +32,7 @@ async fn an_agent_that_is_killed_leaves_a_file_with_each_record_once() {
     let mut agent = plant.agent(&server.url(), "agent-0", &[]);
     for (n, (format, file)) in FORMATS.into_iter().enumerate() {
         let name = format!("To {file}");
-        let export = plant.to_file(&name, &source, file, format).await;
+        let export = plant.export(&name, &source, file, format).await;
         // It does not come to its end before the agent is killed.
         from.add_fault(read_slowly(5000).after(12));
         let run = plant.start(export).await;
@@ -64,7 +64,7 @@ async fn a_workspace_that_is_killed_and_started_again_goes_on_with_the_file() {
     let agent = plant.agent(&server.url(), "one", &[]);
     for (format, file) in FORMATS {
         let name = format!("To {file}");
-        let export = plant.to_file(&name, &source, file, format).await;
+        let export = plant.export(&name, &source, file, format).await;
         from.add_fault(read_slowly(300));
         let serving = Serving::start(&plant, &server.url());
         let run = serving.run(export).await;
@@ -132,7 +132,7 @@ async fn an_agent_does_not_run_ahead_of_a_workspace_that_is_away() {
     let from = sandbox(&[("suppliers", 60)]);
     let source = plant.connect("From", &from).await;
     let export = plant
-        .to_file("Wide", &source, "wide.ndjson", Format::Ndjson)
+        .export("Wide", &source, "wide.ndjson", Format::Ndjson)
         .await;
     let before = plant.place.workspace.operation(export).unwrap();
     let draft = OperationDraft {
@@ -185,7 +185,7 @@ async fn a_run_that_is_cancelled_leaves_a_part_to_go_on_with() {
     let from = sandbox(&[("suppliers", RECORDS)]);
     let source = plant.connect("From", &from).await;
     let export = plant
-        .to_file("Export", &source, "all.csv", Format::Csv)
+        .export("Export", &source, "all.csv", Format::Csv)
         .await;
     let agent = plant.agent(&server.url(), "one", &[]);
     from.add_fault(read_slowly(5000).after(12));
@@ -268,7 +268,7 @@ async fn a_file_that_cannot_be_written_fails_the_run_as_it_does_here() {
     let from = sandbox(&[("suppliers", 60)]);
     let source = plant.connect("From", &from).await;
     let export = plant
-        .to_file("Export", &source, "all.csv", Format::Csv)
+        .export("Export", &source, "all.csv", Format::Csv)
         .await;
     let agent = plant.agent(&server.url(), "one", &[]);
     plant.agents(1).await;
@@ -309,7 +309,7 @@ async fn a_file_that_cannot_be_written_fails_the_run_as_it_does_here() {
     assert!(!workspace.files_folder().join("all.csv").exists());
     // The agent is free for others.
     let fine = plant
-        .to_file("Fine", &source, "fine.ndjson", Format::Ndjson)
+        .export("Fine", &source, "fine.ndjson", Format::Ndjson)
         .await;
     let ended = plant.ended(plant.start(fine).await).await;
     assert_eq!(ended.state, RunState::Success, "{ended:?} {}", agent.log());

@@ -29,7 +29,7 @@ async fn each_record_of_a_file_is_written_once_though_its_agent_is_killed() {
     // Some parts on the server.
     put(workspace, "new.ndjson", 200, 8000);
     let import = plant
-        .from_file("Import", "new.ndjson", Format::Ndjson, &target)
+        .import("Import", "new.ndjson", Format::Ndjson, &target)
         .await;
     let one = plant.agent(&server.url(), "one", &[]);
     to.add_fault(slowly(30));
@@ -147,7 +147,7 @@ async fn an_input_that_cannot_be_read_or_is_too_large_fails_the_run() {
     let to = sandbox(&[]);
     let target = plant.connect("To", &to).await;
     let import = plant
-        .from_file("Import", "new.ndjson", Format::Ndjson, &target)
+        .import("Import", "new.ndjson", Format::Ndjson, &target)
         .await;
     let agent = plant.agent(&server.url(), "one", &[]);
     // It is missing: by an agent over NATS, and by one of this program.

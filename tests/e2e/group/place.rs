@@ -149,7 +149,7 @@ impl Plant {
     }
 
     /// An operation that puts the suppliers of a sandbox into a file of the workspace.
-    pub async fn to_file(
+    pub async fn export(
         &self,
         name: &str,
         from: &Connection,
@@ -178,7 +178,7 @@ impl Plant {
     }
 
     /// An operation that creates a supplier, “Copy of 7”, for each record of a file.
-    pub async fn from_file(
+    pub async fn import(
         &self,
         name: &str,
         path: &str,

@@ -166,7 +166,7 @@ async fn one_file(plant: &Plant, lane: u64, number: u64) {
     };
     let file = format!("lane-{lane}-{number}.{ending}");
     let name = format!("Export {lane} {number}");
-    let export = plant.to_file(&name, &source, &file, format).await;
+    let export = plant.export(&name, &source, &file, format).await;
     let run = plant.start(export).await;
     let ended = plant.ended_within(run, Duration::from_secs(150)).await;
     assert_eq!(ended.state, RunState::Success, "{what}: {ended:?}");
