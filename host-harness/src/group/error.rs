@@ -63,8 +63,8 @@ pub enum GroupError {
     },
     /// It is more than the server takes in one message.
     #[error(
-        "the job has {bytes} bytes, and the NATS server takes at most {most} in one message: run \
-         fewer rejected records again at once, or raise the server's max_payload"
+        "the job has {bytes} bytes, and the NATS server takes at most {most} in one message: \
+         raise the server's max_payload"
     )]
     TooLarge {
         /// How large it is.
@@ -81,6 +81,27 @@ pub enum GroupError {
         /// How much it takes.
         most: usize,
     },
+    /// An input is more than is put on the server.
+    #[error(
+        "the input has more than {most} bytes, which is the most that is put on the NATS server \
+         for its agents: start the workspace with a larger --group-input, or divide the input"
+    )]
+    InputTooLarge {
+        /// How large it may be.
+        most: u64,
+    },
+    /// An input cannot be read, where it is put on the server.
+    #[error("the input cannot be read: {0}")]
+    Input(#[source] std::io::Error),
+    /// An input is not on the server any more.
+    #[error(
+        "the input of the run is not on the NATS server any more, which keeps it for 14 days: \
+         start the run anew"
+    )]
+    InputGone,
+    /// An input is not what was put on the server.
+    #[error("the input of the run is not what the workspace put on the NATS server")]
+    InputAltered,
     /// Another agent has the job.
     #[error("another agent has taken this run over")]
     Fenced,

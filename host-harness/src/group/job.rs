@@ -1,16 +1,28 @@
 //! A run that is ready to be taken by any agent of a group.
 
+use super::input::StoredInput;
 use super::journal::Entry;
 use crate::connection::{Environment, Limits};
+use crate::records::Format;
 use crate::run::Place;
 use crate::runtime::types::Call;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// The format of jobs that this program writes, and the newest that it can do. It
-/// counts up when an older program would do a job wrongly.
-pub const FORMAT: u32 = 1;
+/// The newest format of jobs that this program can do. It counts up when an older
+/// program would do a job wrongly; each job has the [oldest](format_of) that knows all
+/// that it uses, so that older agents go on doing what they can.
+pub const FORMAT: u32 = 2;
+
+/// The format of a job from this source to this target: 2 where one of them is the
+/// workspace's, which agents of format 1 do not know.
+pub fn format_of(source: &JobSource, target: Option<&JobEnd>) -> u32 {
+    match (source, target) {
+        (JobSource::Activity(_) | JobSource::Records(_), Some(_)) => 1,
+        (JobSource::Stored { .. }, _) | (_, None) => 2,
+    }
+}
 
 /// A run: everything that an agent needs for it beside its own key and registry.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,8 +38,9 @@ pub struct Job {
     pub source: JobSource,
     /// The mapping, as it was typed.
     pub mapping: Option<String>,
-    /// Where records go.
-    pub target: JobEnd,
+    /// Where records go; none: they are reported, and the workspace makes a file of
+    /// them.
+    pub target: Option<JobEnd>,
     /// Where it begins, where it goes on with another run.
     pub resume: Option<Place>,
     /// And what the journal of that run has left.
@@ -45,6 +58,20 @@ pub enum JobSource {
     Activity(Box<JobEnd>),
     /// These records, as NDJSON.
     Records(String),
+    /// Records that the workspace has put on the server before.
+    Stored {
+        /// What was put there.
+        input: StoredInput,
+        /// How records lie in it.
+        format: Format,
+    },
+}
+
+impl JobSource {
+    /// Whether the source is told of what has been taken.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        matches!(self, Self::Activity(end) if end.acknowledged)
+    }
 }
 
 /// One end of a job: an activity of a connector.

@@ -90,6 +90,7 @@ impl Entries {
             }
             Report::Notice(_)
             | Report::Rejected(_)
+            | Report::Delivered(_)
             | Report::Differs(_)
             | Report::HandedBack
             | Report::Ended(_) => {}

@@ -12,9 +12,10 @@
 //! |---|---|---|
 //! | `HARNESS_G_JOBS` | work queue | one message for each job, until it has been done |
 //! | `HARNESS_G_RUNS` | stream | what agents report, one subject for each job |
+//! | `HARNESS_G_INPUTS` | stream | what jobs read that lies with the workspace, one subject for each part |
 //! | `HARNESS_G` | key-value bucket | leases, heartbeats, requests to stop, rate budgets |
 //!
-//! Jobs, reports and tests are sealed under the group's key for their subject:
+//! Jobs, reports, inputs and tests are sealed under the group's key for their subject:
 //! whoever can read or write the server but has no key learns and forges nothing of
 //! them.
 //!
@@ -23,6 +24,7 @@
 mod budget;
 mod error;
 mod hearing;
+mod input;
 mod job;
 mod journal;
 mod lease;
@@ -38,7 +40,8 @@ pub mod worker;
 
 pub use error::GroupError;
 pub use hearing::Hearing;
-pub use job::{FORMAT, Job, JobConnection, JobEnd, JobSource};
+pub use input::{DEFAULT_INPUT, StoredInput};
+pub use job::{FORMAT, Job, JobConnection, JobEnd, JobSource, format_of};
 pub use journal::Entry;
 pub use name::{GroupName, InvalidGroupName};
 pub use presence::{HasVersion, HeldVersion, Presence, Seen};

@@ -27,6 +27,10 @@ pub struct Batch {
     pub ended: bool,
     /// Counts of all agents that had the run, together.
     pub progress: Progress,
+    /// Of a run whose records are reported: the counts up to the place. What came after
+    /// it counts no more when another agent goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_place: Option<Progress>,
     /// What happened, in order.
     pub reports: Vec<Report>,
 }
@@ -41,6 +45,9 @@ pub enum Report {
     Notice(#[serde(with = "crate::runtime::serialized::NoticeJson")] Notice),
     /// A record was not taken.
     Rejected(Box<Rejected>),
+    /// Records for the workspace, in their order. Those after the last place are not to
+    /// be kept when another agent goes on: it gives them again.
+    Delivered(Vec<String>),
     /// The target took a record otherwise than it was given: how, for people.
     Differs(String),
     /// Everything before this place has been dealt with. What the journal still has

@@ -1,4 +1,5 @@
-//! What goes over the wire: JSON, sealed under the group's key for its subject.
+//! What goes over the wire, sealed under the group's key for its subject: JSON, and the
+//! bytes of inputs.
 
 use super::error::GroupError;
 use crate::sealing::{self, Place, SealingKey};
@@ -43,4 +44,25 @@ pub(super) fn open<T: DeserializeOwned>(
         what,
         why: error.to_string(),
     })
+}
+
+/// Seals bytes for a subject of a group.
+pub(super) fn seal_bytes(
+    key: &SealingKey,
+    group: &str,
+    subject: &str,
+    bytes: &[u8],
+) -> Result<Bytes, GroupError> {
+    Ok(sealing::seal(key, place(group, subject), bytes)?.into())
+}
+
+/// Opens bytes that were sealed for a subject of a group.
+pub(super) fn open_bytes(
+    key: &SealingKey,
+    group: &str,
+    subject: &str,
+    bytes: &[u8],
+    what: &'static str,
+) -> Result<Zeroizing<Vec<u8>>, GroupError> {
+    sealing::open(key, place(group, subject), bytes).ok_or(GroupError::Sealed { what })
 }

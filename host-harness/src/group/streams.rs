@@ -18,6 +18,7 @@ use async_nats::jetstream::stream::{
 use async_nats::jetstream::{Context, kv};
 use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
+use secrecy::zeroize::Zeroizing;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ struct Joined {
     client: Client,
     context: Context,
     runs: Stream,
+    inputs: Stream,
     jobs: Stream,
     consumer: PullConsumer,
     values: kv::Store,
@@ -112,6 +114,21 @@ impl Group {
             })
             .await
             .map_err(GroupError::server("make the group's reports"))?;
+        let inputs = context
+            .get_or_create_stream(Config {
+                name: format!("HARNESS_{name}_INPUTS"),
+                subjects: vec![subject("input")],
+                retention: RetentionPolicy::Limits,
+                max_messages_per_subject: 1,
+                discard: DiscardPolicy::New,
+                storage: StorageType::File,
+                duplicate_window: DUPLICATES,
+                max_age: REPORTS_KEPT,
+                num_replicas: 1,
+                ..Config::default()
+            })
+            .await
+            .map_err(GroupError::server("make the group's inputs"))?;
         // As a stream: the client's own way of making a bucket asks the server what
         // one of version 2.9 answers otherwise.
         let bucket = format!("HARNESS_{name}");
@@ -156,6 +173,7 @@ impl Group {
             client,
             context,
             runs,
+            inputs,
             jobs,
             consumer,
             values,
@@ -246,6 +264,10 @@ impl Group {
         &self.0.jobs
     }
 
+    pub(super) fn inputs(&self) -> &Stream {
+        &self.0.inputs
+    }
+
     pub(super) fn consumer(&self) -> &PullConsumer {
         &self.0.consumer
     }
@@ -260,6 +282,10 @@ impl Group {
 
     pub(super) fn run_subject(&self, job: &str) -> String {
         format!("harness.{}.run.{job}", self.0.name)
+    }
+
+    pub(super) fn input_subject(&self, job: &str, part: &str) -> String {
+        format!("harness.{}.input.{job}.{part}", self.0.name)
     }
 
     pub(super) fn test_subject(&self, instance: &str) -> String {
@@ -277,6 +303,19 @@ impl Group {
         what: &'static str,
     ) -> Result<T, GroupError> {
         sealed::open(&self.0.key, self.0.name.as_str(), subject, bytes, what)
+    }
+
+    pub(super) fn seal_bytes(&self, subject: &str, bytes: &[u8]) -> Result<Bytes, GroupError> {
+        sealed::seal_bytes(&self.0.key, self.0.name.as_str(), subject, bytes)
+    }
+
+    pub(super) fn open_bytes(
+        &self,
+        subject: &str,
+        bytes: &[u8],
+        what: &'static str,
+    ) -> Result<Zeroizing<Vec<u8>>, GroupError> {
+        sealed::open_bytes(&self.0.key, self.0.name.as_str(), subject, bytes, what)
     }
 
     /// The most bytes that one message may have.

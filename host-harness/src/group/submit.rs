@@ -57,6 +57,7 @@ impl Group {
             tries: 0,
             ended: true,
             progress: Progress::default(),
+            at_place: None,
             reports: vec![Report::Ended(Box::new(End::without_report(
                 Outcome::Interrupted,
                 None,
@@ -89,9 +90,39 @@ impl Group {
         // Both may be gone: the agent that did it has taken it out of the queue.
         let _ = self.jobs().delete_message(queued).await;
         let _ = self.values().purge(stop_key(job)).await;
+        let _ = self.values().purge(kept_key(job)).await;
+        self.forget_input(job).await?;
         let last = self.last_sequence(job).await?;
         self.forget_reports(job, last).await
     }
+}
+
+impl Group {
+    /// Tells the agent of a job whose records are reported that all reports up to a
+    /// sequence are where they are to stay.
+    ///
+    /// # Errors
+    /// If the server does not take that.
+    pub async fn tell_kept(&self, job: &str, sequence: u64) -> Result<(), GroupError> {
+        let told = self
+            .values()
+            .put(kept_key(job), sequence.to_string().into())
+            .await;
+        told.map_err(GroupError::server("take what was kept"))?;
+        Ok(())
+    }
+
+    /// Up to where the reports of a job are where they are to stay.
+    pub(super) async fn kept(&self, job: &str) -> Result<u64, GroupError> {
+        let told = self.values().get(kept_key(job)).await;
+        let told = told.map_err(GroupError::server("tell what was kept"))?;
+        let text = told.as_deref().and_then(|bytes| str::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+}
+
+fn kept_key(job: &str) -> String {
+    format!("kept.{job}")
 }
 
 fn stop_key(job: &str) -> String {

@@ -27,7 +27,7 @@ pub use entry::Entry;
 pub use error::{HeaderError, OpenError, OutputError, ReadError, WriteError};
 pub use format::{Format, UnknownFormat};
 pub use output_file::OutputFile;
-pub(crate) use output_file::part_of;
+pub(crate) use output_file::{Claimed, part_of};
 pub use reader::{DEFAULT_MAX_RECORD_BYTES, RecordReader};
 pub use writer::{RecordWriter, WriteReport};
 

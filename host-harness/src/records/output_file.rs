@@ -32,25 +32,9 @@ impl OutputFile {
     /// # Errors
     /// Where the file cannot be made, or another run writes it.
     pub fn create(path: impl Into<PathBuf>, format: Format) -> Result<Self, OutputError> {
-        let path = path.into();
-        let part = part_of(&path);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&part)
-            .map_err(|source| unusable(&part, source))?;
-        lock(&file, &part)?;
+        let claimed = Claimed::new(path.into())?;
         // Only now: until here it may have been somebody else's.
-        file.set_len(0).map_err(|source| unusable(&part, source))?;
-        Ok(Self {
-            path,
-            part,
-            file: BufWriter::with_capacity(BUFFER_BYTES, file),
-            bytes: 0,
-            format,
-            header: None,
-        })
+        claimed.cut_at(format, 0)
     }
 
     /// The `.part` file that an earlier run left for `path`, to go on after its
@@ -82,39 +66,26 @@ impl OutputFile {
         if format == Format::Json {
             return Err(OutputError::JsonCannotResume);
         }
-        let part = part_of(&path);
-        let opened = OpenOptions::new().read(true).write(true).open(&part);
-        let mut file = opened.map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => OutputError::NothingToResume { path: part.clone() },
-            _ => unusable(&part, source),
-        })?;
-        lock(&file, &part)?;
-
-        let whole = whole_records(&file, format).map_err(|source| unusable(&part, source))?;
+        let claimed = Claimed::existing(path)?;
+        let whole = claimed.whole_records(format)?;
         let bytes = keep.unwrap_or(whole);
-        if bytes > whole {
-            return Err(OutputError::Shorter {
-                path: part,
-                expected: bytes,
-                found: whole,
-            });
-        }
-        file.set_len(bytes)
-            .and_then(|()| file.rewind())
-            .map_err(|source| unusable(&part, source))?;
-        let header = match format {
-            Format::Csv => read_header(&file, &part)?,
-            _ => None,
-        };
-        file.seek(SeekFrom::End(0))
-            .map_err(|source| unusable(&part, source))?;
-        Ok(Self {
-            path,
-            part,
-            file: BufWriter::with_capacity(BUFFER_BYTES, file),
-            bytes,
-            format,
-            header,
+        claimed.held_against(bytes, whole)?;
+        claimed.cut_at(format, bytes)
+    }
+
+    /// Gives the file up, and keeps the right to write it: nothing of it is whole yet.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub(crate) fn reclaim(mut self) -> Result<Claimed, OutputError> {
+        self.flush()
+            .map_err(|source| unusable(&self.part, source))?;
+        let file = self.file.into_inner();
+        let file = file.map_err(|error| unusable(&self.part, error.into_error()))?;
+        Ok(Claimed {
+            path: self.path,
+            part: self.part,
+            file,
         })
     }
 
@@ -161,6 +132,95 @@ impl OutputFile {
     /// The columns of a CSV file that was resumed, if its header was there.
     pub(super) fn take_header(&mut self) -> Option<Vec<String>> {
         self.header.take()
+    }
+}
+
+/// The right to write a file, which only one has at a time; until it is said from where
+/// on, nothing of it is touched.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    path: PathBuf,
+    part: PathBuf,
+    file: File,
+}
+
+impl Claimed {
+    /// Of a file that is there, or is made.
+    fn new(path: PathBuf) -> Result<Self, OutputError> {
+        let part = part_of(&path);
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let file = options
+            .open(&part)
+            .map_err(|source| unusable(&part, source))?;
+        lock(&file, &part)?;
+        Ok(Self { path, part, file })
+    }
+
+    /// Of the `.part` file that was left for `path`.
+    ///
+    /// # Errors
+    /// Where there is none, it cannot be used, or another run writes it.
+    pub(crate) fn existing(path: PathBuf) -> Result<Self, OutputError> {
+        let part = part_of(&path);
+        let opened = OpenOptions::new().read(true).write(true).open(&part);
+        let file = opened.map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => OutputError::NothingToResume { path: part.clone() },
+            _ => unusable(&part, source),
+        })?;
+        lock(&file, &part)?;
+        Ok(Self { path, part, file })
+    }
+
+    /// Goes on after exactly `bytes` bytes, which were told by
+    /// [`RecordWriter::position`](super::RecordWriter::position): what comes after them
+    /// is cut off. A JSON array as well goes on there.
+    ///
+    /// # Errors
+    /// Where the file has fewer bytes, or cannot be used.
+    pub(crate) fn go_on_at(self, format: Format, bytes: u64) -> Result<OutputFile, OutputError> {
+        let metadata = self.file.metadata();
+        let length = metadata
+            .map_err(|source| unusable(&self.part, source))?
+            .len();
+        self.held_against(bytes, length)?;
+        self.cut_at(format, bytes)
+    }
+
+    fn whole_records(&self, format: Format) -> Result<u64, OutputError> {
+        whole_records(&self.file, format).map_err(|source| unusable(&self.part, source))
+    }
+
+    fn held_against(&self, bytes: u64, found: u64) -> Result<(), OutputError> {
+        if bytes > found {
+            return Err(OutputError::Shorter {
+                path: self.part.clone(),
+                expected: bytes,
+                found,
+            });
+        }
+        Ok(())
+    }
+
+    fn cut_at(mut self, format: Format, bytes: u64) -> Result<OutputFile, OutputError> {
+        let unusable = |source| unusable(&self.part, source);
+        self.file.set_len(bytes).map_err(unusable)?;
+        let header = match format {
+            Format::Csv => {
+                self.file.rewind().map_err(unusable)?;
+                read_header(&self.file, &self.part)?
+            }
+            _ => None,
+        };
+        self.file.seek(SeekFrom::End(0)).map_err(unusable)?;
+        Ok(OutputFile {
+            path: self.path,
+            part: self.part,
+            file: BufWriter::with_capacity(BUFFER_BYTES, self.file),
+            bytes,
+            format,
+            header,
+        })
     }
 }
 

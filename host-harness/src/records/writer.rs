@@ -135,9 +135,24 @@ impl RecordWriter<OutputFile> {
             },
             None => {
                 let format = file.format();
-                Self::new(file, format)
+                // After the first record of an array comes a comma.
+                let begun = format == Format::Json && file.bytes() > 0;
+                Self {
+                    records: u64::from(begun),
+                    ..Self::new(file, format)
+                }
             }
         }
+    }
+
+    /// Hands everything written so far to the operating system, and tells how many
+    /// bytes the file has.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn position(&mut self) -> Result<u64, WriteError> {
+        self.flush()?;
+        Ok(self.sink().bytes())
     }
 
     /// Puts everything written so far on the disk, and tells how many bytes the
@@ -147,9 +162,9 @@ impl RecordWriter<OutputFile> {
     /// # Errors
     /// Where the disk fails.
     pub fn sync(&mut self) -> Result<u64, WriteError> {
-        self.flush()?;
+        let bytes = self.position()?;
         self.sink().sync()?;
-        Ok(self.sink().bytes())
+        Ok(bytes)
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Nats {
     /// How long an agent has a run without renewing that, of groups that are made by
     /// this; see [`crate::group::DEFAULT_LEASE`].
     pub lease: Duration,
+    /// The most bytes of an input that are put on the server for the agents; see
+    /// [`crate::group::DEFAULT_INPUT`].
+    pub most_input: u64,
 }
 
 /// The groups that were joined.
@@ -89,6 +92,14 @@ impl Workspace {
             }
         }
         self.follow_running()
+    }
+
+    /// The most bytes of an input that are put on the server.
+    pub(super) fn most_input(&self) -> u64 {
+        self.0
+            .nats
+            .get()
+            .map_or(0, |reached| reached.nats.most_input)
     }
 
     /// A group on the server.

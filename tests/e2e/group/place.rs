@@ -6,6 +6,7 @@ use crate::platform::{DEVELOPMENT, PROJECT, Place, draft};
 use crate::support::{CLIENT_ID, CLIENT_SECRET};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::group::{Seen, Server};
+use host_harness::records::{Entry, Format, RecordReader};
 use host_harness::sealing::SealingKey;
 use host_harness::workspace::{
     ActivityDraft, Connection, Endpoint, GroupId, Nats, OperationDraft, OperationId, Run, RunId,
@@ -17,6 +18,9 @@ use std::time::{Duration, Instant};
 
 /// The shortest that there is, so that the tests take seconds.
 pub const LEASE: Duration = Duration::from_secs(2);
+
+/// Bytes of an input that agents are given, at most.
+pub const MOST_INPUT: u64 = 4 * 1024 * 1024;
 
 pub struct Plant {
     pub place: Place,
@@ -41,6 +45,7 @@ impl Plant {
             server,
             key: Arc::new(SealingKey::load_or_create(&key).unwrap()),
             lease: LEASE,
+            most_input: MOST_INPUT,
         };
         place.workspace.use_nats(nats).await.unwrap();
         Self { place, key }
@@ -143,6 +148,82 @@ impl Plant {
         workspace.create_operation(PROJECT, &draft).unwrap().id
     }
 
+    /// An operation that puts the suppliers of a sandbox into a file of the workspace.
+    pub async fn export(
+        &self,
+        name: &str,
+        from: &Connection,
+        path: &str,
+        format: Format,
+    ) -> OperationId {
+        let draft = ActivityDraft {
+            name: format!("{name} query"),
+            activity: "query".to_owned(),
+            object: "suppliers".to_owned(),
+            options: Vec::new(),
+        };
+        let workspace = &self.place.workspace;
+        let made = workspace.create_activity(from.id, draft).await.unwrap();
+        let draft = OperationDraft {
+            name: name.to_owned(),
+            source: Some(Endpoint::Activity { activity: made.id }),
+            mapping: Some("{id, name}".to_owned()),
+            target: Some(Endpoint::File {
+                path: path.to_owned(),
+                format,
+            }),
+            ..OperationDraft::default()
+        };
+        workspace.create_operation(PROJECT, &draft).unwrap().id
+    }
+
+    /// An operation that creates a supplier, “Copy of 7”, for each record of a file.
+    pub async fn import(
+        &self,
+        name: &str,
+        path: &str,
+        format: Format,
+        to: &Connection,
+    ) -> OperationId {
+        let draft = ActivityDraft {
+            name: format!("{name} create"),
+            activity: "create".to_owned(),
+            object: "suppliers".to_owned(),
+            options: Vec::new(),
+        };
+        let workspace = &self.place.workspace;
+        let made = workspace.create_activity(to.id, draft).await.unwrap();
+        let draft = OperationDraft {
+            name: name.to_owned(),
+            source: Some(Endpoint::File {
+                path: path.to_owned(),
+                format,
+            }),
+            mapping: Some(r#"{name: "Copy of \(.id)", number: "C-\(.id)"}"#.to_owned()),
+            target: Some(Endpoint::Activity { activity: made.id }),
+            ..OperationDraft::default()
+        };
+        workspace.create_operation(PROJECT, &draft).unwrap().id
+    }
+
+    /// The ids of the records in a file of the workspace, in their order.
+    pub fn ids(&self, file: &str, format: Format) -> Vec<u64> {
+        let path = self.place.workspace.files_folder().join(file);
+        let content = std::fs::File::open(path).unwrap();
+        let records = RecordReader::open(content, format).unwrap();
+        let id = |entry| match entry {
+            Entry::Record { json, .. } => {
+                let record: serde_json::Value = serde_json::from_str(&json).unwrap();
+                let id = &record["id"];
+                // A cell of a CSV file is a text.
+                id.as_u64()
+                    .unwrap_or_else(|| id.as_str().unwrap().parse().unwrap())
+            }
+            Entry::Invalid { raw, .. } => panic!("no record: {raw}"),
+        };
+        records.map(|entry| id(entry.unwrap())).collect()
+    }
+
     pub async fn start(&self, operation: OperationId) -> RunId {
         self.place
             .workspace
@@ -197,4 +278,13 @@ pub fn slowly(milliseconds: u64) -> FaultRule {
         ..FaultRule::next(0, Fault::Slow { milliseconds })
     }
     .on_method("POST")
+}
+
+/// Lets each request that reads take so long.
+pub fn read_slowly(milliseconds: u64) -> FaultRule {
+    FaultRule {
+        times: None,
+        ..FaultRule::next(0, Fault::Slow { milliseconds })
+    }
+    .on_method("GET")
 }

@@ -1,11 +1,12 @@
 //! Agents killed and cut off at random while many runs are under way: every run
 //! ends, no record is lost, and none is written twice.
 
-use super::place::{LEASE, Plant, assert_each_once};
+use super::place::{LEASE, Plant, assert_each_once, read_slowly};
 use super::server::{AgentProcess, NatsServer, Wire};
 use crate::platform::crash::{Chance, names, seed};
 use crate::support::sandbox;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
+use host_harness::records::Format;
 use host_harness::workspace::{Connection, RunState};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ const ROUNDS: u64 = 100;
 const LANES: u64 = 6;
 const AGENTS: usize = 4;
 const RECORDS: u64 = 70;
+/// Of a run into a file.
+const FILE_RECORDS: u64 = 600;
 
 /// An agent behind a wire of its own, that is replaced when it dies.
 struct Member {
@@ -65,7 +68,10 @@ async fn a_hundred_deaths_and_cuts_lose_nothing_and_write_nothing_twice() {
         lanes.spawn(async move {
             let mut done = 0;
             while !enough.load(Ordering::Relaxed) {
-                one_run(&plant, &source, lane, done).await;
+                match lane == LANES - 1 {
+                    true => one_file(&plant, lane, done).await,
+                    false => one_run(&plant, &source, lane, done).await,
+                }
                 done += 1;
             }
             done
@@ -145,6 +151,28 @@ async fn one_run(plant: &Plant, source: &Connection, lane: u64, number: u64) {
         );
         assert_each_at_most_once_and_named(plant, &to, &ended, &what).await;
     }
+}
+
+/// One run into a file, in each format by turns.
+async fn one_file(plant: &Plant, lane: u64, number: u64) {
+    let what = format!("lane {lane}, run {number}");
+    let from = sandbox(&[("suppliers", FILE_RECORDS)]);
+    from.add_fault(read_slowly(150));
+    let source = plant.connect(&format!("From {lane} {number}"), &from).await;
+    let (format, ending) = match number % 3 {
+        0 => (Format::Ndjson, "ndjson"),
+        1 => (Format::Csv, "csv"),
+        _ => (Format::Json, "json"),
+    };
+    let file = format!("lane-{lane}-{number}.{ending}");
+    let name = format!("Export {lane} {number}");
+    let export = plant.export(&name, &source, &file, format).await;
+    let run = plant.start(export).await;
+    let ended = plant.ended_within(run, Duration::from_secs(150)).await;
+    assert_eq!(ended.state, RunState::Success, "{what}: {ended:?}");
+    assert_eq!(ended.counts.written, FILE_RECORDS, "{what}: {ended:?}");
+    let ids: Vec<u64> = (1..=FILE_RECORDS).collect();
+    assert_eq!(plant.ids(&file, format), ids, "{what}");
 }
 
 /// Without a unique key nobody can find out whether a record arrived: it is named.

@@ -5,8 +5,7 @@ use super::place::{Plant, assert_each_once, slowly};
 use super::server::NatsServer;
 use crate::platform::{DEVELOPMENT, PROJECT, code, oauth};
 use crate::support::{CLIENT_SECRET, sandbox};
-use host_harness::records::Format;
-use host_harness::workspace::{Endpoint, OperationDraft, RunState};
+use host_harness::workspace::RunState;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,24 +43,6 @@ async fn agents_do_runs_and_report_them() {
     let again = workspace.rerun_rejected(run, false).await.unwrap();
     let again = plant.ended(again).await;
     assert_eq!(again.counts.rejected, 120, "{again:?}");
-
-    // A file lies with the workspace, so the agent of this program does that.
-    let draft = OperationDraft {
-        name: "To a file".to_owned(),
-        source: workspace.operation(copy).unwrap().source,
-        target: Some(Endpoint::File {
-            path: "all.ndjson".to_owned(),
-            format: Format::Ndjson,
-        }),
-        ..OperationDraft::default()
-    };
-    let operation = workspace.create_operation(PROJECT, &draft).unwrap();
-    let ended = plant.ended(plant.start(operation.id).await).await;
-    assert_eq!(
-        (ended.state, ended.agent.as_str()),
-        (RunState::Success, "Agent 1"),
-        "{ended:?}"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use async_nats::jetstream::stream::Info;
 use async_nats::jetstream::{self, Context};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 pub struct NatsServer {
     child: Child,
     pub port: u16,
+    monitoring: u16,
     folder: tempfile::TempDir,
 }
 
@@ -57,10 +59,11 @@ impl NatsServer {
 
     fn launch(port: u16, configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let monitoring = free_port();
         let path = |name: &str| folder.path().join(name).display().to_string();
         let text = format!(
-            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\" }}\nlogfile: \"{}\"\n\
-             {configuration}\n",
+            "listen: 127.0.0.1:{port}\nhttp: 127.0.0.1:{monitoring}\n\
+             jetstream {{ store_dir: \"{}\" }}\nlogfile: \"{}\"\n{configuration}\n",
             path("store"),
             path("log")
         );
@@ -68,6 +71,7 @@ impl NatsServer {
         Self {
             child: spawn(folder.path()),
             port,
+            monitoring,
             folder,
         }
     }
@@ -112,6 +116,24 @@ impl NatsServer {
     /// Its JetStream, as whoever keeps the server has it.
     pub async fn jetstream(&self) -> Context {
         jetstream::new(async_nats::connect(self.url()).await.unwrap())
+    }
+
+    /// Bytes that lie in its streams, as it counts them itself.
+    pub fn stored(&self) -> u64 {
+        let answered = Self::jsz(self.monitoring);
+        let body = answered.split("\r\n\r\n").nth(1).unwrap();
+        let numbers: serde_json::Value = serde_json::from_str(body).unwrap();
+        numbers["bytes"].as_u64().unwrap()
+    }
+
+    fn jsz(port: u16) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream
+            .write_all(b"GET /jsz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        let mut answered = String::new();
+        stream.read_to_string(&mut answered).unwrap();
+        answered
     }
 }
 

@@ -21,7 +21,7 @@ fn newer() -> Job {
         operation: "Newer".to_owned(),
         source: JobSource::Records(String::new()),
         mapping: None,
-        target: JobEnd {
+        target: Some(JobEnd {
             connector: "coupa".to_owned(),
             version: "0.1.0".to_owned(),
             digest: "sha256:0".to_owned(),
@@ -32,6 +32,7 @@ fn newer() -> Job {
                 environment: Environment::Development,
                 use_proxy: false,
                 cache: None,
+                limits: Default::default(),
             },
             call: Call {
                 activity: "create".to_owned(),
@@ -41,7 +42,7 @@ fn newer() -> Job {
                 dry_run: false,
             },
             acknowledged: false,
-        },
+        }),
         resume: None,
         left: Vec::new(),
         traceparent: None,

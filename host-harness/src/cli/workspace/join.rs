@@ -6,7 +6,7 @@ use super::{AgentCommand, NatsArguments, SecretPlace, Where, secret_place};
 use clap::Args;
 use host_harness::agent::Agent;
 use host_harness::egress::{Certificates, Proxy};
-use host_harness::group::worker::{Settings, Worker};
+use host_harness::group::worker::{DEFAULT_AHEAD, Settings, Worker};
 use host_harness::group::{Group, GroupName};
 use host_harness::observability::Monitoring;
 use std::net::SocketAddr;
@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+
+const MIB: u64 = 1024 * 1024;
 
 /// Something about agents, or an agent itself.
 #[derive(Args)]
@@ -48,6 +50,10 @@ pub struct JoinArguments {
     /// nothing but monitoring reach it.
     #[arg(long, env = "HARNESS_MONITORING", value_name = "ADDRESS")]
     monitoring: Option<SocketAddr>,
+    /// How many MiB of records a run whose target is a file may be ahead of the
+    /// workspace that writes it.
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_AHEAD / MIB)]
+    ahead: u64,
     /// The proxy for connections that ask for the agent's: http://HOST:PORT.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
@@ -92,6 +98,7 @@ impl JoinArguments {
             proxy: self.proxy()?,
             certificates: self.certificates()?,
             grace: Duration::from_secs(self.grace),
+            ahead: self.ahead.max(1).saturating_mul(MIB),
         };
         let who = format!("harness agent {name}");
         let joined = Group::join(

@@ -3,7 +3,7 @@
 use super::super::Failed;
 use super::{SecretPlace, secret_place};
 use clap::Args;
-use host_harness::group::{Credentials, DEFAULT_LEASE, Server};
+use host_harness::group::{Credentials, DEFAULT_INPUT, DEFAULT_LEASE, Server};
 use host_harness::sealing::SealingKey;
 use host_harness::workspace::{Nats, Workspace};
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 /// The environment variable that may hold the group's key.
 const KEY_VARIABLE: &str = "HARNESS_GROUP_KEY";
+const MIB: u64 = 1024 * 1024;
 
 /// How agents and workspace reach each other.
 #[derive(Args, Clone)]
@@ -53,6 +54,10 @@ pub struct NatsArguments {
     /// are made by this.
     #[arg(long, global = true, env = "HARNESS_GROUP_LEASE", value_name = "SECONDS", default_value_t = DEFAULT_LEASE.as_secs_f64())]
     group_lease: f64,
+    /// The most MiB of a file, or of rejected records, that are put on the server for
+    /// the agents of a group.
+    #[arg(long, global = true, env = "HARNESS_GROUP_INPUT", value_name = "MIB", default_value_t = DEFAULT_INPUT / MIB)]
+    group_input: u64,
 }
 
 impl NatsArguments {
@@ -118,6 +123,7 @@ impl NatsArguments {
             server: self.server(url)?,
             key: self.key()?,
             lease: self.lease()?,
+            most_input: self.group_input.saturating_mul(MIB),
         };
         Ok(workspace.use_nats(nats).await?)
     }

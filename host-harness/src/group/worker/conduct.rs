@@ -1,6 +1,6 @@
 //! One job, from the queue to its end.
 
-use super::reporter::{History, Reporter};
+use super::reporter::{Ending, History, Records, Reporter};
 use super::{Drain, Worker, about};
 use crate::egress::Gate;
 use crate::group::error::GroupError;
@@ -152,14 +152,26 @@ async fn attempt(
     }
     let resume = history.place.clone();
     let tries = history.tries;
+    let last = history.last;
+    let records = match job.target {
+        Some(_) => Records::Delivered,
+        None => Records::Reported {
+            ahead: worker.0.settings.ahead,
+        },
+    };
+    let ending = Ending {
+        lost: held.lost.clone(),
+        stop: held.stop.clone(),
+    };
     let mut reporter = Reporter::start(
         group.clone(),
         id.to_owned(),
         name.to_owned(),
         epoch,
         history,
-        held.lost.clone(),
         worker.clone(),
+        &records,
+        ending.clone(),
     );
     let operation = job.operation.clone();
     tracing::info!(job = id, operation, epoch, "a run begins");
@@ -179,7 +191,13 @@ async fn attempt(
         ))
     } else {
         let mut lost = held.lost.clone();
-        let running = run(worker, job, resume, &gate, held.stop.clone(), &mut reporter);
+        let running = async {
+            // The source is told of the place once more, where it wants to know.
+            if job.target.is_none() && job.source.is_acknowledged() && resume.is_some() {
+                ending.until_kept(group, id, last).await;
+            }
+            run(worker, job, resume, &gate, ending.clone(), &mut reporter).await
+        };
         // Where the lease is lost, everything that it does is dropped.
         let ended = tokio::select! {
             biased;
@@ -230,10 +248,11 @@ async fn run(
     job: Job,
     resume: Option<run::Place>,
     gate: &Gate,
-    stop: watch::Receiver<Stop>,
+    ending: Ending,
     observer: &mut dyn Observer,
 ) -> End {
-    let ended = match worker.prepare(job, resume, gate).await {
+    let stop = ending.stop.clone();
+    let ended = match worker.prepare(job, resume, gate, ending).await {
         Ok(pipeline) => pipeline.run(stop, observer).await,
         Err(error) => Err(RunError::Observer(error.to_string())),
     };

@@ -38,6 +38,10 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// little more.
 const STOPPING: Duration = Duration::from_secs(65);
 
+/// How many bytes of records a run may be ahead of the workspace, unless an agent is told
+/// otherwise.
+pub const DEFAULT_AHEAD: u64 = 32 * 1024 * 1024;
+
 /// What an agent is told.
 #[derive(Clone)]
 pub struct Settings {
@@ -55,6 +59,9 @@ pub struct Settings {
     /// How long runs may go on when the agent is told to end. After that they are
     /// stopped at a place, and others go on with them.
     pub grace: Duration,
+    /// How many bytes of records a run may report before the workspace has made them
+    /// part of its file; see [`DEFAULT_AHEAD`].
+    pub ahead: u64,
 }
 
 /// An agent of a group. Cloning it is cheap, and the clones are the same agent.

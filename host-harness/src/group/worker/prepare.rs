@@ -1,8 +1,10 @@
 //! A job made ready to run on this agent.
 
 use super::Worker;
+use super::reporter::Ending;
 use crate::agent::{AgentError, Downloaded};
 use crate::egress::Gate;
+use crate::group::input::InputReader;
 use crate::group::job::{Job, JobConnection, JobEnd, JobSource};
 use crate::group::presence::HasVersion;
 use crate::mapping::{Mapping, MappingError};
@@ -63,14 +65,26 @@ impl SecretSource for Held {
 }
 
 impl Worker {
-    /// Makes a job ready. Its requests pass `gate`.
+    /// Makes a job ready. Its requests pass `gate`, and `ending` ends its waiting for an
+    /// input.
     pub(super) async fn prepare(
         &self,
         job: Job,
         resume: Option<Place>,
         gate: &Gate,
+        ending: Ending,
     ) -> Result<Pipeline, Unprepared> {
         let source = match job.source {
+            JobSource::Stored { input, format } => Source::Records {
+                reader: Box::new(InputReader::new(
+                    self.0.group.clone(),
+                    job.id,
+                    input,
+                    ending.lost,
+                    ending.stop,
+                )),
+                format,
+            },
             JobSource::Records(text) => Source::Records {
                 reader: Box::new(Cursor::new(text)),
                 format: Format::Ndjson,
@@ -87,10 +101,15 @@ impl Worker {
                 }
             }
         };
-        let connected = self.connect(&job.target, gate).await?;
-        let target = Target::Activity {
-            session: Box::new(connected.session().await?),
-            call: job.target.call,
+        let target = match job.target {
+            Some(end) => {
+                let connected = self.connect(&end, gate).await?;
+                Target::Activity {
+                    session: Box::new(connected.session().await?),
+                    call: end.call,
+                }
+            }
+            None => Target::Received,
         };
         let mapping = job.mapping.as_deref().map(Mapping::parse).transpose()?;
         Ok(Pipeline {

@@ -6,9 +6,11 @@ use crate::group::journal::{Entries, Entry};
 use crate::group::report::{Batch, Report, together};
 use crate::group::streams::Group;
 use crate::run::{
-    Handed, Journal, Known, Observer, Place, Progress, Rejected, RunError, Taken, differing,
+    Handed, Journal, Known, Observer, Place, Progress, Receiver, Rejected, RunError, Stop, Taken,
+    differing,
 };
 use crate::runtime::types::{Answer, Notice};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +21,11 @@ use tokio::task::JoinHandle;
 const WAITING: usize = 1024;
 /// Reports that are sent in one message, at most.
 const TOGETHER: usize = 256;
+/// Bytes of records that are sent in one message, about; and those that are told before
+/// it is waited until they are on the server.
+const RECORDS_TOGETHER: usize = 1024 * 1024;
+/// How often it is looked whether the workspace has kept what was reported.
+const LOOKED_EVERY: Duration = Duration::from_millis(20);
 /// How often counts are told where nothing else is.
 const COUNTS_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait for a server that does not answer.
@@ -34,6 +41,7 @@ pub(super) struct History {
     pub(super) tries: u32,
     pub(super) ended: bool,
     progress: Progress,
+    at_place: Option<Progress>,
     entries: Entries,
 }
 
@@ -63,6 +71,7 @@ impl History {
             history.tries = batch.tries;
             history.ended = batch.ended;
             history.progress = batch.progress;
+            history.at_place = batch.at_place;
         }
         Ok(history)
     }
@@ -76,6 +85,52 @@ enum Told {
     Tick,
     /// To be answered when everything before is on the server.
     Kept(oneshot::Sender<Result<(), String>>),
+    /// To be answered when the workspace has kept everything before, or no more of it
+    /// can be waited for: whether it has.
+    Settled(oneshot::Sender<bool>),
+}
+
+/// What becomes of the records of a run.
+pub(super) enum Records {
+    /// The target takes them.
+    Delivered,
+    /// They are reported, and the agent is ahead of the workspace by so many bytes at
+    /// most.
+    Reported {
+        /// How many.
+        ahead: u64,
+    },
+}
+
+/// What ends waiting for the workspace.
+#[derive(Clone)]
+pub(super) struct Ending {
+    /// The lease is another's.
+    pub(super) lost: watch::Receiver<bool>,
+    /// The run is to stop.
+    pub(super) stop: watch::Receiver<Stop>,
+}
+
+impl Ending {
+    fn is_near(&self) -> bool {
+        *self.lost.borrow() || *self.stop.borrow() > Stop::No
+    }
+
+    /// Waits until the workspace has kept the reports of a job up to a sequence; whether
+    /// it has.
+    pub(super) async fn until_kept(&self, group: &Group, job: &str, sequence: u64) -> bool {
+        while !self.is_near() {
+            match group.kept(job).await {
+                Ok(kept) if kept >= sequence => return true,
+                Ok(_) => tokio::time::sleep(LOOKED_EVERY).await,
+                Err(error) => {
+                    tracing::warn!(job, %error, "what was kept is not known yet");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+        false
+    }
 }
 
 /// Tells the group how a run goes.
@@ -86,31 +141,42 @@ pub(super) struct Reporter {
     entries: Entries,
     /// What has come of records, until it is told with the counts that it changes.
     pending: Vec<Report>,
+    /// Bytes of records that may not be on the server yet.
+    unsent: usize,
 }
 
 impl Reporter {
-    /// Begins to tell of a job that was taken under this epoch. `lost` becomes true
-    /// when the lease is another's; what the server does not take is the worker's to
-    /// tell.
+    /// Begins to tell of a job that was taken under this epoch. What the server does not
+    /// take is the worker's to tell.
     pub(super) fn start(
         group: Group,
         job: String,
         agent: String,
         epoch: u64,
         history: History,
-        lost: watch::Receiver<bool>,
         worker: Worker,
+        records: &Records,
+        ending: Ending,
     ) -> Self {
         let (told, waiting) = mpsc::channel(WAITING);
         let failed = Arc::new(Mutex::new(None));
         let mut entries = history.entries.clone();
         entries.apply(&Report::Taken);
+        let (ahead, base) = match records {
+            Records::Delivered => (None, history.progress),
+            // What came after the place is told once more.
+            Records::Reported { ahead } => (
+                Some(Ahead::new(*ahead, history.last)),
+                history.at_place.unwrap_or_default(),
+            ),
+        };
         let sender = Sender {
             group,
             job,
             last: history.last,
             number: 0,
-            base: history.progress,
+            base,
+            ahead,
             batch: Batch {
                 epoch,
                 agent,
@@ -118,11 +184,12 @@ impl Reporter {
                 since: history.since.max(1),
                 tries: history.tries + 1,
                 ended: false,
-                progress: history.progress,
+                progress: base,
+                at_place: history.at_place,
                 reports: Vec::new(),
             },
-            lost,
             worker,
+            ending,
             failed: Arc::clone(&failed),
         };
         Self {
@@ -131,6 +198,7 @@ impl Reporter {
             failed,
             entries,
             pending: Vec::new(),
+            unsent: 0,
         }
     }
 
@@ -159,6 +227,7 @@ impl Reporter {
     /// Waits until everything that was told is on the server.
     fn keep(&mut self) -> Result<(), RunError> {
         self.flush();
+        self.unsent = 0;
         let (kept, answer) = oneshot::channel();
         self.send(Told::Kept(kept));
         match wait(answer) {
@@ -236,6 +305,32 @@ impl Observer for Reporter {
     fn journal(&mut self) -> Option<&mut dyn Journal> {
         Some(self)
     }
+
+    fn receiver(&mut self) -> Option<&mut dyn Receiver> {
+        Some(self)
+    }
+}
+
+impl Receiver for Reporter {
+    fn deliver(&mut self, record: &str) -> Result<(), RunError> {
+        self.unsent += record.len();
+        match self.pending.last_mut() {
+            Some(Report::Delivered(records)) => records.push(record.to_owned()),
+            _ => self.tell(Report::Delivered(vec![record.to_owned()]))?,
+        }
+        // What waits to be sent is in memory.
+        match self.unsent >= RECORDS_TOGETHER {
+            true => self.keep(),
+            false => Ok(()),
+        }
+    }
+
+    fn settled(&mut self) -> Result<bool, RunError> {
+        self.keep()?;
+        let (settled, answer) = oneshot::channel();
+        self.send(Told::Settled(settled));
+        Ok(wait(answer).unwrap_or(false))
+    }
 }
 
 impl Journal for Reporter {
@@ -284,9 +379,11 @@ struct Sender {
     number: u64,
     /// What earlier agents counted.
     base: Progress,
+    /// Where records are reported.
+    ahead: Option<Ahead>,
     batch: Batch,
-    lost: watch::Receiver<bool>,
     worker: Worker,
+    ending: Ending,
     failed: Arc<Mutex<Option<String>>>,
 }
 
@@ -297,6 +394,7 @@ impl Sender {
         let mut open = true;
         while open {
             let mut waiting = Vec::new();
+            let mut settling = Vec::new();
             let due = self.batch.progress != sent;
             let first = tokio::select! {
                 first = told.recv() => first,
@@ -314,8 +412,9 @@ impl Sender {
                     }
                     Told::Tick => {}
                     Told::Kept(kept) => waiting.push(kept),
+                    Told::Settled(settled) => settling.push(settled),
                 }
-                if self.batch.reports.len() >= TOGETHER {
+                if self.batch.reports.len() >= TOGETHER || self.bytes() >= RECORDS_TOGETHER {
                     break;
                 }
                 next = told.try_recv().ok();
@@ -334,6 +433,36 @@ impl Sender {
                     None => Ok(()),
                 });
             }
+            for settled in settling {
+                let kept = self.ending.until_kept(&self.group, &self.job, self.last);
+                let _ = settled.send(failed.is_none() && kept.await);
+            }
+        }
+    }
+
+    /// Bytes of the records that are to be sent.
+    fn bytes(&self) -> usize {
+        let of_one = |report: &Report| match report {
+            Report::Delivered(records) => records.iter().map(String::len).sum(),
+            _ => 0,
+        };
+        self.batch.reports.iter().map(of_one).sum()
+    }
+
+    /// Waits while the workspace is too far behind.
+    async fn keep_near(&mut self) {
+        while self.ahead.as_ref().is_some_and(Ahead::is_far)
+            && lock(&self.failed).is_none()
+            && !self.ending.is_near()
+        {
+            let kept = self.group.kept(&self.job).await;
+            if let (Ok(kept), Some(ahead)) = (kept, &mut self.ahead) {
+                ahead.kept(kept);
+                if !ahead.is_far() {
+                    return;
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
         }
     }
 
@@ -343,17 +472,31 @@ impl Sender {
                 self.batch.place = Some(place.clone());
                 self.batch.since = self.last + 1;
                 self.batch.tries = 0;
+                if self.ahead.is_some() {
+                    self.batch.at_place = Some(self.batch.progress);
+                }
             }
             // It has got further, or it was not lost.
             Report::Answered(_) | Report::HandedBack => self.batch.tries = 0,
             Report::Ended(_) => self.batch.ended = true,
             _ => {}
         }
-        self.batch.reports.push(report);
+        match (self.batch.reports.last_mut(), report) {
+            (Some(Report::Delivered(records)), Report::Delivered(more)) => records.extend(more),
+            (_, report) => self.batch.reports.push(report),
+        }
     }
 
     /// Sends the batch until it has arrived, or the run is another's.
     async fn publish(&mut self) {
+        let bytes = self.bytes();
+        if bytes > 0 {
+            self.keep_near().await;
+        }
+        if self.ahead.is_some() {
+            // Without a journal nobody needs what was told before.
+            self.batch.since = self.last + 1;
+        }
         while lock(&self.failed).is_none() {
             let sent = self
                 .group
@@ -362,9 +505,12 @@ impl Sender {
             match sent {
                 Ok(sequence) => {
                     self.last = sequence;
+                    if let Some(ahead) = &mut self.ahead {
+                        ahead.sent(sequence, bytes);
+                    }
                     break;
                 }
-                Err(GroupError::Server { why, .. }) if !*self.lost.borrow() => {
+                Err(GroupError::Server { why, .. }) if !*self.ending.lost.borrow() => {
                     tracing::warn!(job = self.job, why, "a report has not arrived yet");
                     self.worker.0.untold.wait(&self.job, why);
                     tokio::time::sleep(AGAIN).await;
@@ -375,5 +521,68 @@ impl Sender {
         self.worker.0.untold.told(&self.job);
         self.number += 1;
         self.batch.reports.clear();
+    }
+}
+
+/// How far the agent is ahead of the workspace.
+struct Ahead {
+    most: u64,
+    /// What was sent and may not be kept: the sequence of each message, and its bytes.
+    sent: VecDeque<(u64, u64)>,
+    bytes: u64,
+}
+
+impl Ahead {
+    /// `last` is the last message of earlier agents. How much that they sent is not kept
+    /// is not known, so it counts as all that may be.
+    fn new(most: u64, last: u64) -> Self {
+        let sent = VecDeque::from([(last, most)]);
+        Self {
+            most,
+            sent,
+            bytes: most,
+        }
+    }
+
+    fn is_far(&self) -> bool {
+        self.bytes >= self.most
+    }
+
+    fn sent(&mut self, sequence: u64, bytes: usize) {
+        let bytes = bytes as u64;
+        self.bytes += bytes;
+        self.sent.push_back((sequence, bytes));
+    }
+
+    /// Everything up to this sequence has been kept.
+    fn kept(&mut self, kept: u64) {
+        while let Some((sequence, bytes)) = self.sent.front()
+            && *sequence <= kept
+        {
+            self.bytes -= bytes;
+            self.sent.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_far_ahead_until_the_workspace_has_kept_enough() {
+        let mut ahead = Ahead::new(100, 7);
+        assert!(ahead.is_far(), "what earlier agents sent is not kept");
+        ahead.kept(6);
+        assert!(ahead.is_far());
+        ahead.kept(7);
+        assert!(!ahead.is_far());
+        ahead.sent(9, 60);
+        assert!(!ahead.is_far());
+        ahead.sent(12, 60);
+        assert!(ahead.is_far());
+        ahead.kept(11);
+        assert!(!ahead.is_far());
+        assert_eq!(ahead.bytes, 60);
     }
 }

@@ -1,6 +1,6 @@
 //! Counts runs and records into the numbers of the process.
 
-use super::{Journal, Observer, Place, Progress, Rejected};
+use super::{Journal, Observer, Place, Progress, Receiver, Rejected};
 use crate::observability::{self, Ended, Fate, metrics};
 use crate::run::report::{Counts, Outcome, Report};
 use crate::run::{RunError, Taken};
@@ -77,5 +77,9 @@ impl Observer for Counted<'_> {
 
     fn taken(&mut self) -> Option<&mut Taken> {
         self.observer.taken()
+    }
+
+    fn receiver(&mut self) -> Option<&mut dyn Receiver> {
+        self.observer.receiver()
     }
 }

@@ -9,8 +9,10 @@ mod deliver;
 mod source;
 mod store;
 
+pub(crate) use store::open_output;
+
 use super::report::{Counts, Report};
-use super::{ContentDigest, Journal, RunError, Taken, fit_for_acknowledged, rejection};
+use super::{ContentDigest, Journal, RunError, Taken, rejection};
 use crate::mapping::{Mapper, Mapping, MappingError};
 use crate::records::Format;
 use crate::runtime::Session;
@@ -57,6 +59,8 @@ pub enum Target {
         /// How records lie in it.
         format: Format,
     },
+    /// The [`Receiver`] of whoever looks on.
+    Received,
 }
 
 /// An operation, ready to run.
@@ -144,6 +148,25 @@ pub trait Observer: Send {
     /// one, a run that is gone on with hands over again whatever came after its
     /// last place.
     fn journal(&mut self) -> Option<&mut dyn Journal>;
+
+    /// What takes the records of a run whose target is [`Target::Received`].
+    fn receiver(&mut self) -> Option<&mut dyn Receiver>;
+}
+
+/// Takes the records of a run, in order, and puts them somewhere.
+pub trait Receiver {
+    /// One of them. A place that is [reached](Observer::reached) later comes after it.
+    ///
+    /// # Errors
+    /// If it cannot be taken.
+    fn deliver(&mut self, record: &str) -> Result<(), RunError>;
+
+    /// Waits until everything so far is where it is to stay: only then is the source
+    /// told of it. It is not where the run is to stop before.
+    ///
+    /// # Errors
+    /// If it cannot come there.
+    fn settled(&mut self) -> Result<bool, RunError>;
 }
 
 /// Whether a run is to end before its end.
@@ -198,10 +221,13 @@ impl Pipeline {
         match self.target {
             Target::File { path, format } => {
                 let acknowledged = self.source.is_acknowledged();
-                if acknowledged && self.resume.is_none() {
-                    fit_for_acknowledged(&path, format)?;
-                }
-                let output = store::Output::open(path, format, self.resume.as_ref())?;
+                let writer = open_output(&path, format, self.resume.as_ref(), acknowledged)?;
+                let output = store::Output::to(store::Records::File(writer));
+                let source = source::start(self.source, self.resume, stop.clone()).await?;
+                store::run(source, mapper, output, stop, observer).await
+            }
+            Target::Received => {
+                let output = store::Output::to(store::Records::Received);
                 let source = source::start(self.source, self.resume, stop.clone()).await?;
                 store::run(source, mapper, output, stop, observer).await
             }

@@ -1,13 +1,13 @@
-//! Records into a file.
+//! Records into a file, or to whoever looks on and makes a file of them.
 
 use super::source::{Running, Step};
 use super::{Content, Observer, Place, Progress, Rejected, Stop, content, map};
 use crate::mapping::Mapper;
-use crate::records::{Format, OutputFile, RecordWriter};
-use crate::run::RunError;
-use crate::run::report::{Counts, Report};
+use crate::records::{Format, OutputFile, RecordWriter, WriteReport};
+use crate::run::report::{Counts, Measured, Report};
+use crate::run::{RunError, fit_for_acknowledged};
 use crate::runtime::types::Summary;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -15,69 +15,138 @@ use tokio::sync::watch;
 /// written after it is cut off when the run is resumed.
 const SAVED_EVERY: Duration = Duration::from_secs(1);
 
-/// The file under way.
+/// Where the records go.
+pub(super) enum Records {
+    /// Into a file.
+    File(RecordWriter<OutputFile>),
+    /// To the observer's [`Receiver`](super::Receiver).
+    Received,
+}
+
+impl Records {
+    fn write(&mut self, record: &str, observer: &mut dyn Observer) -> Result<(), RunError> {
+        match self {
+            Self::File(writer) => Ok(writer.write(record)?),
+            Self::Received => match observer.receiver() {
+                Some(receiver) => receiver.deliver(record),
+                None => Err(RunError::Observer("nobody takes the records".to_owned())),
+            },
+        }
+    }
+
+    /// Puts everything so far on the disk; the bytes of a file.
+    fn sync(&mut self) -> Result<Option<u64>, RunError> {
+        match self {
+            Self::File(writer) => Ok(Some(writer.sync()?)),
+            Self::Received => Ok(None),
+        }
+    }
+
+    /// Gives a file its name where it is whole, and answers that.
+    fn close(self, whole: bool) -> Result<Option<(PathBuf, WriteReport)>, RunError> {
+        let Self::File(writer) = self else {
+            return Ok(None);
+        };
+        let (file, written) = writer.finish()?;
+        let path = match whole {
+            true => file.commit()?,
+            false => file.keep_partial()?,
+        };
+        Ok(Some((path, written)))
+    }
+}
+
+/// Opens the file of a run: a new one, or where it goes on with another run, that
+/// one's. `acknowledged` says whether the source is told of what it holds.
+///
+/// # Errors
+/// If it cannot be used.
+pub(crate) fn open_output(
+    path: &Path,
+    format: Format,
+    resume: Option<&Place>,
+    acknowledged: bool,
+) -> Result<RecordWriter<OutputFile>, RunError> {
+    if let Some(place) = resume {
+        let file = OutputFile::resume_at(path, format, place.bytes.unwrap_or(0))?;
+        return Ok(RecordWriter::resume(file));
+    }
+    if acknowledged {
+        fit_for_acknowledged(path, format)?;
+    }
+    Ok(RecordWriter::new(OutputFile::create(path, format)?, format))
+}
+
+/// The records under way.
 pub(super) struct Output {
-    writer: RecordWriter<OutputFile>,
+    records: Records,
+    counts: Counts,
     /// The last checkpoint that came, and whether records came after it.
     checkpoint: Option<String>,
     beyond: bool,
-    /// Records of the source so far, and those of them before the checkpoint.
-    taken: u64,
+    /// Records of the source before the checkpoint.
     before: u64,
     saved_at: Option<Instant>,
 }
 
 impl Output {
-    pub(super) fn open(
-        path: PathBuf,
-        format: Format,
-        resume: Option<&Place>,
-    ) -> Result<Self, RunError> {
-        let writer = match resume {
-            Some(place) => {
-                let file = OutputFile::resume_at(&path, format, place.bytes.unwrap_or(0))?;
-                RecordWriter::resume(file)
-            }
-            None => RecordWriter::new(OutputFile::create(&path, format)?, format),
-        };
-        Ok(Self {
-            writer,
+    pub(super) fn to(records: Records) -> Self {
+        Self {
+            records,
+            counts: Counts::default(),
             checkpoint: None,
             beyond: false,
-            taken: 0,
             before: 0,
             saved_at: None,
-        })
+        }
     }
 
-    /// Everything up to this checkpoint has been written. Answers whether the disk
-    /// holds it, too: at once where that is asked for, else now and then.
+    /// Everything up to this checkpoint has been written. Answers whether it is where
+    /// it is to stay, too: at once where that is asked for, else now and then.
     fn reached(
         &mut self,
         checkpoint: String,
         at_once: bool,
+        measured: &Measured,
         observer: &mut dyn Observer,
     ) -> Result<bool, RunError> {
         self.checkpoint = Some(checkpoint);
-        self.before = self.taken;
+        self.before = self.counts.read;
         self.beyond = false;
         let due = at_once
             || self
                 .saved_at
                 .is_none_or(|saved_at| saved_at.elapsed() >= SAVED_EVERY);
         if due {
-            self.save(observer)?;
+            self.save(measured, observer)?;
         }
-        Ok(due)
+        match (&self.records, at_once) {
+            (Records::Received, true) => observer
+                .receiver()
+                .map_or(Ok(false), |receiver| receiver.settled()),
+            _ => Ok(due),
+        }
     }
 
-    fn save(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
+    fn save(&mut self, measured: &Measured, observer: &mut dyn Observer) -> Result<(), RunError> {
         let Some(checkpoint) = self.checkpoint.clone() else {
             return Ok(());
         };
         self.saved_at = Some(Instant::now());
-        let bytes = Some(self.writer.sync()?);
+        let bytes = self.records.sync()?;
+        // Whoever goes on there goes on counting from here.
+        observer.progress(self.progress(measured));
         observer.reached(Place { checkpoint, bytes }, self.before)
+    }
+
+    fn progress(&self, measured: &Measured) -> Progress {
+        let (requests, waited_ms) = measured.traffic();
+        Progress {
+            counts: self.counts,
+            requests,
+            retries: measured.retries(),
+            waited_ms,
+        }
     }
 }
 
@@ -89,7 +158,6 @@ pub(super) async fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
-    let mut counts = Counts::default();
     let measured = source.measured.clone();
     let mut failed: Option<RunError> = None;
     while let Some(step) = source.next().await {
@@ -97,7 +165,7 @@ pub(super) async fn run(
             step,
             mapper.as_ref(),
             &mut output,
-            &mut counts,
+            &measured,
             observer,
             source.acknowledger.is_some(),
         );
@@ -113,13 +181,7 @@ pub(super) async fn run(
                 break;
             }
         }
-        let (requests, waited_ms) = measured.traffic();
-        observer.progress(Progress {
-            counts,
-            requests,
-            retries: measured.retries(),
-            waited_ms,
-        });
+        observer.progress(output.progress(&measured));
     }
     let broken = source.failed().await;
     let interrupted = *stop.borrow() > Stop::No;
@@ -127,10 +189,11 @@ pub(super) async fn run(
     // Records that no checkpoint follows are read again when it is resumed.
     if !whole
         && !output.beyond
-        && let Err(error) = output.save(observer)
+        && let Err(error) = output.save(&measured, observer)
     {
         failed.get_or_insert(error);
     }
+    let counts = output.counts;
     let ended = Ok(Summary {
         succeeded: counts.written,
         rejected: counts.rejected,
@@ -139,20 +202,12 @@ pub(super) async fn run(
         stopped_early: false,
     });
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
-    let closed = output.writer.finish().map_err(RunError::from);
-    let closed = closed.and_then(|(file, written)| {
-        let path = if whole {
-            file.commit()?
-        } else {
-            file.keep_partial()?
-        };
-        Ok((path, written))
-    });
-    match closed {
-        Ok((path, written)) => {
+    match output.records.close(whole) {
+        Ok(Some((path, written))) => {
             report.output = Some(path);
             report.dropped_columns = written.dropped_columns;
         }
+        Ok(None) => {}
         Err(error) => report.fail(error.to_string()),
     }
     report.complete = whole;
@@ -169,24 +224,24 @@ pub(super) async fn run(
     Ok(report)
 }
 
-/// Takes a step; answers a checkpoint up to which everything is on the disk.
+/// Takes a step; answers a checkpoint up to which everything is
+/// where it is to stay.
 async fn take(
     step: Step,
     mapper: Option<&Mapper>,
     output: &mut Output,
-    counts: &mut Counts,
+    measured: &Measured,
     observer: &mut dyn Observer,
     acknowledged: bool,
 ) -> Result<Option<String>, RunError> {
     match step {
         Step::Record { key, json, place } => {
-            counts.read += 1;
-            output.taken += 1;
+            output.counts.read += 1;
             let digest = match content(observer, &key, &json)? {
                 Content::Unchanged => {
-                    counts.left_out += 1;
+                    output.counts.left_out += 1;
                     if let Some(place) = place {
-                        output.reached(place, false, observer)?;
+                        output.reached(place, false, measured, observer)?;
                     }
                     return Ok(None);
                 }
@@ -196,16 +251,16 @@ async fn take(
             match map(mapper, &json).await? {
                 Ok(records) => {
                     if let (Some(digest), Some(taken)) = (digest, observer.taken()) {
-                        taken.told(output.taken, &key, digest)?;
+                        taken.told(output.counts.read, &key, digest)?;
                     }
-                    counts.skipped += u64::from(records.is_empty());
+                    output.counts.skipped += u64::from(records.is_empty());
                     for record in records {
-                        output.writer.write(&record)?;
-                        counts.written += 1;
+                        output.records.write(&record, observer)?;
+                        output.counts.written += 1;
                     }
                 }
                 Err(error) => {
-                    counts.rejected += 1;
+                    output.counts.rejected += 1;
                     if let Some(taken) = observer.taken() {
                         taken.rejected(&key)?;
                     }
@@ -219,18 +274,18 @@ async fn take(
                 }
             }
             if let Some(place) = place {
-                output.reached(place, false, observer)?;
+                output.reached(place, false, measured, observer)?;
             }
         }
         Step::Invalid(rejected) => {
-            counts.read += 1;
-            counts.rejected += 1;
+            output.counts.read += 1;
+            output.counts.rejected += 1;
             output.beyond = true;
             observer.rejected(*rejected)?;
         }
         Step::Checkpoint(checkpoint) => {
             // What the source is told of has to be on the disk before.
-            if output.reached(checkpoint.clone(), acknowledged, observer)? {
+            if output.reached(checkpoint.clone(), acknowledged, measured, observer)? {
                 return Ok(Some(checkpoint));
             }
         }

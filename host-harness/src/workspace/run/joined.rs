@@ -2,26 +2,20 @@
 //! run's record.
 
 use super::attend::Attending;
+use super::file::{Claim, FileRecord, Writing, bytes_of};
+use super::job::Made;
 use super::observe::{counts, rejection};
 use super::quiet::Quiet;
 use super::start::Begin;
-use super::{LogLine, Run, RunConnector, RunState, one, save};
-use crate::group::{
-    Batch, End, Entry, FORMAT, Group, Hearing, Job, JobConnection, JobEnd, JobSource, Report,
-};
-use crate::mapping::Mapping;
-use crate::observability::trace_parent;
-use crate::registry::Requirement;
-use crate::run::{Outcome, SqliteJournal, Stop};
+use super::{LogLine, Run, RunState, one, save};
+use crate::group::{Batch, End, Entry, Group, Hearing, Report};
+use crate::records::{OutputFile, RecordWriter};
+use crate::run::{Outcome, Place, SqliteJournal, Stop};
 use crate::runtime::types::NoticeKind;
 use crate::sealing::random_name;
-use crate::workspace::connection::On;
-use crate::workspace::connectors::{connector_name, requirement};
 use crate::workspace::database::{all, first, json, to_json};
 use crate::workspace::error::WorkspaceError;
-use crate::workspace::id::{ActivityId, RunId};
-use crate::workspace::operation::{Endpoint, filter};
-use crate::workspace::variable::Situation;
+use crate::workspace::id::RunId;
 use crate::workspace::{Operation, Workspace};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
@@ -33,10 +27,14 @@ use std::time::Duration;
 const LOOKED_EVERY: Duration = Duration::from_secs(5);
 /// And where one was heard of that is not in the stream yet.
 const SOON: Duration = Duration::from_millis(20);
+/// How often it is looked whether another process still writes a run's file.
+const CLAIMED_EVERY: Duration = Duration::from_millis(200);
 /// How long to wait for a server that does not answer.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Reports that are left on the server before they are removed together.
 const REMOVED_TOGETHER: u64 = 500;
+/// And bytes of records.
+const BYTES_REMOVED_TOGETHER: u64 = 8 * 1024 * 1024;
 /// Warnings that are kept.
 const MOST_WARNINGS: usize = 20;
 
@@ -49,9 +47,12 @@ pub(in crate::workspace) struct JobRecord {
     /// The name that the group has on the server.
     pub(in crate::workspace) group: String,
     /// Its place in the queue; none until it is there.
-    queued: Option<u64>,
+    pub(super) queued: Option<u64>,
     /// Whether the next run goes on where this one ends.
-    continues: bool,
+    pub(super) continues: bool,
+    /// The file that is made of what it reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<FileRecord>,
 }
 
 impl JobRecord {
@@ -62,19 +63,64 @@ impl JobRecord {
             group: group.to_owned(),
             queued: None,
             continues: false,
+            file: None,
         })
     }
 }
 
 /// What a run's row says of its job.
-struct Followed {
-    job: JobRecord,
+pub(super) struct Followed {
+    pub(super) job: JobRecord,
     reported: u64,
+    place: Option<Place>,
     cancel: u32,
     running: bool,
 }
 
-/// Whoever follows a run.
+impl Followed {
+    /// How it is to be stopped; that of a file which cannot be written, at once.
+    fn to_stop(&self) -> u32 {
+        let has_failed = self.file().is_some_and(|file| file.failed.is_some());
+        if has_failed { 2 } else { self.cancel }
+    }
+
+    fn file(&self) -> Option<&FileRecord> {
+        self.job.file.as_ref()
+    }
+
+    /// The file, where it is still to be written.
+    fn written_file(&self) -> Option<&FileRecord> {
+        self.file().filter(|file| file.failed.is_none())
+    }
+}
+
+pub(super) fn followed(
+    transaction: &Transaction<'_>,
+    id: RunId,
+) -> Result<Option<Followed>, WorkspaceError> {
+    let row = first(
+        transaction,
+        "SELECT job, reported, place, cancel, state = 'running' FROM runs WHERE id = ?",
+        [id],
+        |row| {
+            let job: Option<String> = row.get(0)?;
+            let place: Option<String> = row.get(2)?;
+            Ok((job, row.get(1)?, place, row.get(3)?, row.get(4)?))
+        },
+    )?;
+    let Some((Some(job), reported, place, cancel, running)) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Followed {
+        job: json(&job)?,
+        reported,
+        place: place.as_deref().map(json).transpose()?,
+        cancel,
+        running,
+    }))
+}
+
+/// Whoever follows a run, and how far.
 struct Follower {
     attending: Attending,
     hearing: Option<Hearing>,
@@ -82,12 +128,35 @@ struct Follower {
     heard: bool,
     /// How often it has passed on that the run is to stop.
     asked: u32,
-    /// The reports before this one were removed.
+    /// Up to where reports were removed from the server, and the bytes of records that
+    /// came since.
     removed: u64,
+    unremoved: u64,
+    /// Up to where the agent was told that reports are kept.
+    told: u64,
+    /// The run's file, where this follower writes it.
+    writer: Option<RecordWriter<OutputFile>>,
+    /// Whether the file has its name already.
+    named: bool,
     quiet: Quiet,
 }
 
 impl Follower {
+    fn new(attending: Attending, writer: Option<RecordWriter<OutputFile>>) -> Self {
+        Self {
+            attending,
+            hearing: None,
+            heard: false,
+            asked: 0,
+            removed: 0,
+            unremoved: 0,
+            told: 0,
+            writer,
+            named: false,
+            quiet: Quiet::new(),
+        }
+    }
+
     /// Waits until it is worth looking again.
     async fn wait(&mut self) {
         let patience = if self.heard { SOON } else { LOOKED_EVERY };
@@ -106,27 +175,6 @@ impl Follower {
     }
 }
 
-fn followed(transaction: &Transaction<'_>, id: RunId) -> Result<Option<Followed>, WorkspaceError> {
-    let row = first(
-        transaction,
-        "SELECT job, reported, cancel, state = 'running' FROM runs WHERE id = ?",
-        [id],
-        |row| {
-            let job: Option<String> = row.get(0)?;
-            Ok((job, row.get(1)?, row.get(2)?, row.get(3)?))
-        },
-    )?;
-    let Some((Some(job), reported, cancel, running)) = row else {
-        return Ok(None);
-    };
-    Ok(Some(Followed {
-        job: json(&job)?,
-        reported,
-        cancel,
-        running,
-    }))
-}
-
 pub(super) fn keep_job(
     t: &Transaction<'_>,
     id: RunId,
@@ -140,7 +188,7 @@ pub(super) fn keep_job(
 }
 
 /// What the run that this one goes on with has left in its journal.
-fn left_for(t: &Transaction<'_>, run: RunId) -> Result<Vec<Entry>, WorkspaceError> {
+pub(super) fn left_for(t: &Transaction<'_>, run: RunId) -> Result<Vec<Entry>, WorkspaceError> {
     all(
         t,
         "SELECT id, key, hex(digest), coalesce(source_record, record), record FROM handed
@@ -201,61 +249,86 @@ impl Workspace {
         let id = run.id;
         let submitted = async {
             let group = self.reached(&job.group).await?;
-            let made = self
-                .make_job(&operation, &mut run, &mut job, begin, &group)
-                .await?;
-            self.database().write(|t| {
-                keep_job(t, id, &job)?;
-                save(t, &run)
-            })?;
-            job.queued = self.enqueue(id, &group, &made).await?;
-            self.database().write(|t| keep_job(t, id, &job))
-        };
-        if let Err(error) = submitted.await {
-            let end = End::failed(error.to_string());
-            let ended = self.database().write(|t| {
-                let mut run = one(t, id)?;
-                end_run(&mut run, end);
-                save(t, &run)?;
-                Ok(run)
-            });
-            match ended {
-                Ok(run) => self.follow_up(&operation, run).await,
-                Err(error) => tracing::error!(%error, "how a run ended could not be kept"),
+            let submitted = self
+                .submit(&operation, &mut run, &mut job, begin, &group)
+                .await;
+            if submitted.is_err() {
+                // Nobody is going to read it.
+                let _ = group.forget_input(&job.id).await;
             }
-            return;
-        }
-        self.follow(id).await;
+            submitted
+        };
+        let submitted = submitted.await;
+        let writer = match submitted {
+            Ok(writer) => writer,
+            Err(error) => {
+                let end = End::failed(error.to_string());
+                let ended = self.database().write(|t| {
+                    let mut run = one(t, id)?;
+                    end_run(&mut run, end);
+                    save(t, &run)?;
+                    Ok(run)
+                });
+                match ended {
+                    Ok(run) => self.follow_up(&operation, run).await,
+                    Err(error) => tracing::error!(%error, "how a run ended could not be kept"),
+                }
+                return;
+            }
+        };
+        self.follow(id, writer).await;
     }
 
-    /// Follows all runs that agents have under way.
+    /// Makes a job of a run and puts it into the queue; answers the run's file, where it
+    /// has one.
+    async fn submit(
+        &self,
+        operation: &Operation,
+        run: &mut Run,
+        job: &mut JobRecord,
+        begin: Begin,
+        group: &Group,
+    ) -> Result<Option<RecordWriter<OutputFile>>, WorkspaceError> {
+        let Made { job: made, writer } = self.make_job(operation, run, job, begin, group).await?;
+        self.database().write(|t| {
+            keep_job(t, run.id, job)?;
+            save(t, run)
+        })?;
+        job.queued = self.enqueue(run.id, group, &made).await?;
+        self.database().write(|t| keep_job(t, run.id, job))?;
+        Ok(writer)
+    }
+
+    /// Follows all runs that agents have under way, and stops those that were about to
+    /// be given to agents when their process died.
     pub(in crate::workspace) fn follow_running(&self) -> Result<(), WorkspaceError> {
-        let running: Vec<RunId> = self.database().read(|t| {
+        let running: Vec<(RunId, String, Option<String>)> = self.database().read(|t| {
             all(
                 t,
-                "SELECT id FROM runs WHERE state = 'running' AND job IS NOT NULL",
+                "SELECT id, job, process FROM runs WHERE state = 'running' AND job IS NOT NULL",
                 [],
-                |row| Ok(row.get(0)?),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )
         })?;
-        for id in running {
+        for (id, job, process) in running {
+            let job: JobRecord = json(&job)?;
+            if job.queued.is_none() && process.is_some_and(|process| self.has_died(&process)) {
+                // It may be in the queue all the same: then an agent is told.
+                self.database().write(|t| {
+                    t.execute("UPDATE runs SET cancel = max(cancel, 1) WHERE id = ?", [id])?;
+                    Ok(())
+                })?;
+            }
             let workspace = self.clone();
-            tokio::spawn(async move { workspace.follow(id).await });
+            tokio::spawn(async move { workspace.follow(id, None).await });
         }
         Ok(())
     }
 
     /// Reads what is reported of a run until it has ended. Several may do so, in
     /// several processes: each report counts once.
-    async fn follow(&self, id: RunId) {
-        let mut follower = Follower {
-            attending: self.attend(id),
-            hearing: None,
-            heard: false,
-            asked: 0,
-            removed: 0,
-            quiet: Quiet::new(),
-        };
+    async fn follow(&self, id: RunId, writer: Option<RecordWriter<OutputFile>>) {
+        let mut follower = Follower::new(self.attend(id), writer);
         let mut troubled = false;
         loop {
             match self.follow_one(id, &mut follower).await {
@@ -266,6 +339,8 @@ impl Workspace {
                 Ok(false) => return,
                 Err(error) => {
                     tracing::warn!(run = id.0, %error, "a run cannot be followed just now");
+                    // Nobody knows how much of the file counts.
+                    follower.writer = None;
                     troubled = true;
                     if let Err(error) = self.say_waiting(id, &error.to_string()) {
                         tracing::error!(%error, "what a run waits for could not be kept");
@@ -287,15 +362,26 @@ impl Workspace {
         if follower.hearing.is_none() {
             follower.hearing = Some(group.hear(&job.id).await?);
         }
-        if followed.cancel > follower.asked {
-            let how = match followed.cancel {
+        let to_stop = followed.to_stop();
+        if to_stop > follower.asked {
+            let how = match to_stop {
                 1 => Stop::Gently,
                 _ => Stop::Now,
             };
             group.stop(&job.id, how).await?;
-            follower.asked = followed.cancel;
+            follower.asked = to_stop;
         }
-        let Some((sequence, batch)) = group.next_report(&job.id, followed.reported + 1).await?
+        if let Some(file) = followed.written_file() {
+            if follower.writer.is_none() && !follower.named {
+                self.open_claimed(id, &followed, file, follower).await?;
+                return Ok(true);
+            }
+            if followed.reported > follower.told {
+                group.tell_kept(&job.id, followed.reported).await?;
+                follower.told = followed.reported;
+            }
+        }
+        let Some((sequence, mut batch)) = group.next_report(&job.id, followed.reported + 1).await?
         else {
             self.look_why_quiet(id, &job.id, &group, &mut follower.quiet)
                 .await?;
@@ -304,9 +390,20 @@ impl Workspace {
         };
         follower.quiet.broken();
         let since = batch.since;
+        follower.unremoved += bytes_of(&batch);
+        let mut job = followed.job.clone();
+        let mut writing = Writing {
+            workspace: self,
+            id,
+            writer: follower.writer.take(),
+            at_place: followed.place.and_then(|place| place.bytes).unwrap_or(0),
+        };
+        let output = writing.take(&mut job, &mut batch);
+        let writer = writing.writer;
         let ended = self
             .database()
-            .write(|t| self.take_reports(t, id, sequence, batch))?;
+            .write(|t| self.take_reports(t, id, sequence, batch, &job, output))?;
+        follower.writer = writer;
         if let Some(run) = ended {
             if let Some(queued) = job.queued {
                 // It would be kept for some days, and nothing more.
@@ -322,11 +419,42 @@ impl Workspace {
         }
         // What an agent that goes on needs stays.
         let before = since.min(sequence);
-        if before > follower.removed + REMOVED_TOGETHER {
+        if before > follower.removed + REMOVED_TOGETHER
+            || follower.unremoved > BYTES_REMOVED_TOGETHER
+        {
             group.forget_reports(&job.id, before).await?;
             follower.removed = before;
+            follower.unremoved = 0;
         }
         Ok(true)
+    }
+
+    /// Opens the file of a run where nobody else writes it. One that cannot be opened
+    /// fails the run.
+    async fn open_claimed(
+        &self,
+        id: RunId,
+        followed: &Followed,
+        file: &FileRecord,
+        follower: &mut Follower,
+    ) -> Result<(), WorkspaceError> {
+        match self.claim_file(id, file) {
+            Ok(Claim::Ours(writer)) => follower.writer = Some(*writer),
+            Ok(Claim::Anothers) => tokio::time::sleep(CLAIMED_EVERY).await,
+            Ok(Claim::Named) => follower.named = true,
+            Err(error @ WorkspaceError::Run(_)) => {
+                let failed = JobRecord {
+                    file: Some(FileRecord {
+                        failed: Some(error.to_string()),
+                        ..file.clone()
+                    }),
+                    ..followed.job.clone()
+                };
+                self.database().write(|t| keep_job(t, id, &failed))?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Makes reports part of a run's record, all of them or none, and once; answers
@@ -337,6 +465,8 @@ impl Workspace {
         id: RunId,
         sequence: u64,
         batch: Batch,
+        job: &JobRecord,
+        output: Option<String>,
     ) -> Result<Option<Run>, WorkspaceError> {
         let Some(followed) = followed(t, id)? else {
             return Ok(None);
@@ -353,11 +483,19 @@ impl Workspace {
         let mut has_ended = false;
         for report in batch.reports {
             match report {
-                Report::Taken if batch.epoch > 1 => warn(
-                    &mut run,
-                    format!("agent {} went on with the run", batch.epoch),
-                ),
-                Report::Taken => {}
+                Report::Taken => {
+                    if batch.epoch > 1 {
+                        let which = format!("agent {} went on with the run", batch.epoch);
+                        warn(&mut run, which);
+                    }
+                    if job.file.is_some() {
+                        let kept = batch.at_place.unwrap_or_default().counts.rejected;
+                        t.execute(
+                            "DELETE FROM rejected WHERE run_id = ? AND seq > ?",
+                            params![id, kept],
+                        )?;
+                    }
+                }
                 Report::Notice(notice) => match notice.kind {
                     NoticeKind::Warning => warn(&mut run, notice.message),
                     NoticeKind::Throttled | NoticeKind::Retrying => {
@@ -386,9 +524,14 @@ impl Workspace {
                     run.waiting = Some("waiting for another agent".to_owned());
                 }
                 Report::Ended(mut end) => {
-                    let continues_at = end.continues_at.take().filter(|_| followed.job.continues);
+                    let continues_at = end.continues_at.take().filter(|_| job.continues);
                     let left = std::mem::take(&mut end.left);
                     end_run(&mut run, *end);
+                    run.output.clone_from(&output);
+                    if let Some(why) = job.file.as_ref().and_then(|file| file.failed.clone()) {
+                        run.state = RunState::Failure;
+                        run.error = Some(why);
+                    }
                     SqliteJournal::ended(t, id.0)?;
                     if matches!(run.state, RunState::Interrupted | RunState::Failure) {
                         keep_left(t, id, &left)?;
@@ -400,131 +543,20 @@ impl Workspace {
                         super::continuation::keep(t, operation, run.environment, &place)?;
                     }
                 }
-                // The journal is for agents.
-                Report::Begun(_) | Report::Met(_) | Report::Answered(_) | Report::Withdrawn(_) => {}
+                // The journal is for agents, and records are in the file.
+                Report::Delivered(_)
+                | Report::Begun(_)
+                | Report::Met(_)
+                | Report::Answered(_)
+                | Report::Withdrawn(_) => {}
             }
         }
         save(t, &run)?;
         t.execute(
-            "UPDATE runs SET reported = ? WHERE id = ?",
-            params![sequence, id],
+            "UPDATE runs SET reported = ?, job = ? WHERE id = ?",
+            params![sequence, to_json(job)?, id],
         )?;
         Ok(has_ended.then_some(run))
-    }
-
-    /// Makes a job of a run.
-    async fn make_job(
-        &self,
-        operation: &Operation,
-        run: &mut Run,
-        job: &mut JobRecord,
-        begin: Begin,
-        group: &Group,
-    ) -> Result<Job, WorkspaceError> {
-        let situation = Situation {
-            operation: Some((operation.name.clone(), run.id.to_string())),
-            previous_error: begin.previous_error,
-            agent: group.name().to_string(),
-            ..Situation::default()
-        };
-        let source = match (begin.records, &operation.source) {
-            (Some(records), _) => {
-                JobSource::Records(String::from_utf8_lossy(&records).into_owned())
-            }
-            (None, Some(Endpoint::Activity { activity })) => {
-                let (mut end, continues) = self
-                    .job_end(*activity, "source", run, &situation, group)
-                    .await?;
-                job.continues = continues;
-                if continues && begin.place.is_none() {
-                    end.call.resume = self.continuation(operation.id, run.environment)?;
-                }
-                JobSource::Activity(Box::new(end))
-            }
-            _ => {
-                return Err(super::start::missing(
-                    "source that agents over NATS can read",
-                ));
-            }
-        };
-        let Some(Endpoint::Activity { activity }) = &operation.target else {
-            return Err(super::start::missing(
-                "target that agents over NATS can write",
-            ));
-        };
-        let (target, _) = self
-            .job_end(*activity, "target", run, &situation, group)
-            .await?;
-        let draft: crate::workspace::OperationDraft = operation.clone().into();
-        // What is wrong with it is said here, not by an agent.
-        let mapping = filter(&draft);
-        mapping.map(Mapping::parse).transpose()?;
-        Ok(Job {
-            format: FORMAT,
-            id: job.id.clone(),
-            operation: operation.name.clone(),
-            source,
-            mapping: mapping.map(str::to_owned),
-            target,
-            resume: begin.place,
-            left: self.database().read(|t| left_for(t, run.id))?,
-            traceparent: trace_parent(&tracing::Span::current()),
-        })
-    }
-
-    /// One end of a job, and whether the next run goes on where this one ends.
-    async fn job_end(
-        &self,
-        id: ActivityId,
-        role: &str,
-        run: &mut Run,
-        situation: &Situation,
-        group: &Group,
-    ) -> Result<(JobEnd, bool), WorkspaceError> {
-        let (activity, connection) = self.with_connection(id)?;
-        let name = connector_name(&connection.connector)?;
-        let wanted = self
-            .version_in(group, &connection.connector, &connection.version)
-            .await?;
-        let wanted: Requirement = requirement(&wanted)?;
-        let downloaded = self.designer().download(&name, &wanted).await?;
-        let (version, digest) = (
-            downloaded.entry.version.to_string(),
-            downloaded.pulled.digest.to_string(),
-        );
-        run.connectors.push(RunConnector {
-            role: role.to_owned(),
-            connector: connection.connector.clone(),
-            version: version.clone(),
-            digest: digest.clone(),
-        });
-        let on = On {
-            project: connection.project,
-            environment: run.environment,
-            agent: None,
-            situation: situation.clone(),
-        };
-        let called = self
-            .called(activity, &connection, &downloaded.connector, on)
-            .await?;
-        let resolved = called.resolved;
-        let end = JobEnd {
-            connector: connection.connector.clone(),
-            version,
-            digest,
-            connection: JobConnection {
-                name: resolved.connection.name.clone(),
-                settings: resolved.connection.settings.clone(),
-                secrets: resolved.secrets,
-                environment: resolved.connection.environment,
-                use_proxy: connection.use_proxy,
-                cache: resolved.cache,
-                limits: resolved.limits,
-            },
-            call: called.call,
-            acknowledged: called.acknowledged,
-        };
-        Ok((end, called.continues))
     }
 }
 

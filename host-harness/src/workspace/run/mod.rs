@@ -4,6 +4,8 @@ mod attend;
 mod bundle;
 mod called;
 mod continuation;
+mod file;
+mod job;
 mod joined;
 mod observe;
 mod process;

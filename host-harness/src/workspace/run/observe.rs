@@ -2,7 +2,8 @@
 
 use super::{LogLine, Rejection, Run, RunCounts, RunState, save};
 use crate::run::{
-    Journal, Observer, Place, Progress, Rejected, Report, RunError, SqliteJournal, Taken, differing,
+    Journal, Observer, Place, Progress, Receiver, Rejected, Report, RunError, SqliteJournal, Taken,
+    differing,
 };
 use crate::runtime::types::{Answer, Notice, NoticeKind};
 use crate::workspace::Workspace;
@@ -294,5 +295,10 @@ impl Observer for Keeper {
         self.journal
             .as_mut()
             .map(|journal| journal as &mut dyn Journal)
+    }
+
+    /// A run here writes its file itself.
+    fn receiver(&mut self) -> Option<&mut dyn Receiver> {
+        None
     }
 }

@@ -308,7 +308,7 @@ impl Workspace {
             let Some(agent) = least_busy(t, environment.group)? else {
                 return Err(WorkspaceError::Refused(format!(
                     "the agent group of the environment “{}” has no agent of this program, which \
-                     alone can use what lies with the workspace, such as its files: add one first",
+                     alone can leave out what has not changed: add one first",
                     environment.name
                 )));
             };
@@ -331,19 +331,23 @@ impl Workspace {
         begin: &Begin,
         job: &JobRecord,
     ) -> Result<Run, WorkspaceError> {
+        let process = self.process()?;
         self.database().write(|t| {
             let environment: Environment = environment::one(t, environment)?;
             let mut run = new_run(operation, environment, begin);
             run.waiting = Some(super::quiet::FOR_AN_AGENT.to_owned());
             insert(t, &mut run, begin)?;
             super::joined::keep_job(t, run.id, job)?;
+            t.execute(
+                "UPDATE runs SET process = ? WHERE id = ?",
+                params![process, run.id],
+            )?;
             Ok(run)
         })
     }
 
     /// The name of the group over NATS that is to do a run; none where an agent of
-    /// this program is to: files, rejected records and what was taken before lie with
-    /// the workspace.
+    /// this program is to: what was taken before lies with the workspace.
     fn joined_for(
         &self,
         operation: &Operation,
@@ -354,11 +358,11 @@ impl Workspace {
             let environment = environment::one(t, environment)?;
             crate::workspace::group::one(t, environment.group)
         })?;
-        let is_activity = |end: &Option<Endpoint>| matches!(end, Some(Endpoint::Activity { .. }));
-        let can_join = !operation.only_changed
-            && is_activity(&operation.target)
-            && (begin.records.is_some() || is_activity(&operation.source));
-        Ok(group.joined_as.filter(|_| can_join))
+        // What is tried again, or was rejected, is compared with nothing.
+        let compares = operation.only_changed
+            && begin.records.is_none()
+            && operation.source != Some(Endpoint::Rejected);
+        Ok(group.joined_as.filter(|_| !compares))
     }
 
     /// Runs it once there is a place for it, unless it is to stop before.
@@ -538,12 +542,9 @@ impl Workspace {
                 }
             }
             (None, Some(Endpoint::Rejected)) => {
-                let root = self.run(self.root_of(run)?)?;
-                let Some(before) = root.of_run else {
-                    return Err(unstarted(&operation.name));
-                };
+                let of = self.before_root(run, &operation.name)?;
                 Source::Records {
-                    reader: Box::new(RejectedRecords::of(self.clone(), self.run(before)?)),
+                    reader: Box::new(RejectedRecords::of(self.clone(), of)),
                     format: Format::Ndjson,
                 }
             }
@@ -551,14 +552,7 @@ impl Workspace {
         };
         let target = match &operation.target {
             Some(Endpoint::File { path, format }) => {
-                // What a run again writes is not all of the file.
-                let name = if again {
-                    beside(path, run.id)
-                } else if goes_on {
-                    beside(path, self.root_of(run)?)
-                } else {
-                    path.clone()
-                };
+                let name = self.output_name(path, again, goes_on, run)?;
                 Target::File {
                     path: self.file_path(&name)?,
                     format: *format,
@@ -591,7 +585,7 @@ impl Workspace {
     }
 
     /// The run that a run goes on with in the end.
-    fn root_of(&self, run: &Run) -> Result<RunId, WorkspaceError> {
+    pub(super) fn root_of(&self, run: &Run) -> Result<RunId, WorkspaceError> {
         let mut root = (run.id, run.trigger, run.of_run);
         while let (_, Trigger::Resumed, Some(before)) = root {
             let before = self.run(before)?;
@@ -722,7 +716,7 @@ fn ended_operation(run: &Run) -> Result<OperationId, WorkspaceError> {
     })
 }
 
-fn unstarted(name: &str) -> WorkspaceError {
+pub(super) fn unstarted(name: &str) -> WorkspaceError {
     WorkspaceError::Refused(format!(
         "“{name}” takes the rejected records of the run that starts it, and cannot be started by \
          itself: let another operation run it on failure"
@@ -747,7 +741,7 @@ pub(super) fn missing(place: &str) -> WorkspaceError {
 }
 
 /// `orders.run-7.csv` for `orders.csv`.
-fn beside(name: &str, run: RunId) -> String {
+pub(super) fn beside(name: &str, run: RunId) -> String {
     let path = Path::new(name);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let extension = path.extension().unwrap_or_default().to_string_lossy();
