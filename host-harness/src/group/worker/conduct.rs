@@ -164,12 +164,10 @@ async fn attempt(
         stop: held.stop.clone(),
     };
     let mut reporter = Reporter::start(
-        group.clone(),
+        worker.clone(),
         id.to_owned(),
-        name.to_owned(),
         epoch,
         history,
-        worker.clone(),
         &records,
         ending.clone(),
     );

@@ -149,12 +149,10 @@ impl Reporter {
     /// Begins to tell of a job that was taken under this epoch. What the server does not
     /// take is the worker's to tell.
     pub(super) fn start(
-        group: Group,
+        worker: Worker,
         job: String,
-        agent: String,
         epoch: u64,
         history: History,
-        worker: Worker,
         records: &Records,
         ending: Ending,
     ) -> Self {
@@ -171,7 +169,7 @@ impl Reporter {
             ),
         };
         let sender = Sender {
-            group,
+            group: worker.0.group.clone(),
             job,
             last: history.last,
             number: 0,
@@ -179,7 +177,7 @@ impl Reporter {
             ahead,
             batch: Batch {
                 epoch,
-                agent,
+                agent: worker.0.settings.name.to_string(),
                 place: history.place,
                 since: history.since.max(1),
                 tries: history.tries + 1,
