@@ -6,7 +6,7 @@ use super::place::Place;
 use super::programs::{self, Program};
 use host_harness::agent::Agent;
 use host_harness::egress::Certificates;
-use host_harness::group::{DEFAULT_LEASE, Group, Server, worker};
+use host_harness::group::{DEFAULT_INPUT, DEFAULT_LEASE, Group, Server, worker};
 use host_harness::sealing::SealingKey;
 use host_harness::workspace::{GroupId, Nats};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,7 @@ impl Plant {
                 server: Server::new(format!("nats://{}", nats.address)),
                 key: Arc::new(key),
                 lease: DEFAULT_LEASE,
+                most_input: DEFAULT_INPUT,
             })
             .await?;
         Ok(Self {
@@ -79,12 +80,15 @@ pub fn work(words: &[&str]) -> Result<()> {
             proxy: None,
             certificates: Certificates::default(),
             grace: Duration::ZERO,
+            ahead: worker::DEFAULT_AHEAD,
         };
         let key = Arc::new(SealingKey::load_or_create(key)?);
         let server = Server::new(*url);
         let group = Group::join(&server, NAME.parse()?, key, name, DEFAULT_LEASE).await?;
         println!("joined");
-        worker::work(group, agent, settings, std::future::pending()).await?;
+        worker::Worker::new(group, agent, settings)?
+            .work(std::future::pending())
+            .await?;
         Ok(())
     })
 }

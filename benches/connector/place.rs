@@ -111,6 +111,7 @@ pub fn draft(name: &str, url: &str) -> ConnectionDraft {
             ("client-id", CLIENT),
         ]),
         secrets: BTreeMap::from([("client-secret".to_owned(), SECRET.into())]),
+        limits: Vec::new(),
     }
 }
 
