@@ -77,6 +77,9 @@ fn trust(home: &Path, public: &PublicKey) -> Result<()> {
     Ok(std::fs::write(home.join("trust.toml"), policy)?)
 }
 
+/// A step, how long others' code took for it, and how long it took here.
+type Compared = (&'static str, fn(&Peers) -> Duration, fn(&Start) -> Duration);
+
 /// A step of a start, by name.
 type Step = (&'static str, fn(&Start) -> Duration);
 
@@ -119,7 +122,7 @@ fn print(cold: &[Start], warm: &[Start], peers: &[Peers]) {
          | | others' code | here | here / others' |\n|---|---:|---:|---:|",
         of(warm, |start| start.again)
     );
-    let steps: [(&str, fn(&Peers) -> Duration, fn(&Start) -> Duration); 2] = [
+    let steps: [Compared; 2] = [
         (
             "pulling: one GET and SHA-256",
             |peers| peers.pulled,
