@@ -101,18 +101,17 @@ pub async fn examine(
 ) -> Result<Report, AgentError> {
     let digest = Digest::of(bytes);
     let mut findings = Findings::default();
-    let load = async || match agent.load(digest, bytes.to_vec()).await {
-        Ok(connector) => Ok(Ok(connector)),
-        Err(AgentError::Runtime(error)) => Ok(Err(error)),
-        Err(error) => Err(error),
+    let first = match agent.load(digest, bytes.to_vec()).await {
+        Ok(connector) => Ok(connector),
+        Err(AgentError::Runtime(error)) => Err(error),
+        Err(error) => return Err(error),
     };
-    let first = load().await?;
     let Some(connector) = component::loaded(&mut findings, bytes, first) else {
         return Ok(findings.into_report(digest.to_string(), None, wishes.seed));
     };
     let told = connector.descriptor().clone();
-    match load().await? {
-        Ok(again) => descriptor::check(&mut findings, &told, again.descriptor()),
+    match connector.describe_again().await {
+        Ok(again) => descriptor::check(&mut findings, &told, &again),
         Err(error) => findings.broken(Rule::DescribesItself, format!("asked again: {error}")),
     }
     let subject = Subject::new(connector, connection, &wishes.settings);

@@ -319,7 +319,7 @@ impl Group {
     }
 
     /// The most bytes that one message may have.
-    pub(super) fn most_bytes(&self) -> usize {
+    pub(crate) fn most_bytes(&self) -> usize {
         self.0
             .client
             .server_info()

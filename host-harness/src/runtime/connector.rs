@@ -207,6 +207,18 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
+    /// Asks the component once more what it is, in an instance of its own.
+    ///
+    /// # Errors
+    /// If it cannot say so.
+    pub async fn describe_again(&self) -> Result<Arc<design::Descriptor>, RuntimeError> {
+        let ready = self
+            .runtime
+            .described(self.pre.clone(), self.digest)
+            .await?;
+        Ok(ready.descriptor)
+    }
+
     /// The same, with somebody who is told how its instances break down.
     #[must_use]
     pub fn watched(self, watch: Arc<dyn Watch>) -> Self {

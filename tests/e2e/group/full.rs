@@ -37,12 +37,22 @@ async fn reports_larger_than_a_message_arrive_whole_and_a_job_that_is_says_so() 
         assert_eq!(record["no-such-field"], "x".repeat(30_000));
     }
 
-    // All of them again would be one job.
+    // All of them again go beside the job.
     let again = workspace.rerun_rejected(run, false).await.unwrap();
-    let ended = plant.ended(again).await;
+    let ended = plant.ended_within(again, Duration::from_secs(60)).await;
+    assert_eq!(ended.error, None, "{ended:?} {}", agent.log());
+    assert_eq!(ended.counts.rejected, 29, "{ended:?}");
+
+    // A job is one message.
+    let long = OperationDraft {
+        name: "Long".to_owned(),
+        mapping: Some(format!("{{name: \"{}\"}}", "x".repeat(20_000))),
+        ..workspace.operation(copy).unwrap().into()
+    };
+    let long = workspace.create_operation(PROJECT, &long).unwrap().id;
+    let ended = plant.ended(plant.start(long).await).await;
     assert_eq!(ended.state, RunState::Failure, "{ended:?}");
     let error = ended.error.unwrap();
-    assert!(error.contains("fewer rejected records"), "{error}");
     assert!(error.contains("max_payload"), "{error}");
 }
 

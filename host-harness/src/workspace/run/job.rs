@@ -57,9 +57,12 @@ impl Workspace {
         // As for an agent of this program: no run writes over what is not given again.
         let mut goes_on = false;
         let found = match (begin.records, &operation.source) {
-            (Some(records), _) if records.len() <= WITH_THE_JOB => Found::Ready(
-                JobSource::Records(String::from_utf8_lossy(&records).into_owned()),
-            ),
+            // Its job has to fit into one message, and grows by what JSON escapes.
+            (Some(records), _) if records.len() <= WITH_THE_JOB.min(group.most_bytes() / 4) => {
+                Found::Ready(JobSource::Records(
+                    String::from_utf8_lossy(&records).into_owned(),
+                ))
+            }
             (Some(records), _) => Found::ToStore(Box::new(Cursor::new(records)), Format::Ndjson),
             (None, Some(Endpoint::File { path, format })) => {
                 Found::ToStore(Box::new(self.open_file(path)?), *format)
