@@ -126,6 +126,16 @@ impl NatsServer {
         numbers["bytes"].as_u64().unwrap()
     }
 
+    /// Waits until no more than so many lie there: what is not needed any more is removed
+    /// after a run has ended.
+    pub async fn keeps_at_most(&self, most: u64) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.stored() > most {
+            assert!(Instant::now() < until, "{} bytes stay", self.stored());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     fn jsz(port: u16) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream

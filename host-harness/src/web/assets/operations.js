@@ -219,20 +219,26 @@ function editActivity(world, connection, type, saved) {
     let drawn = drawForm(type.options, saved?.options ?? [], [], world.variables, () => {});
     const options = el("div", {}, drawn.node);
     let timer;
+    // Answers may overtake each other: only one to the last question is shown.
+    let questions = 0;
+    let reviews = 0;
     const search = (now) => {
       clearTimeout(timer);
+      const question = ++questions;
       timer = setTimeout(async () => {
         const list = await attempt(() => get(`/connections/${connection.id}/objects?environment=${world.state.environment}&search=${encodeURIComponent(object.value)}`), problem);
+        if (question !== questions) return;
         const fit = (list ?? []).filter((entry) => entry.activities.includes(type.name)).slice(0, 12);
         replace(found, fit.map((entry) => el("button", {
           type: "button", class: "chip", "data-object": entry.name,
-          onclick: () => { object.value = entry.name; replace(found); object.focus(); review(); },
+          onclick: () => { questions += 1; object.value = entry.name; replace(found); object.focus(); review(); },
         }, entry.title, el("small", {}, entry.name))));
       }, now ? 0 : 250);
     };
     const review = async (refresh = false) => {
+      const question = ++reviews;
       const shapes = await attempt(() => get(`/connections/${connection.id}/shape?environment=${world.state.environment}&activity=${type.name}&object=${encodeURIComponent(object.value)}&refresh=${refresh}`), problem);
-      if (!shapes) return;
+      if (!shapes || question !== reviews) return;
       problem.textContent = "";
       // An object may have choices of its own, as its actions are.
       drawn = drawForm(shapes.options, drawn.settings(), [], world.variables, () => {});
