@@ -10,7 +10,8 @@ use host_harness::connection::Environment;
 use host_harness::registry::Digest;
 use host_harness::runtime::types::{Call, Event, Item};
 use host_harness::runtime::{
-    CompiledCode, Connection, Connector, Limits, RunFiles, Runtime, SecretError, SecretSource,
+    CompiledCode, Connection, Connector, Execution, Limits, RunFiles, Runtime, SecretError,
+    SecretSource,
 };
 use secrecy::SecretString;
 use std::path::Path;
@@ -33,7 +34,6 @@ pub fn read(url: &str, compiled: &Path, activity: &str) -> Result<Measured> {
         let session = connector.session(connection(url)).await?;
         let call = call(activity, "suppliers");
         let mut execution = session.execute(call, futures::stream::empty().boxed());
-        let usage = execution.usage().clone();
         while let Some(events) = execution.next().await {
             for event in events {
                 if let Event::Item(item) = event {
@@ -41,14 +41,24 @@ pub fn read(url: &str, compiled: &Path, activity: &str) -> Result<Measured> {
                 }
             }
         }
-        execution.finish().await?;
-        let linear_memory = usage.peak_memory() as u64;
-        meter.stop(Some(Sandbox {
-            linear_memory,
-            runtime,
-            load,
-        }))
+        finished(execution, meter, runtime, load).await
     })
+}
+
+/// What a call was measured to cost, once it has ended.
+async fn finished(
+    execution: Execution,
+    meter: Meter,
+    runtime: Duration,
+    load: Duration,
+) -> Result<Measured> {
+    let usage = execution.usage().clone();
+    execution.finish().await?;
+    meter.stop(Some(Sandbox {
+        linear_memory: usage.peak_memory() as u64,
+        runtime,
+        load,
+    }))
 }
 
 /// Creates so many suppliers, or uploads a file so often.
@@ -82,7 +92,6 @@ pub fn write(
             call(activity, object),
             futures::stream::iter(records).boxed(),
         );
-        let usage = execution.usage().clone();
         while let Some(events) = execution.next().await {
             for event in events {
                 match event {
@@ -94,13 +103,7 @@ pub fn write(
                 }
             }
         }
-        execution.finish().await?;
-        let linear_memory = usage.peak_memory() as u64;
-        meter.stop(Some(Sandbox {
-            linear_memory,
-            runtime,
-            load,
-        }))
+        finished(execution, meter, runtime, load).await
     })
 }
 

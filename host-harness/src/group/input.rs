@@ -6,12 +6,12 @@
 use super::error::GroupError;
 use super::streams::Group;
 use crate::blocking::blocking;
+use crate::registry::Hasher;
 use crate::run::Stop;
 use crate::sealing::OVERHEAD_BYTES;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -52,7 +52,7 @@ impl Group {
     ) -> Result<StoredInput, GroupError> {
         let room = self.most_bytes().saturating_sub(OVERHEAD_BYTES);
         let mut buffer = vec![0; PART.min(room).max(1)];
-        let mut digest = Sha256::new();
+        let mut digest = Hasher::default();
         let (mut parts, mut bytes) = (0_u64, 0_u64);
         loop {
             let filled = blocking(|| fill(reader.as_mut(), &mut buffer));
@@ -72,7 +72,7 @@ impl Group {
         Ok(StoredInput {
             parts,
             bytes,
-            digest: hex(&digest.finalize()),
+            digest: digest.finish().hex(),
         })
     }
 
@@ -143,10 +143,6 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Reads an input, in a thread that may wait. One part of it is in memory.
 pub(super) struct InputReader {
     group: Group,
@@ -156,7 +152,7 @@ pub(super) struct InputReader {
     part: Zeroizing<Vec<u8>>,
     at: usize,
     /// Of what was read; none once its end has been looked at.
-    digest: Option<Sha256>,
+    digest: Option<Hasher>,
     runtime: Handle,
     /// Whether the run is another agent's.
     lost: watch::Receiver<bool>,
@@ -181,7 +177,7 @@ impl InputReader {
             next: 0,
             part: Zeroizing::default(),
             at: 0,
-            digest: Some(Sha256::new()),
+            digest: Some(Hasher::default()),
             runtime: Handle::current(),
             lost,
             stop,
@@ -215,7 +211,7 @@ impl Read for InputReader {
         while self.at == self.part.len() {
             if self.next == self.input.parts {
                 if let Some(digest) = self.digest.take()
-                    && hex(&digest.finalize()) != self.input.digest
+                    && digest.finish().hex() != self.input.digest
                 {
                     return Err(io::Error::other(GroupError::InputAltered));
                 }

@@ -85,47 +85,40 @@ impl Group {
             .timeout(PUBLISHED)
             .ack_timeout(PUBLISHED)
             .build(client.clone());
-        let subject = |kind: &str| format!("harness.{name}.{kind}.>");
+        // What is full refuses what comes: nothing that is there is dropped.
+        let keeping = |stream: String, subject: String| Config {
+            name: stream,
+            subjects: vec![subject],
+            retention: RetentionPolicy::Limits,
+            discard: DiscardPolicy::New,
+            storage: StorageType::File,
+            duplicate_window: DUPLICATES,
+            num_replicas: 1,
+            ..Config::default()
+        };
+        let of = |stream: &str, kind: &str| {
+            let subject = format!("harness.{name}.{kind}.>");
+            keeping(format!("HARNESS_{name}_{stream}"), subject)
+        };
         let jobs = context
             .get_or_create_stream(Config {
-                name: format!("HARNESS_{name}_JOBS"),
-                subjects: vec![subject("job")],
                 retention: RetentionPolicy::WorkQueue,
-                discard: DiscardPolicy::New,
-                storage: StorageType::File,
-                duplicate_window: DUPLICATES,
-                num_replicas: 1,
-                ..Config::default()
+                ..of("JOBS", "job")
             })
             .await
             .map_err(GroupError::server("make the group's queue"))?;
         let runs = context
             .get_or_create_stream(Config {
-                name: format!("HARNESS_{name}_RUNS"),
-                subjects: vec![subject("run")],
-                retention: RetentionPolicy::Limits,
-                // Where it is full, whoever tells more waits; nothing that was told is lost.
-                discard: DiscardPolicy::New,
-                storage: StorageType::File,
-                duplicate_window: DUPLICATES,
                 max_age: REPORTS_KEPT,
-                num_replicas: 1,
-                ..Config::default()
+                ..of("RUNS", "run")
             })
             .await
             .map_err(GroupError::server("make the group's reports"))?;
         let inputs = context
             .get_or_create_stream(Config {
-                name: format!("HARNESS_{name}_INPUTS"),
-                subjects: vec![subject("input")],
-                retention: RetentionPolicy::Limits,
                 max_messages_per_subject: 1,
-                discard: DiscardPolicy::New,
-                storage: StorageType::File,
-                duplicate_window: DUPLICATES,
                 max_age: REPORTS_KEPT,
-                num_replicas: 1,
-                ..Config::default()
+                ..of("INPUTS", "input")
             })
             .await
             .map_err(GroupError::server("make the group's inputs"))?;
@@ -134,18 +127,12 @@ impl Group {
         let bucket = format!("HARNESS_{name}");
         let stream = context
             .get_or_create_stream(Config {
-                name: format!("KV_{bucket}"),
-                subjects: vec![format!("$KV.{bucket}.>")],
                 max_messages_per_subject: 1,
-                discard: DiscardPolicy::New,
                 allow_rollup: true,
                 deny_delete: true,
                 // Of several servers any would answer, one that is behind as well.
                 allow_direct: false,
-                storage: StorageType::File,
-                duplicate_window: DUPLICATES,
-                num_replicas: 1,
-                ..Config::default()
+                ..keeping(format!("KV_{bucket}"), format!("$KV.{bucket}.>"))
             })
             .await
             .map_err(GroupError::server("make the group's bucket"))?;

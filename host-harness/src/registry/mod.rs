@@ -29,6 +29,7 @@ mod store;
 mod trust;
 
 pub use any::Registry;
+pub(crate) use digest::Hasher;
 pub use digest::{Digest, InvalidDigest};
 pub use entry::{Entry, InvalidRequirement, Requirement};
 pub use error::{RegistryError, StoreError};

@@ -3,9 +3,9 @@
 
 use super::bindings::integration::connector::files::{self, FileError};
 use super::guest::Services;
+use crate::registry::Hasher;
 use futures::channel::mpsc;
 use futures::{SinkExt, Stream, StreamExt};
-use sha2::{Digest as _, Sha256};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -238,7 +238,7 @@ async fn take(
     let starting = place.clone();
     let starting = tokio::task::spawn_blocking(move || starting.start());
     let mut file = starting.await.map_err(failed)?.map_err(failed)?;
-    let mut digest = Sha256::new();
+    let mut digest = Hasher::default();
     let mut size = 0_u64;
     while let Some(piece) = pieces.next().await {
         size += piece.len() as u64;
@@ -251,9 +251,7 @@ async fn take(
         });
         (file, digest) = writing.await.map_err(failed)?.map_err(failed)?;
     }
-    let digest = digest.finalize();
-    let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((file, size, hex))
+    Ok((file, size, digest.finish().hex()))
 }
 
 /// Gives the guest the pieces of a file.

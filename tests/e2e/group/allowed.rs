@@ -3,7 +3,6 @@
 use super::place::{Plant, assert_each_once};
 use super::server::NatsServer;
 use crate::platform::{DEVELOPMENT, PROJECT, oauth};
-use crate::support::sandbox;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use host_harness::group::{Credentials, Server};
@@ -24,9 +23,7 @@ fn place(folder: &Path, name: &str, secret: &str) -> String {
 /// Everything that a workspace and an agent do with the server.
 async fn everything(plant: &Plant, url: &str, arguments: &[&str]) {
     let workspace = &plant.place.workspace;
-    let (from, to) = (sandbox(&[("suppliers", 20)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((from, source), (to, target)) = plant.ends(20).await;
     let copy = plant.copy("Copy", &source, &target).await;
     // Cancelled before anybody has it.
     let run = plant.start(copy).await;

@@ -3,7 +3,6 @@
 
 use super::place::{Plant, assert_each_once, slowly};
 use super::server::{NatsServer, reconfigure};
-use crate::support::sandbox;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use host_harness::group::Server;
@@ -74,9 +73,7 @@ async fn a_run_goes_on_when_the_agents_server_is_lost_and_when_the_leader_is() {
         reconfigure(&context, stream, |info| info.config.num_replicas = 3).await;
     }
     replicated(&context).await;
-    let (from, to) = (sandbox(&[("suppliers", 300)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(300).await;
     let copy = plant.copy_to("Copy", &source, &target, "addresses").await;
     // It is told of one server, and learns of the others there.
     let agent = plant.agent(&urls[0], "one", &[]);

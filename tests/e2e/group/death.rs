@@ -2,7 +2,6 @@
 
 use super::place::{LEASE, Plant, assert_each_once, slowly};
 use super::server::{NatsServer, Wire};
-use crate::support::sandbox;
 use host_harness::workspace::RunState;
 use std::time::{Duration, Instant};
 
@@ -10,9 +9,7 @@ use std::time::{Duration, Instant};
 async fn another_agent_goes_on_within_seconds_when_one_is_killed() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
-    let (from, to) = (sandbox(&[("suppliers", 200)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(200).await;
     let copy = plant.copy("Copy", &source, &target).await;
     let one = plant.agent(&server.url(), "one", &[]);
     to.add_fault(slowly(30));
@@ -37,9 +34,7 @@ async fn another_agent_goes_on_within_seconds_when_one_is_killed() {
 async fn one_that_is_cut_off_from_the_group_writes_nothing_more() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
-    let (from, to) = (sandbox(&[("suppliers", 300)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(300).await;
     let copy = plant.copy("Copy", &source, &target).await;
     let wire = Wire::to(server.address()).await;
     let cut_off = plant.agent(&wire.url(), "cut-off", &[]);
@@ -83,9 +78,7 @@ async fn one_that_is_cut_off_from_the_group_writes_nothing_more() {
 async fn a_short_cut_only_pauses_a_run() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
-    let (from, to) = (sandbox(&[("suppliers", 150)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(150).await;
     let copy = plant.copy_to("Copy", &source, &target, "addresses").await;
     let wire = Wire::to(server.address()).await;
     let one = plant.agent(&wire.url(), "one", &[]);

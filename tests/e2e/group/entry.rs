@@ -3,7 +3,6 @@
 
 use super::place::Plant;
 use super::server::NatsServer;
-use crate::support::sandbox;
 use host_harness::group::{Credentials, Group, GroupError, Server};
 use host_harness::sealing::SealingKey;
 use host_harness::workspace::RunState;
@@ -113,9 +112,7 @@ async fn tls_by_a_private_authority_carries_a_run() {
     let ca = path("ca.pem").display().to_string();
     let agent = plant.agent(&url, "one", &["--nats-token", &token, "--nats-ca", &ca]);
     plant.agents(1).await;
-    let (from, to) = (sandbox(&[("suppliers", 20)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (_to, target)) = plant.ends(20).await;
     let copy = plant.copy("Copy", &source, &target).await;
     let ended = plant.ended(plant.start(copy).await).await;
     assert_eq!(ended.state, RunState::Success, "{ended:?} {}", agent.log());
@@ -125,9 +122,7 @@ async fn tls_by_a_private_authority_carries_a_run() {
 async fn an_agent_with_another_key_leaves_jobs_to_others_and_says_why() {
     let server = NatsServer::start();
     let mut plant = Plant::new(&server).await;
-    let (from, to) = (sandbox(&[("suppliers", 20)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (_to, target)) = plant.ends(20).await;
     let copy = plant.copy("Copy", &source, &target).await;
     let right = plant.key.clone();
     plant.key = plant.place.home.path().join("another.key");

@@ -95,9 +95,7 @@ async fn a_workspace_that_is_killed_and_started_again_goes_on_with_the_file() {
 async fn a_workspace_that_is_started_again_hears_of_what_was_written_meanwhile() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
-    let (from, to) = (sandbox(&[("suppliers", 200)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(200).await;
     let copy = plant.copy("Copy", &source, &target).await;
     let agent = plant.agent(&server.url(), "one", &[]);
     to.add_fault(slowly(30));

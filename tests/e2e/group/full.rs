@@ -3,7 +3,6 @@
 use super::place::{Plant, assert_each_once, slowly};
 use super::server::{NatsServer, reconfigure};
 use crate::platform::PROJECT;
-use crate::support::sandbox;
 use host_harness::workspace::{OperationDraft, RunState};
 use std::time::Duration;
 
@@ -12,9 +11,7 @@ async fn reports_larger_than_a_message_arrive_whole_and_a_job_that_is_says_so() 
     let server = NatsServer::with("max_payload: 8192");
     let plant = Plant::new(&server).await;
     let workspace = &plant.place.workspace;
-    let (from, to) = (sandbox(&[("suppliers", 30)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (_to, target)) = plant.ends(30).await;
     let copy = plant.copy("Copy", &source, &target).await;
     // Some 30 kB each, and all but the first are refused: the number is taken.
     let large = OperationDraft {
@@ -69,9 +66,7 @@ async fn a_server_that_takes_hardly_anything_is_refused() {
 async fn a_run_whose_reports_find_no_room_says_so_and_goes_on_when_there_is() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
-    let (from, to) = (sandbox(&[("suppliers", 150)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(150).await;
     let copy = plant.copy_to("Copy", &source, &target, "addresses").await;
     let agent = plant.agent(&server.url(), "one", &[]);
     to.add_fault(slowly(30));
@@ -110,9 +105,7 @@ async fn a_job_that_finds_no_room_waits_and_can_be_cancelled() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
     let workspace = &plant.place.workspace;
-    let (from, to) = (sandbox(&[("suppliers", 20)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(20).await;
     let copy = plant.copy("Copy", &source, &target).await;
     let context = server.jetstream().await;
     reconfigure(&context, "HARNESS_plant_JOBS", |info| {

@@ -88,9 +88,7 @@ async fn rejected_records_go_on_to_another_operation() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
     let workspace = &plant.place.workspace;
-    let (from, to) = (sandbox(&[("suppliers", 120)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (_to, target)) = plant.ends(120).await;
     let onward = OperationDraft {
         name: "Onward".to_owned(),
         source: Some(Endpoint::Rejected),

@@ -2,27 +2,17 @@
 
 use super::place::Plant;
 use super::server::NatsServer;
-use crate::platform::PROJECT;
 use crate::platform::command_line::harness;
 use crate::platform::hostile::attacking;
-use host_harness::workspace::{Connection, Endpoint, OperationDraft, OperationId, RunState};
+use host_harness::workspace::{Connection, Endpoint, OperationId, RunState};
 use std::time::{Duration, Instant};
 
 impl Plant {
     /// An operation that reads by a connection, and writes there.
     async fn onward(&self, from: &Connection, to: &Endpoint) -> OperationId {
         let place = &self.place;
-        let draft = OperationDraft {
-            name: format!("From {}", from.name),
-            source: Some(place.end_of(from, "read").await),
-            target: Some(to.clone()),
-            ..OperationDraft::default()
-        };
-        place
-            .workspace
-            .create_operation(PROJECT, &draft)
-            .unwrap()
-            .id
+        let source = place.end_of(from, "read").await;
+        place.operation_between(&format!("From {}", from.name), source, to.clone())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::server::{AgentProcess, NatsServer};
 use crate::platform::crash::names;
 use crate::platform::{DEVELOPMENT, PROJECT, Place, draft};
-use crate::support::{CLIENT_ID, CLIENT_SECRET};
+use crate::support::{CLIENT_ID, CLIENT_SECRET, sandbox};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::group::{Seen, Server};
 use host_harness::records::{Entry, Format, RecordReader};
@@ -96,6 +96,15 @@ impl Plant {
             .create_connection(PROJECT, connection)
             .await
             .unwrap()
+    }
+
+    /// A sandbox with so many suppliers and an empty one, each with a connection to it:
+    /// “From” and “To”.
+    pub async fn ends(&self, suppliers: u64) -> ((Sandbox, Connection), (Sandbox, Connection)) {
+        let (from, to) = (sandbox(&[("suppliers", suppliers)]), sandbox(&[]));
+        let source = self.connect("From", &from).await;
+        let target = self.connect("To", &to).await;
+        ((from, source), (to, target))
     }
 
     /// An operation that creates a supplier in one sandbox for each that another has.

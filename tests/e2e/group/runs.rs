@@ -13,9 +13,7 @@ async fn agents_do_runs_and_report_them() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
     let workspace = &plant.place.workspace;
-    let (from, to) = (sandbox(&[("suppliers", 120)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(120).await;
     let copy = plant.copy("Copy", &source, &target).await;
     // Nobody is there yet: it waits, and says so.
     let run = plant.start(copy).await;
@@ -50,9 +48,7 @@ async fn a_run_is_cancelled_and_gone_on_with_and_none_is_written_twice() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
     let workspace = &plant.place.workspace;
-    let (from, to) = (sandbox(&[("suppliers", 150)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(150).await;
     let copy = plant.copy_to("Copy", &source, &target, "addresses").await;
     // One that nobody has begun ends at once.
     let run = plant.start(copy).await;
@@ -138,9 +134,7 @@ async fn a_test_asks_every_agent_which_downloads_the_newest_version_first() {
 async fn an_agent_that_is_told_to_end_hands_its_run_over() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
-    let (from, to) = (sandbox(&[("suppliers", 200)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(200).await;
     let copy = plant.copy_to("Copy", &source, &target, "addresses").await;
     to.add_fault(slowly(30));
     let mut old = plant.agent(&server.url(), "old", &["--grace", "0"]);

@@ -2,7 +2,6 @@
 
 use super::place::{LEASE, Plant, assert_each_once};
 use super::server::NatsServer;
-use crate::support::sandbox;
 use async_nats::jetstream::consumer::PullConsumer;
 use futures::StreamExt;
 use host_harness::connection::Environment;
@@ -78,9 +77,7 @@ async fn a_job_for_a_newer_program_is_left_to_one_and_holds_up_no_other() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // Its only slot does what it can do.
-    let (from, to) = (sandbox(&[("suppliers", 20)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(20).await;
     let copy = plant.copy("Copy", &source, &target).await;
     let ended = plant.ended(plant.start(copy).await).await;
     assert_eq!(ended.state, RunState::Success, "{ended:?} {}", agent.log());
@@ -102,9 +99,7 @@ async fn a_job_for_a_newer_program_is_left_to_one_and_holds_up_no_other() {
 async fn a_report_that_cannot_be_read_stops_a_run_until_it_can_and_is_named() {
     let server = NatsServer::start();
     let plant = Plant::new(&server).await;
-    let (from, to) = (sandbox(&[("suppliers", 20)]), sandbox(&[]));
-    let source = plant.connect("From", &from).await;
-    let target = plant.connect("To", &to).await;
+    let ((_from, source), (to, target)) = plant.ends(20).await;
     let copy = plant.copy("Copy", &source, &target).await;
     let run = plant.start(copy).await;
     let context = server.jetstream().await;

@@ -3,7 +3,7 @@
 use super::{DEVELOPMENT, PROJECT, Place, draft, settings};
 use host_harness::records::Format;
 use host_harness::workspace::{
-    ActivityDraft, Connection, ConnectionDraft, Endpoint, OperationDraft, OperationId, Run,
+    ActivityDraft, Connection, ConnectionDraft, Endpoint, OperationId, Run,
 };
 use std::time::Duration;
 
@@ -50,17 +50,12 @@ impl Place {
 
     /// An operation that reads by a connection into a file.
     pub async fn reading(&self, connection: &Connection) -> OperationId {
-        let draft = OperationDraft {
-            name: format!("Read {}", connection.name),
-            source: Some(self.end_of(connection, "read").await),
-            target: Some(Endpoint::File {
-                path: format!("{}.ndjson", connection.name),
-                format: Format::Ndjson,
-            }),
-            ..OperationDraft::default()
+        let source = self.end_of(connection, "read").await;
+        let target = Endpoint::File {
+            path: format!("{}.ndjson", connection.name),
+            format: Format::Ndjson,
         };
-        let made = self.workspace.create_operation(PROJECT, &draft);
-        made.unwrap().id
+        self.operation_between(&format!("Read {}", connection.name), source, target)
     }
 
     pub async fn ran(&self, operation: OperationId) -> Run {

@@ -21,8 +21,8 @@ mod shadow;
 use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component};
 use coupa_sandbox::Sandbox;
 use host_harness::workspace::{
-    Activity, ActivityDraft, Connection, ConnectionDraft, ConnectionId, EnvironmentId, Policies,
-    ProjectId, Setting, Workspace, WorkspaceError,
+    Activity, ActivityDraft, Connection, ConnectionDraft, ConnectionId, Endpoint, EnvironmentId,
+    OperationDraft, OperationId, Policies, ProjectId, Setting, Workspace, WorkspaceError,
 };
 use secrecy::SecretString;
 
@@ -82,6 +82,18 @@ impl Place {
             .create_activity(connection, draft)
             .await
             .unwrap()
+    }
+
+    /// An operation from one end to the other.
+    pub fn operation_between(&self, name: &str, source: Endpoint, target: Endpoint) -> OperationId {
+        let draft = OperationDraft {
+            name: name.to_owned(),
+            source: Some(source),
+            target: Some(target),
+            ..OperationDraft::default()
+        };
+        let made = self.workspace.create_operation(PROJECT, &draft);
+        made.unwrap().id
     }
 
     pub fn policies(&self, policies: Policies) {

@@ -319,11 +319,7 @@ impl Held {
                     && asked > Stop::No
                 {
                     back.store(false, Ordering::Relaxed);
-                    stopping.send_if_modified(|stop| {
-                        let more = asked > *stop;
-                        *stop = asked.max(*stop);
-                        more
-                    });
+                    asked.tell(&stopping);
                 }
             }
         });

@@ -180,6 +180,26 @@ pub enum Stop {
     Now,
 }
 
+impl Stop {
+    /// What it means to have been asked so often.
+    pub(crate) fn asked(times: u32) -> Self {
+        match times {
+            0 => Self::No,
+            1 => Self::Gently,
+            _ => Self::Now,
+        }
+    }
+
+    /// Tells it, where nothing more urgent was told before.
+    pub(crate) fn tell(self, stopping: &watch::Sender<Self>) {
+        stopping.send_if_modified(|stop| {
+            let more = self > *stop;
+            *stop = self.max(*stop);
+            more
+        });
+    }
+}
+
 impl Source {
     fn is_acknowledged(&self) -> bool {
         matches!(

@@ -45,11 +45,7 @@ impl Attendance {
 
     fn tell(&self, id: RunId, stop: Stop) {
         if let Some(sender) = self.attended().runs.get(&id) {
-            sender.send_if_modified(|now| {
-                let more = stop > *now;
-                *now = stop.max(*now);
-                more
-            });
+            stop.tell(sender);
         }
     }
 }
@@ -98,7 +94,7 @@ impl Workspace {
     }
 
     /// Which runs somebody asked to stop, and how often.
-    fn asked_to_stop(&self, says_alive: bool) -> Result<Vec<(RunId, i64)>, WorkspaceError> {
+    fn asked_to_stop(&self, says_alive: bool) -> Result<Vec<(RunId, u32)>, WorkspaceError> {
         if says_alive {
             let process = self.process()?;
             self.database().write(|t| {
@@ -129,8 +125,7 @@ async fn attend_all(workspace: Workspace) {
         match workspace.asked_to_stop(says_alive) {
             Ok(asked) => {
                 for (id, times) in asked {
-                    let stop = if times == 1 { Stop::Gently } else { Stop::Now };
-                    workspace.0.attendance.tell(id, stop);
+                    workspace.0.attendance.tell(id, Stop::asked(times));
                 }
                 if says_alive {
                     alive_at = Some(Instant::now());

@@ -364,11 +364,7 @@ impl Workspace {
         }
         let to_stop = followed.to_stop();
         if to_stop > follower.asked {
-            let how = match to_stop {
-                1 => Stop::Gently,
-                _ => Stop::Now,
-            };
-            group.stop(&job.id, how).await?;
+            group.stop(&job.id, Stop::asked(to_stop)).await?;
             follower.asked = to_stop;
         }
         if let Some(file) = followed.written_file() {

@@ -9,7 +9,7 @@ use connect_proxy::{Asked, ConnectProxy};
 use host_harness::records::Format;
 use host_harness::workspace::{
     AgentDraft, CheckResult, ConnectionDraft, Endpoint, EnvironmentId, GroupId, GroupKind,
-    OperationDraft, ProxySettings, Run, RunState,
+    ProxySettings, Run, RunState,
 };
 use secrecy::SecretString;
 
@@ -134,8 +134,8 @@ async fn https_goes_through_the_agents_proxy_and_its_troubles_are_told() {
         .put_file("new.ndjson", &b"{\"name\":\"North Star\"}\n"[..])
         .unwrap();
     let activity = |id| Endpoint::Activity { activity: id };
-    let read = operation(&place, "Read", activity(query.id), file("all.ndjson"));
-    let write = operation(&place, "Write", file("new.ndjson"), activity(create.id));
+    let read = place.operation_between("Read", activity(query.id), file("all.ndjson"));
+    let write = place.operation_between("Write", file("new.ndjson"), activity(create.id));
     let run = async |operation| {
         let run = place
             .workspace
@@ -240,25 +240,6 @@ async fn https_goes_through_the_agents_proxy_and_its_troubles_are_told() {
             }
         }
     }
-}
-
-fn operation(
-    place: &Place,
-    name: &str,
-    source: Endpoint,
-    target: Endpoint,
-) -> host_harness::workspace::OperationId {
-    let draft = OperationDraft {
-        name: name.to_owned(),
-        source: Some(source),
-        target: Some(target),
-        ..OperationDraft::default()
-    };
-    place
-        .workspace
-        .create_operation(PROJECT, &draft)
-        .unwrap()
-        .id
 }
 
 #[tokio::test(flavor = "multi_thread")]
