@@ -96,6 +96,14 @@ impl Browser {
         }
     }
 
+    /// The element there, once it is.
+    async fn find(&self, place: &str) -> Element {
+        self.until(place, async || {
+            self.client.find(Locator::Css(place)).await.ok()
+        })
+        .await
+    }
+
     pub async fn goto(&self, fragment: &str) {
         let url = self.client.current_url().await.unwrap();
         self.client
@@ -164,18 +172,21 @@ impl Browser {
     }
 
     pub async fn choose(&self, place: &str, value: &str) {
-        let select = self.client.find(Locator::Css(place)).await.unwrap();
-        select.select_by_value(value).await.unwrap();
+        // What it offers may come, or be drawn anew, after the field itself.
+        self.until(&format!("{value} of {place}"), async || {
+            let select = self.client.find(Locator::Css(place)).await.ok()?;
+            select.select_by_value(value).await.ok()
+        })
+        .await;
     }
 
     pub async fn value(&self, place: &str) -> String {
-        let field = self.client.find(Locator::Css(place)).await.unwrap();
+        let field = self.find(place).await;
         field.prop("value").await.unwrap().unwrap_or_default()
     }
 
     pub async fn is_shown(&self, place: &str) -> bool {
-        let field = self.client.find(Locator::Css(place)).await.unwrap();
-        field.is_displayed().await.unwrap()
+        self.find(place).await.is_displayed().await.unwrap()
     }
 
     pub async fn source(&self) -> String {
