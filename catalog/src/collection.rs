@@ -1,6 +1,6 @@
 //! Paths: which collections and other objects there are and what they allow.
 
-use crate::text;
+use crate::index;
 
 /// An HTTP verb that a path may allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,36 +119,30 @@ impl Collection {
     }
 
     fn record_allows(&self, verb: Verb) -> bool {
-        paths().any(|(path, verbs)| {
-            path.strip_prefix(self.path) == Some("/{id}") && verbs.contains(verb.letter())
-        })
+        index::verbs_of(&format!("{}/{{id}}", self.path)).contains(verb.letter())
     }
 
     fn posts_by_fact(&self) -> bool {
-        text::facts()
-            .lines()
-            .any(|line| line.strip_prefix("post /") == Some(self.path))
+        index::facts("post")
+            .iter()
+            .any(|path| path.strip_prefix('/') == Some(self.path))
     }
 }
 
 /// Every path below `/api/` with the letters of its verbs.
 pub fn paths() -> impl Iterator<Item = (&'static str, &'static str)> {
-    path_lines().filter_map(|line| {
-        let mut words = line.split(' ');
-        Some((words.next()?, words.next()?))
-    })
+    index::paths().iter().map(|line| (line.path, line.verbs))
 }
 
 /// Every collection, in the order of the paths.
 pub fn collections() -> impl Iterator<Item = Collection> {
-    path_lines().filter_map(|line| {
-        let mut words = line.split(' ');
+    index::paths().iter().filter_map(|line| {
         Some(Collection {
-            path: words.next()?,
-            verbs: words.next()?,
-            record_type: words.next()?,
+            path: line.path,
+            verbs: line.verbs,
+            record_type: line.record_type?,
             kind: Kind::Collection,
-            xml_list_element: words.next(),
+            xml_list_element: line.xml_list_element,
         })
     })
 }
@@ -156,12 +150,12 @@ pub fn collections() -> impl Iterator<Item = Collection> {
 /// Everything that can be named to read or write it: the collections, and after
 /// them what the release describes by its paths alone, such as `requisitions/mine`.
 pub fn objects() -> impl Iterator<Item = Collection> {
-    let further = text::facts().lines().filter_map(|line| {
-        let mut words = line.strip_prefix("object ")?.split(' ');
+    let further = index::facts("object").iter().filter_map(|fact| {
+        let mut words = fact.split(' ');
         let path = words.next()?;
         Some(Collection {
             path,
-            verbs: verbs_of(path),
+            verbs: index::verbs_of(path),
             record_type: words.next()?,
             kind: match words.next() {
                 Some("list") => Kind::List,
@@ -182,25 +176,10 @@ pub fn find_object(path: &str) -> Option<Collection> {
         .or_else(|| objects().find(|object| object.matches(path)))
 }
 
-/// The letters of a path's verbs; none where the release has no such path.
-fn verbs_of(path: &str) -> &'static str {
-    paths()
-        .find(|(known, _)| *known == path)
-        .map_or("", |(_, verbs)| verbs)
-}
-
 /// The collection of a path without `/api/`: `suppliers`, or
 /// `suppliers/83/addresses`, or that path's template.
 pub fn find_collection(path: &str) -> Option<Collection> {
     collections().find(|collection| collection.path == path || collection.matches(path))
-}
-
-fn path_lines() -> impl Iterator<Item = &'static str> {
-    // Types come after the paths, and are many more.
-    text::release()
-        .lines()
-        .take_while(|line| !line.starts_with(':'))
-        .filter_map(|line| line.strip_prefix('/'))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Record types and their fields.
 
-use crate::text;
+use crate::index;
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,34 +91,31 @@ impl Field {
 
 /// The names of all record types.
 pub fn record_types() -> impl Iterator<Item = &'static str> {
-    text::release()
-        .lines()
-        .filter_map(|line| line.strip_prefix(':'))
+    index::types()
 }
 
 /// The fields of a record type in alphabetical order; none where there is no
 /// such type.
 pub fn fields(record_type: &str) -> impl Iterator<Item = Field> + use<> {
-    let header = format!("\n:{record_type}\n");
-    let body = text::release()
-        .find(&header)
-        .and_then(|at| text::release().get(at + header.len()..))
-        .unwrap_or_default();
-    body.lines()
-        .take_while(|line| !line.starts_with(':'))
+    index::fields_of(record_type)
+        .lines()
         .filter_map(Field::parse)
 }
 
 /// One field of a record type, by its name in kebab or snake case.
 pub fn field(record_type: &str, name: &str) -> Option<Field> {
-    fields(record_type).find(|field| {
-        field.name.len() == name.len()
-            && field
-                .name
+    let is_it = |line: &&str| {
+        let known = line.split(' ').next().unwrap_or_default();
+        known.len() == name.len()
+            && known
                 .bytes()
                 .zip(name.bytes())
                 .all(|(a, b)| a == b || (a == b'-' && b == b'_'))
-    })
+    };
+    index::fields_of(record_type)
+        .lines()
+        .find(is_it)
+        .and_then(Field::parse)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Files: paths of which the body or the answer is one.
 
-use crate::collection::{Collection, Verb, paths};
-use crate::text;
+use crate::collection::{Collection, Verb};
+use crate::index;
 
 /// A file that each record of a collection can have of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,10 @@ impl Collection {
             let below = template.strip_prefix(path)?.strip_prefix("/{id}/")?;
             // The style of an image may follow, and need not.
             let name = below.split('(').next()?;
-            let (_, verbs) = paths().find(|(known, _)| *known == template)?;
-            Some(File { name, verbs })
+            Some(File {
+                name,
+                verbs: index::verbs_of(template),
+            })
         })
     }
 }
@@ -46,9 +48,7 @@ pub(crate) fn is_file(template: &str) -> bool {
 }
 
 fn templates() -> impl Iterator<Item = &'static str> {
-    text::facts()
-        .lines()
-        .filter_map(|line| line.strip_prefix("file "))
+    index::facts("file").iter().copied()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@
 //! natural keys.
 //!
 //! They lie packed in a component, and are unpacked once in an instance, when one is
-//! first asked for. Nothing is parsed up front: a look-up scans the text for the
-//! lines that it needs.
+//! first asked for. What is known up front is where each path, record type and fact
+//! stands; a look-up reads the lines that it needs.
 //!
 //! # The form of `r39.txt`
 //!
@@ -35,6 +35,7 @@ mod action;
 mod collection;
 mod field;
 mod file;
+mod index;
 mod text;
 
 pub use action::{Action, Subject};
@@ -88,9 +89,9 @@ pub fn scopes(path: &str) -> Option<(String, String)> {
             .collect::<Vec<_>>()
     };
     let wanted = plain(path);
-    text::facts()
-        .lines()
-        .filter_map(|line| line.strip_prefix("scope ")?.split_once(' '))
+    index::facts("scope")
+        .iter()
+        .filter_map(|fact| fact.split_once(' '))
         .filter(|(of, _)| wanted.starts_with(&plain(of)))
         .max_by_key(|(of, _)| of.len())
         .map(|(_, stems)| {
@@ -107,27 +108,24 @@ pub fn changes_apart(record_type: &str) -> Vec<&'static str> {
 
 /// Whether `updated-at` is known not to tell all changes of this type.
 pub fn updated_at_is_unreliable(record_type: &str) -> bool {
-    text::facts()
-        .lines()
-        .any(|line| line.strip_prefix("unreliable ") == Some(record_type))
+    index::facts("unreliable").contains(&record_type)
 }
 
 /// A word that a line of the facts gives to a path.
 fn fact_of_path(word: &str, path: &str, which: &str) -> Option<&'static str> {
-    text::facts().lines().find_map(|line| {
-        let mut words = line.split(' ');
-        let found =
-            words.next() == Some(word) && words.next() == Some(path) && words.next() == Some(which);
+    index::facts(word).iter().find_map(|fact| {
+        let mut words = fact.split(' ');
+        let found = words.next() == Some(path) && words.next() == Some(which);
         if found { words.next() } else { None }
     })
 }
 
 fn fact(word: &str, subject: &str) -> Vec<&'static str> {
-    text::facts()
-        .lines()
-        .find_map(|line| {
-            let mut words = line.split(' ');
-            (words.next() == Some(word) && words.next() == Some(subject)).then(|| words.collect())
+    index::facts(word)
+        .iter()
+        .find_map(|fact| {
+            let mut words = fact.split(' ');
+            (words.next() == Some(subject)).then(|| words.collect())
         })
         .unwrap_or_default()
 }
