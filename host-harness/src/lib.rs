@@ -26,6 +26,7 @@ pub mod form;
 pub mod group;
 pub mod mapping;
 pub mod observability;
+mod recent;
 pub mod records;
 pub mod registry;
 pub mod run;

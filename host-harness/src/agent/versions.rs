@@ -17,6 +17,8 @@ struct Chosen {
     entry: Entry,
     /// What the agent kept of it, where it has it already.
     receipt: Option<Receipt>,
+    /// Where they were looked at already, its bytes as they lie in the store.
+    bytes: Option<Vec<u8>>,
     passed_over: Vec<QuarantinedVersion>,
     offline: Option<String>,
 }
@@ -63,12 +65,12 @@ impl Agent {
 
     async fn exactly(&self, name: &ConnectorName, version: &Version) -> Result<Chosen, AgentError> {
         let receipt = self.store.receipts().get(name, version)?;
-        let here = match &receipt {
-            Some(receipt) => self.store.has(&receipt.entry.digest)?,
-            None => false,
+        let bytes = match &receipt {
+            Some(receipt) => self.store.read_whole(&receipt.entry.digest)?,
+            None => None,
         };
         let (entry, receipt) = match receipt {
-            Some(receipt) if here => (receipt.entry.clone(), Some(receipt)),
+            Some(receipt) if bytes.is_some() => (receipt.entry.clone(), Some(receipt)),
             receipt => {
                 let entry = self.entry(name, version).await?;
                 unchanged(receipt.as_ref(), &entry)?;
@@ -83,6 +85,7 @@ impl Agent {
         Ok(Chosen {
             entry,
             receipt,
+            bytes,
             passed_over: Vec::new(),
             offline: None,
         })
@@ -158,6 +161,7 @@ impl Agent {
             return Ok(Chosen {
                 receipt: receipt.cloned(),
                 entry,
+                bytes: None,
                 passed_over,
                 offline,
             });
@@ -203,6 +207,7 @@ impl Agent {
         let Chosen {
             entry,
             receipt,
+            bytes,
             passed_over,
             offline,
         } = chosen;
@@ -218,9 +223,11 @@ impl Agent {
                 .needs_signature(&entry.name, &entry.version, &signatures)?;
         }
         stages.asked += lap.next();
-        let pulled = self.pull(&entry).await?;
+        let (pulled, bytes) = match bytes {
+            Some(bytes) => (self.store.had(entry.digest, bytes.len() as u64), bytes),
+            None => self.bytes(&entry).await?,
+        };
         stages.pulled += lap.next();
-        let bytes = self.store.read(&pulled.digest)?;
         let verified = self.verify(&entry, &bytes, &signatures, is_new);
         match verified {
             // Somebody may have signed it again since.
@@ -279,6 +286,17 @@ impl Agent {
         let (name, version) = (&entry.name, &entry.version);
         let why = error.to_string();
         count(&self.quarantine(), name, version, entry.digest, &why);
+    }
+
+    /// A version's bytes, compared with its digest, from the store where it has them as
+    /// they were.
+    async fn bytes(&self, entry: &Entry) -> Result<(Pulled, Vec<u8>), AgentError> {
+        if let Some(bytes) = self.store.read_whole(&entry.digest)? {
+            return Ok((self.store.had(entry.digest, bytes.len() as u64), bytes));
+        }
+        let pulled = self.pull(entry).await?;
+        let bytes = self.store.read(&pulled.digest)?;
+        Ok((pulled, bytes))
     }
 
     async fn pull(&self, entry: &Entry) -> Result<Pulled, AgentError> {

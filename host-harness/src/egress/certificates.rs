@@ -1,9 +1,18 @@
 //! Certificate authorities that are trusted beside the system's own: a company's
 //! own, or that of a proxy that opens TLS.
 
-use rustls::RootCertStore;
+use crate::recent::Recent;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Reading the system's authorities takes some milliseconds, as long as a short run
+/// computes altogether. What changes there is believed after five minutes.
+static VERIFIERS: Recent<Certificates, Arc<Verifier>> =
+    Recent::new(8).for_as_long_as(Duration::from_secs(300));
 
 /// Certificate authorities to trust beside the system's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,11 +65,33 @@ impl Certificates {
         Ok(Self(certificates))
     }
 
-    pub(crate) fn for_client(&self) -> reqwest::Result<Vec<reqwest::Certificate>> {
-        self.0
-            .iter()
-            .map(|certificate| reqwest::Certificate::from_der(certificate))
-            .collect()
+    /// How a client checks with whom it speaks. The system's own authorities are read
+    /// for all clients together, and anew after a while.
+    ///
+    /// # Errors
+    /// If there is no authority to trust at all.
+    pub(crate) fn for_client(&self) -> Result<ClientConfig, rustls::Error> {
+        // Whichever comes first in the process decides; any of them will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = ClientConfig::builder();
+        let verifier = match VERIFIERS.get(self) {
+            Some(verifier) => verifier,
+            None => {
+                let provider = Arc::clone(builder.crypto_provider());
+                let made = Verifier::new_with_extra_roots(self.0.iter().cloned(), provider)?;
+                let made = Arc::new(made);
+                VERIFIERS.put(self.clone(), Arc::clone(&made));
+                made
+            }
+        };
+        // Not dangerous: it is the system's verifier. Of sessions to resume, each client
+        // has its own, as a verifier is not asked about those.
+        let mut config = builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        config.alpn_protocols = [&b"h2"[..], b"http/1.1"].map(<[u8]>::to_vec).into();
+        Ok(config)
     }
 }
 

@@ -22,30 +22,37 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// that a request seldom meets a connection that is just being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    #[error("no certificate authority can be trusted: {0}")]
+    Certificates(#[from] rustls::Error),
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
+}
+
 /// A pooled client that goes only where the policy lets it.
 pub(super) fn client(
     policy: &EgressPolicy,
     proxy: Option<&Proxy>,
     certificates: &Certificates,
-) -> reqwest::Result<Client> {
-    // Whichever comes first in the process decides; any of them will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+) -> Result<Client, ClientError> {
     let mut builder = Client::builder()
         .dns_resolver(Arc::new(Resolver(policy.clone())))
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .tls_certs_merge(certificates.for_client()?)
+        .tls_backend_preconfigured(certificates.for_client()?)
         .no_proxy();
     if let Some(proxy) = proxy {
         builder = builder.proxy(proxy.for_client()?);
     }
-    builder
+    Ok(builder
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .tcp_nodelay(true)
         .user_agent(concat!("integration-harness/", env!("CARGO_PKG_VERSION")))
-        .build()
+        .build()?)
 }
 
 /// A body whose chunks must not be too far apart.

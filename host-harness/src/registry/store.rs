@@ -135,14 +135,32 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`] where the file cannot be read.
     pub fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
+        Ok(self.read_whole(digest)?.is_some())
+    }
+
+    /// The component `digest`, verified, where it has it whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where the file cannot be read.
+    pub fn read_whole(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         match self.read(digest) {
-            Ok(_) => Ok(true),
+            Ok(bytes) => Ok(Some(bytes)),
             Err(
                 StoreError::Missing { .. }
                 | StoreError::Altered { .. }
                 | StoreError::TooLarge { .. },
-            ) => Ok(false),
+            ) => Ok(None),
             Err(other) => Err(other),
+        }
+    }
+
+    /// What is said of a component of `size` bytes that it had already.
+    pub(crate) fn had(&self, digest: Digest, size: u64) -> Pulled {
+        Pulled {
+            path: self.path(&digest),
+            digest,
+            size,
+            transferred: false,
         }
     }
 

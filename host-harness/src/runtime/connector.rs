@@ -7,7 +7,7 @@ use super::compiler::Compiler;
 use super::engine::Engine;
 use super::error::RuntimeError;
 use super::guest::Guest;
-use super::loaded::{Loaded, Ready};
+use super::loaded::{self, Loaded, Ready};
 use super::process_limits::ProcessLimits;
 use super::session::{Connection, Session};
 use super::share::Share;
@@ -61,7 +61,7 @@ impl Runtime {
             compiler: Compiler::default(),
             budgets: Budgets::default(),
             share: Share::default(),
-            loaded: Loaded::default(),
+            loaded: loaded::none_yet(),
             limits: Arc::new(limits),
             compiling: Arc::default(),
         })
@@ -77,7 +77,7 @@ impl Runtime {
     pub fn compiling_with(mut self, compiler: Compiler) -> Self {
         self.compiler = compiler;
         // What another one made may be what this one refuses.
-        self.loaded = Loaded::default();
+        self.loaded = loaded::none_yet();
         self
     }
 
@@ -89,7 +89,7 @@ impl Runtime {
     /// If the component is none, asks for more than a connector may have, or
     /// cannot describe itself.
     pub async fn load(&self, digest: Digest, bytes: Vec<u8>) -> Result<Connector, RuntimeError> {
-        let ready = match self.loaded.get(digest) {
+        let ready = match self.loaded.get(&digest) {
             Some(ready) => ready,
             None => {
                 let runtime = self.clone();
@@ -98,7 +98,7 @@ impl Runtime {
                     .await
                     .map_err(|error| RuntimeError::Trap(error.to_string()))??;
                 let ready = self.described(pre, digest).await?;
-                self.loaded.put(digest, &ready);
+                self.loaded.put(digest, ready.clone());
                 ready
             }
         };

@@ -308,7 +308,11 @@ impl Workspace {
         refresh: bool,
     ) -> Result<Shape, WorkspaceError> {
         let mut session = self.design_session(connection, environment).await?;
-        shape_of(&mut session, activity, object, refresh).await
+        let shape = shape_of(&mut session, activity, object, refresh).await?;
+        if refresh {
+            self.shapes_have_changed();
+        }
+        Ok(shape)
     }
 
     /// A session for looking, while something is designed. It goes through the

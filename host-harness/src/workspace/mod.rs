@@ -21,6 +21,7 @@ mod connection;
 mod connectors;
 mod database;
 mod dependent;
+mod described;
 mod drain;
 mod environment;
 mod error;
@@ -102,6 +103,7 @@ struct Inner {
     /// The runs that this process looks after.
     attendance: run::Attendance,
     shadows: shadow::ShadowRuns,
+    described: described::Described,
     /// This process, once it conducts a run.
     living: Mutex<Option<run::Living>>,
     /// How groups are reached over NATS.
@@ -143,6 +145,7 @@ impl Workspace {
             own_runs: drain::OwnRuns::of(instances),
             attendance: run::Attendance::default(),
             shadows: shadow::ShadowRuns::default(),
+            described: described::Described::default(),
             living: Mutex::default(),
             nats: OnceLock::new(),
         })))

@@ -366,12 +366,7 @@ impl OciRegistry {
     /// Where the bytes cannot be had, or are not those of the digest.
     pub async fn pull(&self, entry: &Entry, store: &Store) -> Result<Pulled, RegistryError> {
         if store.has(&entry.digest)? {
-            return Ok(Pulled {
-                path: store.path(&entry.digest),
-                digest: entry.digest,
-                size: entry.size,
-                transferred: false,
-            });
+            return Ok(store.had(entry.digest, entry.size));
         }
         let mut download = store.download(entry.digest, entry.size)?;
         let repository = self.repository(&entry.name);

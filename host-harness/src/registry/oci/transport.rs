@@ -128,29 +128,26 @@ impl Transport {
             ));
         }
         let plain = address.plain;
-        let certificates = settings.certificates.for_client();
-        let client = certificates
-            .and_then(|certificates| {
-                reqwest::Client::builder()
-                    .tls_certs_merge(certificates)
-                    // Registries send to where they keep their bytes. Credentials
-                    // do not go along to another host: reqwest takes them off.
-                    .redirect(redirect::Policy::custom(move |attempt| {
-                        if attempt.previous().len() > MOST_REDIRECTS {
-                            attempt.error("redirected too often")
-                        } else if !plain && attempt.url().scheme() != "https" {
-                            attempt.error("redirected to where there is no TLS")
-                        } else {
-                            attempt.follow()
-                        }
-                    }))
-                    .referer(false)
-                    .retry(reqwest::retry::never())
-                    .connect_timeout(settings.connect_timeout)
-                    .read_timeout(settings.read_timeout)
-                    .user_agent(USER_AGENT)
-                    .build()
-            })
+        let tls = settings.certificates.for_client();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.map_err(|error| wrong(error.to_string()))?)
+            // Registries send to where they keep their bytes. Credentials do not go
+            // along to another host: reqwest takes them off.
+            .redirect(redirect::Policy::custom(move |attempt| {
+                if attempt.previous().len() > MOST_REDIRECTS {
+                    attempt.error("redirected too often")
+                } else if !plain && attempt.url().scheme() != "https" {
+                    attempt.error("redirected to where there is no TLS")
+                } else {
+                    attempt.follow()
+                }
+            }))
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(settings.connect_timeout)
+            .read_timeout(settings.read_timeout)
+            .user_agent(USER_AGENT)
+            .build()
             .map_err(|error| wrong(error.to_string()))?;
         Ok(Self {
             registry: address.to_string(),

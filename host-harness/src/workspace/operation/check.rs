@@ -13,6 +13,7 @@ use crate::workspace::variable::Situation;
 use crate::workspace::{Activity, Connection, Workspace, activity, connection, environment};
 use futures::StreamExt;
 use serde::Serialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// The most records of a preview.
@@ -183,7 +184,7 @@ impl Workspace {
         place: Place,
         end: &Option<Endpoint>,
         environment: EnvironmentId,
-    ) -> Option<activity::Shape> {
+    ) -> Option<Arc<activity::Shape>> {
         match end {
             None => {
                 findings.error(
@@ -223,9 +224,12 @@ impl Workspace {
         &self,
         id: ActivityId,
         environment: EnvironmentId,
-    ) -> Result<activity::Shape, WorkspaceError> {
+    ) -> Result<Arc<activity::Shape>, WorkspaceError> {
         let (activity, connection) = self.with_connection(id)?;
-        let (connector, types) = self.offered(&connection).await?;
+        let connector = self
+            .connector(&connection.connector, &connection.version)
+            .await?;
+        let types = self.offered_lately(&connector, &connection).await?;
         let form = activity::type_of(&types, &activity)?;
         let agents = self.agents_of(environment)?;
         let Some(agent) = agents.first() else {
@@ -244,8 +248,9 @@ impl Workspace {
         };
         let resolved = self.resolve(&connection, connector.descriptor(), on)?;
         check_options(&form, &activity, &resolved.values)?;
-        let mut session = connector.session(resolved.connection).await?;
-        activity::shape_of(&mut session, &activity.activity, &activity.object, false).await
+        let (activity, object) = (&activity.activity, &activity.object);
+        self.shaped_lately(&connector, resolved, activity, object)
+            .await
     }
 
     /// An activity and its connection.
@@ -282,10 +287,10 @@ impl Workspace {
         if let Some(Endpoint::Activity { activity }) = &draft.target {
             match self.look(*activity, environment).await {
                 Ok(shape) => {
-                    if let Some(schema) = shape.request {
+                    if let Some(schema) = &shape.request {
                         let outputs: Vec<String> =
                             rows.iter().flat_map(|row| row.outputs.clone()).collect();
-                        findings.schema(mapping::check(&schema, &outputs, true));
+                        findings.schema(mapping::check(schema, &outputs, true));
                     }
                 }
                 Err(error) => findings.error(Place::Target, error),

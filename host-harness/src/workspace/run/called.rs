@@ -3,7 +3,6 @@
 use crate::runtime::Connector;
 use crate::runtime::types::Call;
 use crate::workspace::connection::{On, Resolved, options};
-use crate::workspace::connectors::offered_by;
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::{Activity, Connection, Workspace, activity};
 
@@ -27,7 +26,7 @@ impl Workspace {
         connector: &Connector,
         on: On<'_>,
     ) -> Result<Called, WorkspaceError> {
-        let types = offered_by(connector, connection).await?;
+        let types = self.offered_lately(connector, connection).await?;
         let form = activity::type_of(&types, &activity)?;
         let resolved = self.resolve(connection, connector.descriptor(), on)?;
         let call = Call {
