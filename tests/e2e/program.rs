@@ -1,6 +1,8 @@
 //! The program `harness`, as a person uses it.
 
-use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, countable_sandbox, sandbox};
+use crate::support::{
+    API_KEY, CLIENT_ID, CLIENT_SECRET, component, countable_sandbox, ready_home, sandbox,
+};
 use crate::tls_front::TlsFront;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use serde_json::Value;
@@ -29,7 +31,7 @@ pub fn program() -> PathBuf {
 
 impl Folder {
     fn new(sandbox: &Sandbox) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = ready_home();
         let this = Self { folder };
         this.write("connection.toml", &connection(&sandbox.base_url()));
         let published = this.run(&["publish", &component().to_string_lossy()]);

@@ -17,6 +17,7 @@ use host_harness::runtime::{
 };
 use secrecy::SecretString;
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -61,8 +62,41 @@ pub fn agent_with_component(home: &Path) -> (Agent, ConnectorName) {
 /// The component as an agent has it: published, pulled, verified, compiled.
 /// Done once for all tests.
 pub fn connector() -> Connector {
-    static CONNECTOR: OnceLock<(tempfile::TempDir, Connector)> = OnceLock::new();
-    let (_, connector) = CONNECTOR.get_or_init(|| {
+    compiled().1.clone()
+}
+
+/// A new home for an agent, see [`make_ready`].
+pub fn ready_home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    make_ready(home.path());
+    home
+}
+
+/// Puts the component's compiled code where the agent of this home keeps such: to compile
+/// takes longer than what most tests are about, and takes the processors from others that
+/// measure time. Tests of how an agent comes to a version begin with an empty home.
+pub fn make_ready(home: &Path) {
+    let folder = home.join("compiled");
+    // An agent takes no folder that others can write to.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .unwrap();
+    for file in std::fs::read_dir(compiled().0.path().join("compiled")).unwrap() {
+        let file = file.unwrap();
+        let to = folder.join(file.file_name());
+        match std::fs::hard_link(file.path(), to) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            linked => linked.unwrap(),
+        }
+    }
+}
+
+/// The home of an agent that has compiled the component, and the component.
+fn compiled() -> &'static (tempfile::TempDir, Connector) {
+    static COMPILED: OnceLock<(tempfile::TempDir, Connector)> = OnceLock::new();
+    COMPILED.get_or_init(|| {
         let home = tempfile::tempdir().unwrap();
         let loading = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -73,8 +107,7 @@ pub fn connector() -> Connector {
             (home, downloaded.connector)
         });
         loading.join().unwrap()
-    });
-    connector.clone()
+    })
 }
 
 /// A sandbox with one client that has every scope the tests use, and with its

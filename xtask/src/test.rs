@@ -4,6 +4,7 @@ use crate::build;
 use crate::process::{cargo, run};
 use crate::programs::{self, Installing};
 use anyhow::Result;
+use std::process::Command;
 
 /// Runs all checks and tests.
 ///
@@ -51,16 +52,7 @@ pub fn test() -> Result<()> {
     // The program is built together with the tests that start it.
     step("build", || {
         let kinds = ["--lib", "--bins", "--tests", "--examples", "--benches"];
-        run(cargo()
-            .args([
-                "build",
-                "--release",
-                "--workspace",
-                "--exclude",
-                "xtask",
-                "--quiet",
-            ])
-            .args(kinds))
+        run(tested("build").args(kinds))
     })?;
     step("programs that tests start", || installing.end())?;
     let tests = |chosen: &[&str]| run(&mut tests_of(chosen));
@@ -109,20 +101,33 @@ const NOT_ABOUT_COUPA: [&str; 8] = [
     "operate::",
 ];
 
-/// The same packages each time, or their dependencies are built anew.
-fn tests_of(chosen: &[&str]) -> std::process::Command {
-    let mut tests = cargo();
-    tests.args([
-        "test",
-        "--release",
-        "--workspace",
-        "--exclude",
-        "xtask",
-        "--quiet",
-    ]);
+fn tests_of(chosen: &[&str]) -> Command {
+    let mut tests = tested("test");
     tests.args(chosen);
     tests
 }
+
+/// Builds what is tested: the same packages each time, or their dependencies are built
+/// anew.
+fn tested(command: &str) -> Command {
+    let mut cargo = cargo();
+    cargo.args([command, "--release", "--workspace", "--exclude", "xtask"]);
+    cargo.arg("--quiet");
+    for (package, level) in OPTIMISED {
+        let setting = format!("profile.release.package.{package}.opt-level={level}");
+        cargo.args(["--config", &setting]);
+    }
+    cargo
+}
+
+/// How far our own crates are optimised for the tests. Wasmtime, the component and all
+/// else are as they are used; that these are too would double the time to build.
+const OPTIMISED: [(&str, u8); 3] = [
+    ("host-harness", 1),
+    ("coupa-sandbox", 1),
+    // The tests themselves.
+    ("coupa-connector", 0),
+];
 
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
 

@@ -272,6 +272,7 @@ impl AgentProcess {
         name: &str,
         more: &[&str],
     ) -> Self {
+        crate::support::make_ready(&folder.join(home));
         let log = folder.join(format!("{name}.log"));
         let file = std::fs::OpenOptions::new()
             .create(true)

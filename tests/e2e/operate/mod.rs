@@ -7,7 +7,7 @@ mod monitoring;
 mod traces;
 
 use crate::program::program;
-use crate::support::{CLIENT_ID, CLIENT_SECRET, component};
+use crate::support::{CLIENT_ID, CLIENT_SECRET, component, ready_home};
 use coupa_sandbox::Sandbox;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -21,9 +21,7 @@ struct Place {
 
 impl Place {
     fn new(sandboxes: &[&Sandbox]) -> Self {
-        let place = Self {
-            home: tempfile::tempdir().unwrap(),
-        };
+        let place = Self { home: ready_home() };
         place.must(&["publish", component().to_str().unwrap()]);
         for (n, sandbox) in sandboxes.iter().enumerate() {
             place.must(&[

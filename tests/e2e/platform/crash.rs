@@ -2,7 +2,7 @@
 //! is written twice, and none is lost without being named.
 
 use super::command_line::harness;
-use crate::support::{CLIENT_ID, component, oauth, query, sandbox};
+use crate::support::{CLIENT_ID, component, oauth, query, ready_home, sandbox};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A home with the operation “Copy”: suppliers of one Coupa into another's `object`.
 fn home(from: &Sandbox, to: &Sandbox, object: &str, mapping: &str) -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
+    let home = ready_home();
     let run = |arguments: &[&str]| {
         let (code, _, complained) = harness(home.path(), arguments);
         assert_eq!(code, 0, "{arguments:?}: {complained}");

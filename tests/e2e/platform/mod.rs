@@ -18,7 +18,7 @@ pub mod quarantine;
 mod rejected_onward;
 mod shadow;
 
-use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component};
+use crate::support::{API_KEY, CLIENT_ID, CLIENT_SECRET, component, ready_home};
 use coupa_sandbox::Sandbox;
 use host_harness::workspace::{
     Activity, ActivityDraft, Connection, ConnectionDraft, ConnectionId, Endpoint, EnvironmentId,
@@ -39,7 +39,7 @@ pub struct Place {
 
 impl Place {
     pub async fn new() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = ready_home();
         let workspace = Workspace::open(home.path(), None).unwrap();
         let bytes = std::fs::read(component()).unwrap();
         workspace.publish(bytes).await.unwrap();
