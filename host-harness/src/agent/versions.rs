@@ -4,8 +4,8 @@ use super::guard::{Guard, count};
 use super::stages::{Lap, Stages};
 use super::{Agent, AgentError, Downloaded};
 use crate::registry::{
-    Candidate, ConnectorName, Entry, Pulled, QuarantinedVersion, Receipt, RegistryError,
-    Requirement, Rollback, StoreError, TrustError,
+    Candidate, ConnectorName, Digest, Entry, Lease, Pulled, QuarantinedVersion, Receipt,
+    RegistryError, Requirement, Rollback, StoreError, TrustError,
 };
 use crate::runtime::{self, Connector, RuntimeError};
 use jiff::Timestamp;
@@ -17,8 +17,9 @@ struct Chosen {
     entry: Entry,
     /// What the agent kept of it, where it has it already.
     receipt: Option<Receipt>,
-    /// Where they were looked at already, its bytes as they lie in the store.
-    bytes: Option<Vec<u8>>,
+    /// Where they were looked at already, its bytes as they lie in the store, which
+    /// holds on to them.
+    here: Option<(Lease, Vec<u8>)>,
     passed_over: Vec<QuarantinedVersion>,
     offline: Option<String>,
 }
@@ -65,12 +66,12 @@ impl Agent {
 
     async fn exactly(&self, name: &ConnectorName, version: &Version) -> Result<Chosen, AgentError> {
         let receipt = self.store.receipts().get(name, version)?;
-        let bytes = match &receipt {
-            Some(receipt) => self.store.read_whole(&receipt.entry.digest)?,
+        let here = match &receipt {
+            Some(receipt) => self.here(&receipt.entry.digest)?,
             None => None,
         };
         let (entry, receipt) = match receipt {
-            Some(receipt) if bytes.is_some() => (receipt.entry.clone(), Some(receipt)),
+            Some(receipt) if here.is_some() => (receipt.entry.clone(), Some(receipt)),
             receipt => {
                 let entry = self.entry(name, version).await?;
                 unchanged(receipt.as_ref(), &entry)?;
@@ -85,7 +86,7 @@ impl Agent {
         Ok(Chosen {
             entry,
             receipt,
-            bytes,
+            here,
             passed_over: Vec::new(),
             offline: None,
         })
@@ -161,7 +162,7 @@ impl Agent {
             return Ok(Chosen {
                 receipt: receipt.cloned(),
                 entry,
-                bytes: None,
+                here: None,
                 passed_over,
                 offline,
             });
@@ -207,12 +208,10 @@ impl Agent {
         let Chosen {
             entry,
             receipt,
-            bytes,
+            here,
             passed_over,
             offline,
         } = chosen;
-        // Before the bytes are looked for, so that nobody removes them in between.
-        let lease = self.store.lease(&entry.digest)?;
         let is_new = receipt.is_none();
         let mut signatures = match &receipt {
             Some(receipt) => receipt.signatures.clone(),
@@ -223,9 +222,21 @@ impl Agent {
                 .needs_signature(&entry.name, &entry.version, &signatures)?;
         }
         stages.asked += lap.next();
-        let (pulled, bytes) = match bytes {
-            Some(bytes) => (self.store.had(entry.digest, bytes.len() as u64), bytes),
-            None => self.bytes(&entry).await?,
+        let here = match here {
+            Some(here) => Some(here),
+            None => self.here(&entry.digest)?,
+        };
+        let (pulled, lease, bytes) = match here {
+            Some((lease, bytes)) => {
+                let pulled = self.store.had(entry.digest, bytes.len() as u64);
+                (pulled, lease, bytes)
+            }
+            None => {
+                let lease = self.store.lease(&entry.digest)?;
+                let pulled = self.pull(&entry).await?;
+                let bytes = self.store.read(&pulled.digest)?;
+                (pulled, lease, bytes)
+            }
         };
         stages.pulled += lap.next();
         let verified = self.verify(&entry, &bytes, &signatures, is_new);
@@ -288,15 +299,13 @@ impl Agent {
         count(&self.quarantine(), name, version, entry.digest, &why);
     }
 
-    /// A version's bytes, compared with its digest, from the store where it has them as
-    /// they were.
-    async fn bytes(&self, entry: &Entry) -> Result<(Pulled, Vec<u8>), AgentError> {
-        if let Some(bytes) = self.store.read_whole(&entry.digest)? {
-            return Ok((self.store.had(entry.digest, bytes.len() as u64), bytes));
-        }
-        let pulled = self.pull(entry).await?;
-        let bytes = self.store.read(&pulled.digest)?;
-        Ok((pulled, bytes))
+    /// A component's bytes, compared with its digest, where the store has them as they
+    /// were.
+    fn here(&self, digest: &Digest) -> Result<Option<(Lease, Vec<u8>)>, AgentError> {
+        // Before the bytes are looked for, so that nobody removes them in between.
+        let lease = self.store.lease(digest)?;
+        let bytes = self.store.read_whole(digest)?;
+        Ok(bytes.map(|bytes| (lease, bytes)))
     }
 
     async fn pull(&self, entry: &Entry) -> Result<Pulled, AgentError> {

@@ -200,8 +200,7 @@ impl Browser {
 
     /// Waits until such an element is there.
     pub async fn there(&self, place: &str) {
-        self.until(place, async || self.has(place).await.then_some(()))
-            .await;
+        self.find(place).await;
     }
 
     /// Waits until something is so that the page does not show.
@@ -269,11 +268,12 @@ impl Browser {
 
     /// Drags with the mouse, from an XPath to a CSS selector.
     pub async fn drag(&self, from: &str, to: &str) {
-        let find = async |locator| self.client.find(locator).await.ok();
         let from: Element = self
-            .until(from, async || find(Locator::XPath(from)).await)
+            .until(from, async || {
+                self.client.find(Locator::XPath(from)).await.ok()
+            })
             .await;
-        let to: Element = self.until(to, async || find(Locator::Css(to)).await).await;
+        let to = self.find(to).await;
         let step = Some(Duration::from_millis(150));
         let over = |element: &Element, x, y| PointerAction::MoveToElement {
             element: element.clone(),

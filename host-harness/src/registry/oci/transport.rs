@@ -107,8 +107,6 @@ pub(super) struct Question<'a> {
 
 impl Transport {
     pub(super) fn new(address: &OciAddress, settings: OciSettings) -> Result<Self, OciError> {
-        // Whichever comes first in the process decides; any of them will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let wrong = |why: String| OciError::Settings {
             registry: address.to_string(),
             why,
