@@ -105,6 +105,7 @@ pub fn draft(name: &str, url: &str) -> ConnectionDraft {
         connector: "coupa".to_owned(),
         version: "newest".to_owned(),
         use_proxy: false,
+        protocol: Default::default(),
         settings: settings(&[
             ("host", url),
             ("authentication", "oauth"),

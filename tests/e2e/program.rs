@@ -149,7 +149,7 @@ async fn a_private_authority_is_trusted_where_the_file_names_it() {
     folder.write("connection.toml", &file);
     let refused = folder.run(&["test"]);
     assert!(!refused.status.success());
-    assert!(text(&refused.stdout).contains("[reach.tls]"));
+    assert!(text(&refused.stdout).contains("[tls.unknown-authority]"));
     folder.write(
         "connection.toml",
         &format!("certificates = \"company.pem\"\n{file}"),

@@ -262,6 +262,7 @@ impl Agent {
             limits: self.limits(&file.limits),
             proxy: None,
             certificates: file.certificates.clone(),
+            protocol: file.protocol,
             recording: Recording::Off,
             gate: None,
         }

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::document::{Document, Field, Table};
 use super::{ConnectionFileError, Environment, Limit, Limits, SecretReference, Secrets};
-use crate::egress::Certificates;
+use crate::egress::{Certificates, Protocol};
 use crate::registry::{ConnectorName, Requirement};
 
 /// A connection as it stands in its file.
@@ -30,6 +30,8 @@ pub struct ConnectionFile {
     pub secrets: Secrets,
     /// Certificate authorities that are trusted beside the system's.
     pub certificates: Certificates,
+    /// Which versions of HTTP are offered over TLS.
+    pub protocol: Protocol,
     /// What the connector may use up.
     pub limits: Limits,
 }
@@ -62,6 +64,7 @@ fn parse(path: &Path, text: &str) -> Result<ConnectionFile, ConnectionFileError>
         "settings",
         "secrets",
         "certificates",
+        "protocol",
         "limits",
     ])?;
     let table = |key| root.get(key).map(|field| field.table()).transpose();
@@ -86,6 +89,7 @@ fn parse(path: &Path, text: &str) -> Result<ConnectionFile, ConnectionFileError>
             Some(field) => certificates(path, &field)?,
             None => Certificates::default(),
         },
+        protocol: optional(&root, "protocol")?,
         limits: match table("limits")? {
             Some(table) => limits(&table)?,
             None => Limits::default(),

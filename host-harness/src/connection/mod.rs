@@ -10,6 +10,7 @@
 //! version = "1.2.3"                # the newest where it is absent
 //! environment = "development"      # production where it is absent
 //! certificates = "company-ca.pem"  # authorities to trust beside the system's
+//! protocol = "auto"                # or http1, where a gateway's HTTP/2 is at fault
 //!
 //! [settings]
 //! host = "https://test.acme.example"

@@ -1,6 +1,7 @@
 //! Certificate authorities that are trusted beside the system's own: a company's
 //! own, or that of a proxy that opens TLS.
 
+use super::protocol::Protocol;
 use crate::recent::Recent;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -65,12 +66,12 @@ impl Certificates {
         Ok(Self(certificates))
     }
 
-    /// How a client checks with whom it speaks. The system's own authorities are read
+    /// How a client checks with whom it speaks, and what it offers to speak. The system's own authorities are read
     /// for all clients together, and anew after a while.
     ///
     /// # Errors
     /// If there is no authority to trust at all.
-    pub(crate) fn for_client(&self) -> Result<ClientConfig, rustls::Error> {
+    pub(crate) fn for_client(&self, protocol: Protocol) -> Result<ClientConfig, rustls::Error> {
         // Whichever comes first in the process decides; any of them will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = ClientConfig::builder();
@@ -90,7 +91,7 @@ impl Certificates {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        config.alpn_protocols = [&b"h2"[..], b"http/1.1"].map(<[u8]>::to_vec).into();
+        config.alpn_protocols = protocol.alpn();
         Ok(config)
     }
 }

@@ -3,12 +3,59 @@
 //! was sent when something may have been.
 
 use super::resolver::{UnknownName, causes};
+use rustls::CertificateError;
 use std::error::Error as StdError;
 use std::io;
 use wasmtime_wasi_http::Error;
 
+/// How it is known that a server did not process a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotProcessed {
+    /// The server ended the connection, and named an earlier request as the last that it
+    /// processes (RFC 9113, 6.8).
+    GoAway,
+    /// The server reset the request's stream before it processed anything (RFC 9113, 8.7).
+    RefusedStream,
+    /// The connection was closed before anything of the request was written.
+    NotSent,
+}
+
+impl NotProcessed {
+    /// Whether, and how, that is known of a request that failed like this.
+    pub(super) fn of(error: &reqwest::Error) -> Option<Self> {
+        causes(error).find_map(|cause| {
+            if let Some(error) = cause.downcast_ref::<h2::Error>() {
+                // A stream that the server may have processed ends with the connection's
+                // own error, or with another reason.
+                return match error.reason() {
+                    _ if !error.is_remote() => None,
+                    _ if error.is_go_away() => Some(Self::GoAway),
+                    Some(h2::Reason::REFUSED_STREAM) => Some(Self::RefusedStream),
+                    _ => None,
+                };
+            }
+            // The client gives a request back that it has not begun to write.
+            let error = cause.downcast_ref::<hyper::Error>()?;
+            error.is_canceled().then_some(Self::NotSent)
+        })
+    }
+
+    /// For the run's log.
+    pub(super) const fn why(self) -> &'static str {
+        match self {
+            Self::GoAway => "the server ended the HTTP/2 connection before this request",
+            Self::RefusedStream => "the server refused the HTTP/2 stream",
+            Self::NotSent => "the connection was closed before the request was written",
+        }
+    }
+}
+
 /// The `wasi:http` error for a request that got no answer.
 pub(super) fn classify(error: &reqwest::Error) -> Error {
+    if NotProcessed::of(error).is_some() {
+        // Of what `wasi:http` has, this one says that nothing was processed.
+        return Error::ConnectionLimitReached;
+    }
     if error.is_connect() {
         return connecting(error);
     }
@@ -55,7 +102,7 @@ fn connecting(error: &reqwest::Error) -> Error {
                     Error::TlsCertificateError
                 }
                 rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
-                    alert_id: None,
+                    alert_id: Some(u8::from(*alert)),
                     alert_message: Some(format!("{alert:?}")),
                 },
                 _ => Error::TlsProtocolError,
@@ -79,6 +126,21 @@ fn connecting(error: &reqwest::Error) -> Error {
         }
     }
     Error::DestinationUnavailable
+}
+
+/// Whether the server reset the request's stream because it wants HTTP/1.1.
+pub(super) fn requires_http1(error: &reqwest::Error) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<h2::Error>())
+        .any(|error| error.is_remote() && error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
+}
+
+/// What is wrong with the server's certificate, if that is why no connection came about.
+pub(super) fn certificate_error(error: &reqwest::Error) -> Option<&CertificateError> {
+    match causes(error).find_map(find_tls)? {
+        rustls::Error::InvalidCertificate(error) => Some(error),
+        _ => None,
+    }
 }
 
 /// An error of rustls lies within I/O errors, one in the other, which do not

@@ -2,6 +2,7 @@
 
 use super::certificates::Certificates;
 use super::policy::EgressPolicy;
+use super::protocol::Protocol;
 use super::proxy::Proxy;
 use super::resolver::Resolver;
 use super::traffic::Traffic;
@@ -22,6 +23,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// that a request seldom meets a connection that is just being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// While answers are waited for, an HTTP/2 connection on which nothing comes is asked for
+/// a sign of life: all requests share it, and a dead one would fail each by its time-out.
+const ASK_AFTER: Duration = Duration::from_secs(15);
+/// How long the sign of life may take.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
@@ -36,12 +43,13 @@ pub(super) fn client(
     policy: &EgressPolicy,
     proxy: Option<&Proxy>,
     certificates: &Certificates,
+    protocol: Protocol,
 ) -> Result<Client, ClientError> {
     let mut builder = Client::builder()
         .dns_resolver(Arc::new(Resolver(policy.clone())))
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .tls_backend_preconfigured(certificates.for_client()?)
+        .tls_backend_preconfigured(certificates.for_client(protocol)?)
         .no_proxy();
     if let Some(proxy) = proxy {
         builder = builder.proxy(proxy.for_client()?);
@@ -50,6 +58,8 @@ pub(super) fn client(
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
+        .http2_keep_alive_interval(ASK_AFTER)
+        .http2_keep_alive_timeout(SIGN_OF_LIFE)
         .tcp_nodelay(true)
         .user_agent(concat!("integration-harness/", env!("CARGO_PKG_VERSION")))
         .build()?)

@@ -8,46 +8,44 @@
 //! beside the system's are given by [`Certificates`].
 
 mod budget;
+mod certificate_trouble;
 mod certificates;
 mod classify;
 mod client;
 mod gate;
+mod outgoing;
 mod policy;
+mod protocol;
 mod proxy;
 mod proxy_trouble;
 mod recorded;
 mod resolver;
+mod send;
 mod traffic;
+mod trouble;
 mod wait;
 
 pub use budget::{Budget, BudgetSource, Budgets, SharedBudget};
+pub use certificate_trouble::CertificateTrouble;
 pub use certificates::{Certificates, CertificatesError};
 pub use gate::{Gate, GateKeeper};
 pub use policy::{Denied, EgressPolicy, Origin};
+pub use protocol::{Protocol, UnknownProtocol};
 pub use proxy::{Proxy, ProxyError};
 pub use proxy_trouble::ProxyTrouble;
 pub use traffic::Traffic;
+pub use trouble::Trouble;
 
-use crate::observability::{Answer, SPANS, metrics};
+use crate::observability::{SPANS, metrics};
 use crate::runtime::recording::Recording;
 use crate::runtime::{Level, Redactor, RunLog};
 use bytes::Bytes;
-use client::BetweenBytes;
-use http_body_util::{BodyDataStream, BodyExt};
 use reqwest::Client;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::Instrument;
-use wait::{Reason, Wait};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
-
-/// Where the guest says nothing else.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// No connector waits for longer than a day: it ends, and says why.
-const LONGEST_TOLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Settled = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(http::Response<WasiBody>, Settled), Error>;
@@ -64,6 +62,7 @@ struct Door {
     policy: EgressPolicy,
     proxy: Option<Proxy>,
     certificates: Certificates,
+    protocol: Protocol,
     /// Made at the first request: reading the TLS roots takes milliseconds, and
     /// many a session sends nothing.
     client: OnceCell<Client>,
@@ -73,6 +72,17 @@ struct Door {
     redactor: Redactor,
     traffic: Traffic,
     recording: Recording,
+}
+
+/// How a door speaks with what lies behind it.
+#[derive(Debug, Clone, Default)]
+pub struct Transport {
+    /// The proxy that requests go through.
+    pub proxy: Option<Proxy>,
+    /// Certificate authorities that are trusted beside the system's.
+    pub certificates: Certificates,
+    /// What is offered to be spoken.
+    pub protocol: Protocol,
 }
 
 /// Where a door tells what passes.
@@ -97,22 +107,18 @@ pub struct Pace {
 }
 
 impl Egress {
-    /// A door that opens only to what `policy` allows, and as fast as `pace` does.
-    pub fn new(
-        policy: EgressPolicy,
-        proxy: Option<Proxy>,
-        certificates: Certificates,
-        pace: Pace,
-        witness: Witness,
-    ) -> Self {
-        let policy = match &proxy {
+    /// A door that opens only to what `policy` allows, speaks as `transport` says, and is as
+    /// fast as `pace` lets it be.
+    pub fn new(policy: EgressPolicy, transport: Transport, pace: Pace, witness: Witness) -> Self {
+        let policy = match &transport.proxy {
             Some(proxy) => policy.with_proxy(proxy.host()),
             None => policy,
         };
         let door = Arc::new(Door {
             policy,
-            proxy,
-            certificates,
+            proxy: transport.proxy,
+            certificates: transport.certificates,
+            protocol: transport.protocol,
             client: OnceCell::new(),
             budget: pace.budget,
             places: Arc::new(Semaphore::new(pace.at_a_time)),
@@ -152,26 +158,16 @@ impl Door {
         }
     }
 
-    /// What the connector is told of a request that got no answer.
-    fn failed(&self, error: &reqwest::Error, uri: &http::Uri) -> Error {
-        let authority = uri.authority().map_or("?", |authority| authority.as_str());
-        let trouble = self
-            .proxy
-            .as_ref()
-            .and_then(|proxy| ProxyTrouble::of(error, &proxy.place(), authority));
-        let told = match &trouble {
-            Some(trouble) => trouble.for_guest(),
-            None => classify::classify(error),
-        };
-        self.traffic.set_proxy_trouble(trouble);
-        told
-    }
-
     async fn client(&self) -> Result<&Client, Error> {
         let made = self
             .client
             .get_or_try_init(|| async {
-                client::client(&self.policy, self.proxy.as_ref(), &self.certificates)
+                client::client(
+                    &self.policy,
+                    self.proxy.as_ref(),
+                    &self.certificates,
+                    self.protocol,
+                )
             })
             .await;
         made.map_err(|error| {
@@ -196,141 +192,6 @@ impl Door {
             Recording::Replayed(replay) => self.send_replayed(replay, request).await,
         }
     }
-
-    async fn send_out(
-        &self,
-        gate: Option<Gate>,
-        request: http::Request<WasiBody>,
-        options: RequestOptions,
-    ) -> Sent {
-        let (parts, body) = request.into_parts();
-        if let Err(denied) = self.policy.check(&parts.uri) {
-            return Err(self.refuse(&denied, &parts.uri));
-        }
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(|_| Error::ConnectionLimitReached)?;
-        if let Some(budget) = &self.budget {
-            let told = |long| {
-                self.traffic.tell_wait(Wait {
-                    reason: Reason::Budget,
-                    long,
-                });
-            };
-            let waited = budget.take(told).await;
-            self.traffic.add_waited(waited);
-            metrics().rate_waited(waited);
-        }
-        // Last: nothing that may take long stands between it and the request.
-        let client = self.client().await?;
-        if let Some(gate) = gate {
-            gate.pass().await;
-        }
-        if let Some(value) = parts.headers.get(http::header::AUTHORIZATION)
-            && let Ok(value) = value.to_str()
-        {
-            // Tokens are secrets too, though only the connector knows them.
-            self.redactor
-                .add(value.split(' ').next_back().unwrap_or(value));
-        }
-        let url = parts.uri.to_string();
-        let mut outgoing = client
-            .request(parts.method.clone(), url)
-            .headers(parts.headers);
-        if http_body::Body::size_hint(&body).exact() != Some(0) {
-            outgoing = outgoing.body(reqwest::Body::wrap_stream(BodyDataStream::new(body)));
-        }
-        self.traffic.count_request();
-        let started = Instant::now();
-        let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let answered = match tokio::time::timeout(first_byte, outgoing.send()).await {
-            Err(_) => {
-                self.traffic.set_proxy_trouble(None);
-                Err(Error::HttpResponseTimeout)
-            }
-            Ok(Err(error)) => Err(match resolver::prohibited(&error) {
-                Some(denied) => self.refuse(&denied, &parts.uri),
-                None => self.failed(&error, &parts.uri),
-            }),
-            Ok(Ok(answer)) => {
-                self.traffic.set_proxy_trouble(None);
-                Ok(answer)
-            }
-        };
-        let took = started.elapsed();
-        let span = tracing::Span::current();
-        match &answered {
-            Ok(answer) => {
-                metrics().request(Answer::of(answer.status().as_u16()), took);
-                span.record("http.response.status_code", answer.status().as_u16());
-                if answer.status().as_u16() >= 400 {
-                    span.record("error.type", answer.status().as_str());
-                }
-            }
-            Err(error) => {
-                metrics().request(Answer::None, took);
-                span.record("error.type", tracing::field::display(error));
-            }
-        }
-        let fields = |outcome: String| {
-            [
-                ("method", parts.method.to_string()),
-                // The query may hold what is nobody's business.
-                ("path", parts.uri.path().to_owned()),
-                ("outcome", outcome),
-                ("ms", took.as_millis().to_string()),
-            ]
-        };
-        match answered {
-            Ok(answer) => {
-                if let Some(budget) = &self.budget {
-                    if answer.status() == http::StatusCode::TOO_MANY_REQUESTS {
-                        budget.slow_down();
-                    } else {
-                        budget.went_well();
-                    }
-                }
-                if let Some(long) = asked_to_wait(&answer) {
-                    self.traffic.tell_wait(Wait {
-                        reason: Reason::Asked,
-                        long,
-                    });
-                }
-                self.log.host(
-                    Level::Debug,
-                    "request",
-                    &fields(answer.status().as_str().to_owned()),
-                );
-                let between = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-                let (parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
-                let body = BetweenBytes::new(body, between, self.traffic.clone(), place);
-                let response = http::Response::from_parts(parts, body.boxed_unsync());
-                Ok((response, Box::new(async { Ok(()) })))
-            }
-            Err(error) => {
-                let mut outcome = error.to_string();
-                if let Some(trouble) = self.traffic.proxy_trouble() {
-                    outcome = trouble.to_string();
-                } else if let Some(proxy) = &self.proxy {
-                    outcome.push_str(&format!(" (by way of the proxy {})", proxy.place()));
-                }
-                self.log
-                    .host(Level::Info, "request failed", &fields(outcome));
-                Err(error)
-            }
-        }
-    }
-}
-
-/// How long an answer that refuses asks to be left alone. A date instead of seconds is
-/// left to the connector, which waits for it.
-fn asked_to_wait(answer: &reqwest::Response) -> Option<Duration> {
-    let refuses = matches!(
-        answer.status(),
-        http::StatusCode::TOO_MANY_REQUESTS | http::StatusCode::SERVICE_UNAVAILABLE
-    );
-    let asked = answer.headers().get(http::header::RETRY_AFTER)?;
-    let seconds = asked.to_str().ok()?.trim().parse().ok()?;
-    (refuses && seconds <= LONGEST_TOLD.as_secs()).then(|| Duration::from_secs(seconds))
 }
 
 impl WasiHttpHooks for Egress {
@@ -352,10 +213,16 @@ impl WasiHttpHooks for Egress {
             server.port = request.uri().port_u16(),
             url.path = request.uri().path(),
             http.response.status_code = tracing::field::Empty,
+            network.protocol.version = tracing::field::Empty,
             error.type = tracing::field::Empty,
         );
         let sent = async move { door.send(gate, request, options.unwrap_or_default()).await };
         Box::new(sent.instrument(span))
+    }
+
+    /// The client writes it where it belongs: HTTP/2 has `:authority` in its place.
+    fn set_host_header(&mut self) -> bool {
+        false
     }
 
     fn is_supported_scheme(&mut self, scheme: &http::uri::Scheme) -> bool {
@@ -370,18 +237,16 @@ type Chunk = Bytes;
 mod tests {
     use super::*;
     use crate::connection::Environment;
-    use http_body_util::Empty;
+    use http_body_util::{BodyExt, Empty};
 
     fn door(url: &str, environment: Environment) -> (Egress, RunLog, Traffic) {
         let redactor = Redactor::default();
         let log = RunLog::new(redactor.clone());
         let traffic = Traffic::default();
         let policy = EgressPolicy::new([url].into_iter(), environment);
-        let (proxy, certificates) = (None, Certificates::default());
         let egress = Egress::new(
             policy,
-            proxy,
-            certificates,
+            Transport::default(),
             Pace {
                 budget: None,
                 at_a_time: 32,

@@ -132,6 +132,7 @@ fn content_type(headers: &HeaderMap) -> String {
 fn error_of(text: &str) -> Error {
     [
         Error::ConnectionRefused,
+        Error::ConnectionLimitReached,
         Error::ConnectionTimeout,
         Error::ConnectionReadTimeout,
         Error::ConnectionWriteTimeout,

@@ -1,6 +1,7 @@
 //! What went over the network in a run.
 
-use super::ProxyTrouble;
+use super::protocol::Spoken;
+use super::trouble::Trouble;
 use super::wait::{Wait, Waits};
 use crate::observability::metrics;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,8 @@ struct Counters {
     waited: AtomicU64,
     repeated: AtomicU64,
     waits: Waits,
-    proxy_trouble: Mutex<Option<ProxyTrouble>>,
+    spoken: Spoken,
+    trouble: Mutex<Option<Trouble>>,
 }
 
 impl Traffic {
@@ -54,22 +56,32 @@ impl Traffic {
         self.0.waits.next().await
     }
 
-    /// What the last request met at the proxy, where it did not get past it.
-    pub fn proxy_trouble(&self) -> Option<ProxyTrouble> {
-        let trouble = &self.0.proxy_trouble;
+    /// The protocols in which answers came, such as `HTTP/2`.
+    pub fn protocols(&self) -> Vec<&'static str> {
+        self.0.spoken.all()
+    }
+
+    /// Why the last request did not get through, where the host knows more of it than
+    /// `wasi:http` can say.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let trouble = &self.0.trouble;
         trouble
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    pub(super) fn set_proxy_trouble(&self, met: Option<ProxyTrouble>) {
-        let trouble = &self.0.proxy_trouble;
+    pub(super) fn set_trouble(&self, met: Option<Trouble>) {
+        let trouble = &self.0.trouble;
         *trouble.lock().unwrap_or_else(PoisonError::into_inner) = met;
     }
 
     pub(super) fn count_request(&self) {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn spoke(&self, protocol: &'static str) {
+        self.0.spoken.add(protocol);
     }
 
     pub(super) fn count_refused(&self) {

@@ -3,6 +3,7 @@
 use super::input::StoredInput;
 use super::journal::Entry;
 use crate::connection::{Environment, Limits};
+use crate::egress::Protocol;
 use crate::records::Format;
 use crate::run::Place;
 use crate::runtime::types::Call;
@@ -108,6 +109,9 @@ pub struct JobConnection {
     pub environment: Environment,
     /// Whether requests go by way of the agent's proxy.
     pub use_proxy: bool,
+    /// Which versions of HTTP are offered over TLS.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Stands for the connection in the agent's cache; none keeps nothing.
     pub cache: Option<String>,
     /// The limits that are set for it.

@@ -13,7 +13,9 @@ use super::run_log::{Keeping, RunLog};
 use super::secret_source::{NoSecrets, SecretSource};
 use crate::cache::{Cache, Namespace};
 use crate::connection::Environment;
-use crate::egress::{Certificates, Egress, EgressPolicy, Gate, Pace, Proxy, Traffic, Witness};
+use crate::egress::{
+    Certificates, Egress, EgressPolicy, Gate, Pace, Protocol, Proxy, Traffic, Transport, Witness,
+};
 use crate::observability::{Broken, metrics};
 use crate::registry::Digest;
 use futures::stream::BoxStream;
@@ -45,6 +47,8 @@ pub struct Connection {
     pub proxy: Option<Proxy>,
     /// Certificate authorities that are trusted beside the system's.
     pub certificates: Certificates,
+    /// Which versions of HTTP are offered over TLS.
+    pub protocol: Protocol,
     /// Whether what happens is recorded.
     pub recording: Recording,
     /// What every request passes just before it is sent, where whoever runs this
@@ -65,6 +69,7 @@ impl Connection {
             limits: Limits::default(),
             proxy: None,
             certificates: Certificates::default(),
+            protocol: Protocol::default(),
             recording: Recording::Off,
             gate: None,
         }
@@ -147,11 +152,13 @@ impl Session {
         if let Some(password) = connection.proxy.as_ref().and_then(Proxy::password) {
             redactor.add(password.expose_secret());
         }
-        let proxy = connection.proxy.clone();
         let egress = Egress::new(
             policy,
-            proxy,
-            connection.certificates.clone(),
+            Transport {
+                proxy: connection.proxy.clone(),
+                certificates: connection.certificates.clone(),
+                protocol: connection.protocol,
+            },
             Pace {
                 budget,
                 at_a_time: connection.limits.requests_at_a_time,
@@ -300,7 +307,23 @@ impl Session {
                 self.redactor.clean(detail);
             }
         }
+        self.say_protocols(&mut checks);
         Ok(checks)
+    }
+
+    /// Says with the last step that passed which protocol was spoken: a connector does
+    /// not know, and whoever looks for the cause of a refusal asks for it first.
+    fn say_protocols(&self, checks: &mut [types::Check]) {
+        let protocols = self.traffic.protocols().join(" and ");
+        let passed = |check: &&mut types::Check| check.outcome == types::CheckOutcome::Passed;
+        if let Some(check) = checks.iter_mut().rfind(passed)
+            && !protocols.is_empty()
+        {
+            check.detail = Some(match &check.detail {
+                Some(detail) => format!("{detail} ({protocols})"),
+                None => protocols,
+            });
+        }
     }
 
     /// The activities that the connection offers.
@@ -539,10 +562,10 @@ fn url_of<'a>(
 }
 
 /// Takes secrets out of an error, and says where the host knows better why a
-/// connection did not come about: a connector knows of no proxy.
+/// connection did not come about, as at a proxy or with a certificate.
 pub(super) fn clean(error: &mut types::Error, redactor: &Redactor, traffic: &Traffic) {
     if error.kind == types::ErrorKind::Unreachable
-        && let Some(trouble) = traffic.proxy_trouble()
+        && let Some(trouble) = traffic.trouble()
     {
         error.code = trouble.code().to_owned();
         error.message = trouble.to_string();

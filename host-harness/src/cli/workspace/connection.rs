@@ -3,6 +3,7 @@
 use super::super::Failed;
 use super::{SecretPlace, Where, find, merged, secret, setting};
 use clap::Subcommand;
+use host_harness::egress::Protocol;
 use host_harness::workspace::{Connection, ConnectionDraft, Setting, TestReport, Workspace};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -84,6 +85,10 @@ pub struct Fields {
     /// Go through the agent's proxy.
     #[arg(long)]
     use_proxy: Option<bool>,
+    /// Which versions of HTTP are offered over TLS: auto (HTTP/2 where the server speaks
+    /// it), or http1.
+    #[arg(long, value_name = "PROTOCOL")]
+    protocol: Option<Protocol>,
     /// The connector's version: newest, or one such as 1.2.3.
     #[arg(long, value_name = "VERSION")]
     connector_version: Option<String>,
@@ -97,6 +102,7 @@ impl Fields {
             draft.secrets.insert(name, place.read()?);
         }
         draft.use_proxy = self.use_proxy.unwrap_or(draft.use_proxy);
+        draft.protocol = self.protocol.unwrap_or(draft.protocol);
         draft.version = self.connector_version.unwrap_or(draft.version);
         Ok(draft)
     }
@@ -108,6 +114,7 @@ fn draft(connection: &Connection) -> ConnectionDraft {
         connector: connection.connector.clone(),
         version: connection.version.clone(),
         use_proxy: connection.use_proxy,
+        protocol: connection.protocol,
         settings: connection.settings.clone(),
         limits: connection.limits.clone(),
         secrets: BTreeMap::new(),
@@ -169,6 +176,7 @@ impl ConnectionCommand {
                     connector,
                     version: "newest".to_owned(),
                     use_proxy: false,
+                    protocol: Protocol::default(),
                     settings: Vec::new(),
                     limits: Vec::new(),
                     secrets: BTreeMap::new(),
@@ -241,6 +249,9 @@ fn show(at: &Where, connection: &Connection) -> Result<ExitCode, Failed> {
         )];
         for setting in &connection.settings {
             lines.push(format!("  {:16}  {}", setting.name, setting.value));
+        }
+        if connection.protocol != Protocol::default() {
+            lines.push(format!("  {:16}  {}", "protocol", connection.protocol));
         }
         for limit in &connection.limits {
             lines.push(format!("  {:16}  {}", limit.name, limit.value));

@@ -167,6 +167,7 @@ impl Worker {
         connection.environment = given.environment;
         connection.limits = self.0.agent.limits(&given.limits);
         connection.certificates = self.0.settings.certificates.clone();
+        connection.protocol = given.protocol;
         if let Some(cache) = &given.cache {
             connection.cache = self.0.agent.cache(cache);
         }

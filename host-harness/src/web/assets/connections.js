@@ -90,10 +90,12 @@ export async function connectionForm(state, id, connector) {
   const version = el("select", { id: "connection-version", onchange: () => changed() },
     ["newest", ...versions].map((value) => el("option", { value }, value === "newest" ? `newest (${versions[0] ?? "none"})` : value)));
   version.value = saved?.version ?? "newest";
+  const protocol = el("select", { id: "connection-protocol", onchange: () => changed() },
+    [["auto", "HTTP/2 where the server speaks it"], ["http1", "HTTP/1.1 only"]].map(([value, text]) => el("option", { value }, text)));
   const proxy = el("input", { type: "checkbox", id: "use-proxy", checked: saved?.["use-proxy"], disabled: cloud && !saved?.["use-proxy"], "aria-describedby": "use-proxy-hint", onchange: () => changed() });
 
   const draft = () => ({
-    name: nameInput.value, connector: name, version: version.value, "use-proxy": proxy.checked,
+    name: nameInput.value, connector: name, version: version.value, "use-proxy": proxy.checked, protocol: protocol.value,
     settings: drawn.settings(), secrets: drawn.typed(),
     limits: drawnLimits.settings().map(({ name: property, value }) => ({ name: property.slice(LIMITS.length), value })),
   });
@@ -185,9 +187,13 @@ export async function connectionForm(state, id, connector) {
     drawn = drawForm(form.properties, saved?.settings ?? [], (saved?.secrets ?? []).map((secret) => secret.name), known, changed);
     replace(fields, drawn.node);
     const set = saved?.limits ?? [];
+    protocol.value = saved?.protocol ?? "auto";
     drawnLimits = drawForm(limits.map(limitField), set.map(({ name: limit, value }) => ({ name: LIMITS + limit, value })), [], [], changed);
-    replace(advanced, el("summary", {}, "Advanced: limits of the sandbox"), drawnLimits.node);
-    advanced.open = set.length > 0;
+    replace(advanced, el("summary", {}, "Advanced: protocol, limits of the sandbox"),
+      el("div", { class: "field" }, el("label", { for: "connection-protocol" }, "Protocol"), protocol,
+        el("p", { class: "hint" }, "Choose HTTP/1.1 where a gateway's HTTP/2 is at fault.")),
+      drawnLimits.node);
+    advanced.open = set.length > 0 || protocol.value !== "auto";
     mark(false);
   }
   const fields = el("div", {});

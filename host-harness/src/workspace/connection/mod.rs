@@ -17,6 +17,7 @@ use super::error::WorkspaceError;
 use super::id::{ConnectionId, ProjectId};
 use super::secret::{self, Owner};
 use super::{Dependent, Workspace, name, project};
+use crate::egress::Protocol;
 use crate::runtime::design::Reauthentication;
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,8 @@ pub struct Connection {
     pub version: String,
     /// Whether requests go through the proxy of the agent.
     pub use_proxy: bool,
+    /// Which versions of HTTP are offered over TLS.
+    pub protocol: Protocol,
     /// The values of the form, variables not resolved.
     pub settings: Vec<Setting>,
     /// The limits that are set, by name; for all others the defaults hold.
@@ -80,6 +83,7 @@ impl Connection {
             connector: self.connector.clone(),
             version: self.version.clone(),
             use_proxy: self.use_proxy,
+            protocol: self.protocol,
             settings: self.settings.clone(),
             limits: self.limits.clone(),
             secrets: Default::default(),
@@ -94,7 +98,7 @@ pub(super) fn pairs(settings: &[Setting]) -> Vec<(String, String)> {
         .collect()
 }
 
-const COLUMNS: &str = "SELECT id, project_id, connector, name, version, use_proxy, settings, revision, limits FROM connections";
+const COLUMNS: &str = "SELECT id, project_id, connector, name, version, use_proxy, settings, revision, limits, protocol FROM connections";
 
 fn make(
     transaction: &Transaction<'_>,
@@ -115,6 +119,8 @@ fn make(
             .collect(),
         revision: row.get(7)?,
         limits: json(&row.get::<_, String>(8)?)?,
+        // What another version of the program wrote may be unknown here.
+        protocol: row.get::<_, String>(9)?.parse().unwrap_or_default(),
     })
 }
 
@@ -279,9 +285,9 @@ impl Workspace {
                 .collect();
             let name = name::of_copy(&original.name, |name| names.iter().any(|n| n == name));
             t.execute(
-                "INSERT INTO connections (project_id, connector, name, version, use_proxy, settings,
-                     limits, reauthentication, revision)
-                 SELECT project_id, connector, ?, version, use_proxy, settings, limits,
+                "INSERT INTO connections (project_id, connector, name, version, use_proxy, protocol,
+                     settings, limits, reauthentication, revision)
+                 SELECT project_id, connector, ?, version, use_proxy, protocol, settings, limits,
                      reauthentication, 1
                  FROM connections WHERE id = ?",
                 params![name, id],

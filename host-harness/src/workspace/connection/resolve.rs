@@ -129,6 +129,7 @@ impl Workspace {
                 proxy,
             );
             connection.certificates = certificates;
+            connection.protocol = draft.protocol;
             let limits = limits::read(&draft.limits).map_err(WorkspaceError::Invalid)?;
             connection.limits = self.designer().limits(&limits);
             Ok(Resolved {

@@ -1,6 +1,7 @@
 //! Saving what a person typed, and the rules that hold for it.
 
 use super::{Connection, Setting, free_name, limits, one, pairs, rules};
+use crate::egress::Protocol;
 use crate::form::{self, Finding, Stage};
 use crate::runtime::design::{Descriptor, Reauthentication};
 use crate::runtime::types::PropertyKind;
@@ -32,6 +33,9 @@ pub struct ConnectionDraft {
     /// Whether requests go through the proxy of the agent.
     #[serde(default)]
     pub use_proxy: bool,
+    /// Which versions of HTTP are offered over TLS.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// The values of the form, as typed.
     #[serde(default)]
     pub settings: Vec<Setting>,
@@ -282,14 +286,16 @@ impl Workspace {
             door,
         )?;
         transaction.execute(
-            "INSERT INTO connections (project_id, connector, name, version, use_proxy, settings, limits,
-                 reauthentication, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
+            "INSERT INTO connections (project_id, connector, name, version, use_proxy, protocol,
+                 settings, limits, reauthentication, revision)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
             params![
                 project,
                 draft.connector,
                 name,
                 requirement(&draft.version)?.to_string(),
                 draft.use_proxy,
+                draft.protocol.to_string(),
                 to_json(&filled(&draft.settings))?,
                 to_json(&filled(&draft.limits))?,
                 rules_json(descriptor)?
@@ -341,12 +347,13 @@ impl Workspace {
             secret::remove(transaction, Owner::Connection(id.0), name)?;
         }
         transaction.execute(
-            "UPDATE connections SET name = ?, version = ?, use_proxy = ?, settings = ?,
-                 limits = ?, reauthentication = ?, revision = revision + 1 WHERE id = ?",
+            "UPDATE connections SET name = ?, version = ?, use_proxy = ?, protocol = ?,
+                 settings = ?, limits = ?, reauthentication = ?, revision = revision + 1 WHERE id = ?",
             params![
                 name,
                 requirement(&draft.version)?.to_string(),
                 draft.use_proxy,
+                draft.protocol.to_string(),
                 to_json(&filled(&draft.settings))?,
                 to_json(&filled(&draft.limits))?,
                 rules_json(descriptor)?,

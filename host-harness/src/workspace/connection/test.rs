@@ -193,6 +193,7 @@ impl Workspace {
                 secrets: resolved.secrets,
                 environment: resolved.connection.environment,
                 use_proxy: draft.use_proxy,
+                protocol: draft.protocol,
                 cache: None,
                 limits: resolved.limits,
             },

@@ -1,5 +1,6 @@
 //! What the files hold. Everything is referred to by name.
 
+use crate::egress::Protocol;
 use crate::records::Format;
 use crate::workspace::Setting;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     pub(super) version: String,
     #[serde(default)]
     pub(super) use_proxy: bool,
+    #[serde(default)]
+    pub(super) protocol: Protocol,
     #[serde(default)]
     pub(super) settings: Vec<Setting>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -79,6 +79,7 @@ impl Workspace {
                         connector: found.connector,
                         version: found.version,
                         use_proxy: found.use_proxy,
+                        protocol: found.protocol,
                         settings: found.settings,
                         limits: found.limits,
                     };

@@ -172,6 +172,7 @@ impl Workspace {
             connector: document.connector.clone(),
             version: document.version,
             use_proxy: document.use_proxy,
+            protocol: document.protocol,
             settings: document.settings,
             limits: document.limits,
             secrets: BTreeMap::new(),

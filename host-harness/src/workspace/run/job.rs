@@ -217,6 +217,7 @@ impl Workspace {
                 secrets: resolved.secrets,
                 environment: resolved.connection.environment,
                 use_proxy: connection.use_proxy,
+                protocol: connection.protocol,
                 cache: resolved.cache,
                 limits: resolved.limits,
             },

@@ -163,7 +163,7 @@ async fn https_goes_through_the_agents_proxy_and_its_troubles_are_told() {
     // Without the authority the server is not trusted: that is no trouble of the proxy.
     configure(&place, Some(settings(&proxy.url, &[])), PASSWORD, "");
     let failed = failure(test(&place, PRODUCTION, &form).await);
-    assert_eq!(failed.code.as_deref(), Some("reach.tls"));
+    assert_eq!(failed.code.as_deref(), Some("tls.unknown-authority"));
 
     // Each trouble of the proxy is the host's to tell, and nothing gets past it.
     sandbox.reset_log();
