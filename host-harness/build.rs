@@ -1,16 +1,26 @@
-//! Builds the component that mappings run in, so that the library carries it.
+//! Finds the component that mappings run in, which the library carries. `cargo xtask
+//! build` makes it: a build script that started a cargo of its own would build its
+//! dependencies once more for every way in which this crate is built.
 
-use anyhow::{Context, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-fn main() -> Result<()> {
-    for path in ["jq", "../Cargo.lock", "build.rs"] {
-        println!("cargo::rerun-if-changed={path}");
+/// Names another place of the component.
+const PLACE: &str = "HARNESS_JQ_COMPONENT";
+
+fn main() {
+    println!("cargo::rerun-if-env-changed={PLACE}");
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let component = match std::env::var_os(PLACE) {
+        Some(place) => here.join(place),
+        None => here.join("../target/components/jq.wasm"),
+    };
+    println!("cargo::rerun-if-changed={}", component.display());
+    if !Path::new(&component).is_file() {
+        println!(
+            "cargo::error={} is missing: run `cargo xtask build` once, or name another place \
+             in {PLACE}",
+            component.display()
+        );
     }
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).context(name);
-    let (here, out) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
-    let workspace = here.parent().context("there is no workspace around this")?;
-    let from = component::StandardLibrary::Auto;
-    let jq = component::build(from, workspace, &out.join("target"), "jq-filter")?;
-    std::fs::write(out.join("jq.wasm"), jq).context("writing jq.wasm")
+    println!("cargo::rustc-env=JQ_COMPONENT={}", component.display());
 }

@@ -12,7 +12,7 @@ use anyhow::Result;
 /// run does not do everything.
 pub fn run(arguments: &[String]) -> Result<()> {
     let installing = Installing::begin(programs::OF_BENCH);
-    build::build(component::StandardLibrary::Auto)?;
+    build::all()?;
     installing.end()?;
     let mut bench = process::cargo();
     bench.args(["bench", "--bench", "connector", "--"]);

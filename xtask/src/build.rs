@@ -1,10 +1,24 @@
-//! `cargo xtask build`: the connectors, as components in `target/components`, and
-//! beside each what it is made of.
+//! `cargo xtask build`: components, in `target/components`, and beside each connector what
+//! it is made of.
 
 use crate::{sbom, workspace};
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use component::StandardLibrary;
 use std::path::PathBuf;
+
+/// What is built as a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Package {
+    /// What mappings run in: the host carries it, so it comes first.
+    Jq,
+    /// The connector to Coupa.
+    Coupa,
+    /// The small connector of the tests and the guide.
+    JsonList,
+    /// The component of the tests that attacks its host.
+    Hostile,
+}
 
 /// A component that was built.
 pub struct Built {
@@ -12,26 +26,58 @@ pub struct Built {
     pub size: u64,
 }
 
-/// Builds the connectors as `target/components/coupa.wasm` and, for the tests and
-/// the guide, `json-list.wasm` and `hostile.wasm`. Answers the first.
-pub fn build(from: StandardLibrary) -> Result<Built> {
-    let built = one(from, "coupa-connector", "coupa")?;
-    one(from, "json-list-connector", "json-list")?;
-    one(from, "hostile-connector", "hostile")?;
-    Ok(built)
+/// Builds all of them.
+///
+/// # Errors
+/// As [`Package::build`].
+pub fn all() -> Result<()> {
+    for package in Package::value_variants() {
+        package.build(StandardLibrary::Auto)?;
+    }
+    Ok(())
 }
 
-fn one(from: StandardLibrary, package: &str, name: &str) -> Result<Built> {
-    let target_dir = workspace().join("target");
-    let component = component::build(from, workspace(), &target_dir, package)?;
-    let path = target_dir.join(format!("components/{name}.wasm"));
-    std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
-    std::fs::write(&path, &component).with_context(|| format!("writing {}", path.display()))?;
-    let bill = path.with_extension("cdx.json");
-    std::fs::write(&bill, sbom::of(workspace(), package)?)
-        .with_context(|| format!("writing {}", bill.display()))?;
-    Ok(Built {
-        size: component.len() as u64,
-        path,
-    })
+impl Package {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Jq => "jq-filter",
+            Self::Coupa => "coupa-connector",
+            Self::JsonList => "json-list-connector",
+            Self::Hostile => "hostile-connector",
+        }
+    }
+
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Jq => "jq.wasm",
+            Self::Coupa => "coupa.wasm",
+            Self::JsonList => "json-list.wasm",
+            Self::Hostile => "hostile.wasm",
+        }
+    }
+
+    /// Builds it.
+    ///
+    /// # Errors
+    /// If it does not compile, or cannot be written.
+    pub fn build(self, from: StandardLibrary) -> Result<Built> {
+        let target = workspace().join("target");
+        let component = component::build(from, workspace(), &target, self.name())?;
+        let path = target.join("components").join(self.file());
+        std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        // The host is built anew where this file is newer than it.
+        if std::fs::read(&path).ok().as_ref() != Some(&component) {
+            std::fs::write(&path, &component)
+                .with_context(|| format!("writing {}", path.display()))?;
+        }
+        if self != Self::Jq {
+            let bill = path.with_extension("cdx.json");
+            std::fs::write(&bill, sbom::of(workspace(), self.name())?)
+                .with_context(|| format!("writing {}", bill.display()))?;
+        }
+        Ok(Built {
+            size: component.len() as u64,
+            path,
+        })
+    }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: the whole thread in one run, as a person would do it,
 //! against the Coupa sandbox. Everything it writes lies in `demo-output`.
 
-use crate::build;
+use crate::build::Package;
 use crate::process::{cargo, run};
 use crate::workspace;
 use anyhow::{Context, Result, bail};
@@ -29,7 +29,11 @@ const API_KEY: (&str, &str) = ("DEMO_API_KEY", "0nlyG00dF0rTheSandb0xOfThisDem0R
 /// If a step does not end as it should.
 pub fn demo() -> Result<()> {
     let started = Instant::now();
-    say("Building the host and the sandbox (minutes the first time, seconds after)");
+    say(&format!("Building: {}", forecast()));
+    let from = component::StandardLibrary::Auto;
+    println!("1 of 3: the component that mappings run in, which the host carries");
+    Package::Jq.build(from)?;
+    println!("2 of 3: the host and the sandbox, most of it wasmtime");
     run(cargo().args([
         "build",
         "--release",
@@ -38,8 +42,8 @@ pub fn demo() -> Result<()> {
         "xtask",
         "--bins",
     ]))?;
-    say("Building the component");
-    let component = build::build(component::StandardLibrary::Auto)?;
+    println!("3 of 3: the connector");
+    let component = Package::Coupa.build(from)?;
     let built = started.elapsed();
 
     let folder = workspace().join("demo-output");
@@ -136,6 +140,23 @@ pub fn demo() -> Result<()> {
         (started.elapsed() - built).as_secs_f64()
     );
     Ok(())
+}
+
+/// Processor time that the first build took where it was measured, in seconds.
+const FIRST_BUILD: u64 = 800;
+
+/// How long building will take.
+fn forecast() -> String {
+    if binary("harness").exists() {
+        return "only what has changed since the last time".to_owned();
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // The last crates wait for each other, however many processors there are.
+    let minutes = (FIRST_BUILD / processors.min(8) as u64).div_ceil(60);
+    format!(
+        "this is the first time, so it takes about {minutes} minutes with {processors} \
+         processors; after that, seconds"
+    )
 }
 
 fn say(what: &str) {

@@ -11,7 +11,7 @@ mod sbom;
 mod test;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
 /// Builds, shows, tests and measures the project.
@@ -24,8 +24,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build the connectors and make them components, in target/components.
+    /// Build the components, in target/components: the connectors, and what the host
+    /// carries.
     Build {
+        /// Only these.
+        #[arg(value_enum)]
+        packages: Vec<build::Package>,
         /// Where the standard library for wasm32-unknown-unknown comes from.
         #[arg(long, value_enum, default_value = "auto")]
         std: component::StandardLibrary,
@@ -60,9 +64,15 @@ enum Command {
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        Command::Build { std } => {
-            let built = build::build(std)?;
-            println!("{} ({} bytes)", built.path.display(), built.size);
+        Command::Build { packages, std } => {
+            let packages = match packages.as_slice() {
+                [] => build::Package::value_variants(),
+                chosen => chosen,
+            };
+            for package in packages {
+                let built = package.build(std)?;
+                println!("{} ({} bytes)", built.path.display(), built.size);
+            }
             Ok(())
         }
         Command::Demo => demo::demo(),

@@ -14,9 +14,7 @@ pub fn test() -> Result<()> {
     let installing = Installing::begin(programs::OF_TESTS);
     step("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
     step("contract", || crate::contract::run(false))?;
-    step("component", || {
-        build::build(component::StandardLibrary::Auto).map(drop)
-    })?;
+    step("components", build::all)?;
     step("lints, host", || {
         run(cargo()
             .args([

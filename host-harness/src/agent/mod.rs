@@ -26,6 +26,7 @@ pub use stages::Stages;
 use crate::cache::{Cache, Namespace};
 use crate::connection::{self, ConnectionFile, RevealError, Secrets};
 use crate::egress::Budgets;
+use crate::mapping;
 use crate::registry::{
     Digest, Entry, LocalRegistry, Location, OciRegistry, Pulled, Quarantine, QuarantinedVersion,
     Registry, RegistryError, Store, TrustPolicy,
@@ -118,6 +119,7 @@ impl Agent {
             path: compiled.clone(),
             source,
         })?;
+        mapping::keep_compiled_in(&compiled);
         let registry = match settings.registry {
             None => Registry::Folder(LocalRegistry::open(home.join("registry"))?),
             Some(Location::Folder(folder)) => Registry::Folder(LocalRegistry::open(folder)?),
@@ -193,14 +195,16 @@ impl Agent {
         self.store.quarantine(self.quarantine_after)
     }
 
-    /// Removes compiled code that belongs to none of these components, and
-    /// answers how many bytes that freed.
+    /// Removes compiled code that belongs to none of these components, nor to what
+    /// mappings run in, and answers how many bytes that freed.
     ///
     /// # Errors
     /// If the folder cannot be read, or a file cannot be removed.
     pub fn retain_compiled(&self, kept: &BTreeSet<Digest>) -> Result<u64, AgentError> {
+        let mut kept = kept.clone();
+        kept.insert(mapping::digest());
         self.compiled
-            .retain(kept)
+            .retain(&kept)
             .map_err(|source| AgentError::Folder {
                 path: "compiled".into(),
                 source,

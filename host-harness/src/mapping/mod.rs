@@ -11,6 +11,7 @@ mod sandbox;
 
 pub use check::{Finding, Severity, check, sample};
 pub use mapper::{Mapper, PreviewRow, preview};
+pub(crate) use sandbox::{digest, keep_compiled_in};
 
 use std::time::Duration;
 

@@ -2,7 +2,8 @@
 //! no more memory than [`MOST_MEMORY`] and no more time than it is given.
 
 use super::{MOST_BYTES, MOST_MEMORY, MOST_OUTPUTS, MappingError};
-use crate::runtime::{Engine, TICK};
+use crate::registry::Digest;
+use crate::runtime::{CompiledCode, Compiler, Engine, TICK};
 use bindings::exports::harness::jq::filters::{Bounds, Failure, Wrong};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -83,6 +84,24 @@ fn code() -> Result<&'static Code, MappingError> {
         .map_err(|error| MappingError::Unusable(error.clone()))
 }
 
+/// The component itself, without its compiled code.
+const COMPONENT: &[u8] = include_bytes!(env!("JQ_COMPONENT"));
+
+/// Where compiled code lies, which the first agent of a process says: to compile the
+/// component takes a second and more, to load its code some milliseconds.
+static KEPT_IN: OnceLock<CompiledCode> = OnceLock::new();
+
+/// Keeps the compiled code of what filters run in there, unless it has a place already.
+pub(crate) fn keep_compiled_in(folder: &CompiledCode) {
+    let _ = KEPT_IN.set(folder.clone());
+}
+
+/// Stands for the component among compiled code.
+pub(crate) fn digest() -> Digest {
+    static DIGEST: OnceLock<Digest> = OnceLock::new();
+    *DIGEST.get_or_init(|| Digest::of(COMPONENT))
+}
+
 fn compile() -> wasmtime::Result<Code> {
     let mut config = wasmtime::Config::new();
     config
@@ -91,8 +110,10 @@ fn compile() -> wasmtime::Result<Code> {
         .max_wasm_stack(MOST_STACK)
         .wasm_backtrace_max_frames(None);
     let engine = Engine::with(&config)?;
-    let bytes = include_bytes!(concat!(env!("OUT_DIR"), "/jq.wasm"));
-    let component = Component::new(engine.wasmtime(), bytes)?;
+    let component = match KEPT_IN.get() {
+        Some(kept) => kept.load(engine.wasmtime(), &Compiler::default(), digest(), COMPONENT)?,
+        None => Component::new(engine.wasmtime(), COMPONENT)?,
+    };
     let linker = Linker::new(engine.wasmtime());
     Ok(Code {
         component: bindings::JqPre::new(linker.instantiate_pre(&component)?)?,

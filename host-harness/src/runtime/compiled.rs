@@ -60,7 +60,7 @@ impl CompiledCode {
     /// The component's code, compiled now where it is not in the cache. A cache
     /// that cannot be written slows the next load down and is no error.
     #[expect(unsafe_code, reason = "the proof stands beside it")]
-    pub(super) fn load(
+    pub(crate) fn load(
         &self,
         engine: &wasmtime::Engine,
         compiler: &Compiler,
