@@ -1,7 +1,7 @@
 //! Certificate authorities that are trusted beside the system's own: a company's
 //! own, or that of a proxy that opens TLS.
 
-use super::protocol::Protocol;
+use super::protocol::Offer;
 use crate::recent::Recent;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -71,7 +71,7 @@ impl Certificates {
     ///
     /// # Errors
     /// If there is no authority to trust at all.
-    pub(crate) fn for_client(&self, protocol: Protocol) -> Result<ClientConfig, rustls::Error> {
+    pub(crate) fn for_client(&self, offer: Offer) -> Result<ClientConfig, rustls::Error> {
         // Whichever comes first in the process decides; any of them will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = ClientConfig::builder();
@@ -91,7 +91,7 @@ impl Certificates {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        config.alpn_protocols = protocol.alpn();
+        config.alpn_protocols = offer.alpn();
         Ok(config)
     }
 }

@@ -128,6 +128,17 @@ fn connecting(error: &reqwest::Error) -> Error {
     Error::DestinationUnavailable
 }
 
+/// Whether no connection came about because the server speaks none of the protocols that
+/// were offered.
+pub(super) fn is_refused_protocol(error: &reqwest::Error) -> bool {
+    matches!(
+        causes(error).find_map(find_tls),
+        Some(rustls::Error::AlertReceived(
+            rustls::AlertDescription::NoApplicationProtocol
+        ))
+    )
+}
+
 /// Whether the server reset the request's stream because it wants HTTP/1.1.
 pub(super) fn requires_http1(error: &reqwest::Error) -> bool {
     causes(error)

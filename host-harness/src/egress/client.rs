@@ -1,19 +1,25 @@
-//! The HTTP client of a session, and the bodies of its answers.
+//! The HTTP clients of a session, and the bodies of their answers.
+//!
+//! There are two, because a client that offers both protocols cannot know that a
+//! connection will do for all its requests before the handshake is over: with 32 requests
+//! under way, it makes 32 connections each time that the server ends one, and throws away
+//! 31. Once a server has spoken HTTP/2, a client that speaks nothing else takes over, and
+//! all requests wait for one connection.
 
-use super::certificates::Certificates;
 use super::policy::EgressPolicy;
-use super::protocol::Protocol;
-use super::proxy::Proxy;
+use super::protocol::Offer;
 use super::resolver::Resolver;
 use super::traffic::Traffic;
-use super::{Chunk, classify};
+use super::{Chunk, Transport, classify};
 use http_body::{Body, Frame, SizeHint};
 use reqwest::{Client, redirect};
+use http::uri::Authority;
+use std::collections::HashSet;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::Error;
 
@@ -38,21 +44,85 @@ pub(super) enum ClientError {
     Client(#[from] reqwest::Error),
 }
 
+/// The clients of a session. Each is made when it is first needed: reading the TLS roots
+/// takes milliseconds, and many a session sends nothing.
+#[derive(Default)]
+pub(super) struct Clients {
+    /// Offers what the connection's protocol says.
+    any: OnceCell<Client>,
+    http2: OnceCell<Client>,
+    /// Servers that have spoken HTTP/2.
+    speak_http2: Mutex<HashSet<Authority>>,
+}
+
+impl Clients {
+    /// The client for requests to this URL.
+    pub(super) async fn to(
+        &self,
+        uri: &http::Uri,
+        policy: &EgressPolicy,
+        transport: &Transport,
+    ) -> Result<&Client, ClientError> {
+        let (cell, offer) = match self.is_known_for_http2(uri) {
+            true => (&self.http2, Offer::Http2),
+            false => (&self.any, transport.protocol.into()),
+        };
+        cell.get_or_try_init(|| async { client(policy, transport, offer) })
+            .await
+    }
+
+    fn is_known_for_http2(&self, uri: &http::Uri) -> bool {
+        let known = self
+            .speak_http2
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        uri.authority()
+            .is_some_and(|authority| known.contains(authority))
+    }
+
+    /// Remembers which protocol the server at this URL has spoken.
+    pub(super) fn spoke(&self, uri: &http::Uri, version: http::Version) {
+        if version == http::Version::HTTP_2
+            && let Some(authority) = uri.authority()
+            && !self.is_known_for_http2(uri)
+        {
+            self.speak_http2
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(authority.clone());
+        }
+    }
+
+    /// Says that no connection came about because the server at this URL speaks none of
+    /// the protocols offered. True where it was offered HTTP/2 alone, since it had spoken
+    /// that: others are offered now.
+    pub(super) fn refused_protocol(&self, uri: &http::Uri) -> bool {
+        let mut known = self
+            .speak_http2
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        uri.authority()
+            .is_some_and(|authority| known.remove(authority))
+    }
+}
+
 /// A pooled client that goes only where the policy lets it.
-pub(super) fn client(
+fn client(
     policy: &EgressPolicy,
-    proxy: Option<&Proxy>,
-    certificates: &Certificates,
-    protocol: Protocol,
+    transport: &Transport,
+    offer: Offer,
 ) -> Result<Client, ClientError> {
     let mut builder = Client::builder()
         .dns_resolver(Arc::new(Resolver(policy.clone())))
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .tls_backend_preconfigured(certificates.for_client(protocol)?)
+        .tls_backend_preconfigured(transport.certificates.for_client(offer)?)
         .no_proxy();
-    if let Some(proxy) = proxy {
+    if let Some(proxy) = &transport.proxy {
         builder = builder.proxy(proxy.for_client()?);
+    }
+    if offer == Offer::Http2 {
+        builder = builder.http2_prior_knowledge();
     }
     Ok(builder
         .referer(false)

@@ -30,6 +30,7 @@ pub use certificate_trouble::CertificateTrouble;
 pub use certificates::{Certificates, CertificatesError};
 pub use gate::{Gate, GateKeeper};
 pub use policy::{Denied, EgressPolicy, Origin};
+pub(crate) use protocol::Offer;
 pub use protocol::{Protocol, UnknownProtocol};
 pub use proxy::{Proxy, ProxyError};
 pub use proxy_trouble::ProxyTrouble;
@@ -40,10 +41,11 @@ use crate::observability::{SPANS, metrics};
 use crate::runtime::recording::Recording;
 use crate::runtime::{Level, Redactor, RunLog};
 use bytes::Bytes;
+use client::Clients;
 use reqwest::Client;
 use std::future::Future;
 use std::sync::Arc;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -60,12 +62,8 @@ pub struct Egress {
 
 struct Door {
     policy: EgressPolicy,
-    proxy: Option<Proxy>,
-    certificates: Certificates,
-    protocol: Protocol,
-    /// Made at the first request: reading the TLS roots takes milliseconds, and
-    /// many a session sends nothing.
-    client: OnceCell<Client>,
+    transport: Transport,
+    clients: Clients,
     budget: Option<Arc<Budget>>,
     places: Arc<Semaphore>,
     log: RunLog,
@@ -116,10 +114,8 @@ impl Egress {
         };
         let door = Arc::new(Door {
             policy,
-            proxy: transport.proxy,
-            certificates: transport.certificates,
-            protocol: transport.protocol,
-            client: OnceCell::new(),
+            transport,
+            clients: Clients::default(),
             budget: pace.budget,
             places: Arc::new(Semaphore::new(pace.at_a_time)),
             log: witness.log,
@@ -158,18 +154,8 @@ impl Door {
         }
     }
 
-    async fn client(&self) -> Result<&Client, Error> {
-        let made = self
-            .client
-            .get_or_try_init(|| async {
-                client::client(
-                    &self.policy,
-                    self.proxy.as_ref(),
-                    &self.certificates,
-                    self.protocol,
-                )
-            })
-            .await;
+    async fn client(&self, uri: &http::Uri) -> Result<&Client, Error> {
+        let made = self.clients.to(uri, &self.policy, &self.transport).await;
         made.map_err(|error| {
             self.log.host(
                 Level::Error,

@@ -26,12 +26,33 @@ pub struct UnknownProtocol {
     text: String,
 }
 
-impl Protocol {
-    /// What is offered in the TLS handshake, best first.
+/// What a client offers in the TLS handshake (ALPN, RFC 7301).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// The server chooses, and the client knows only then which it is.
+    Http2OrHttp1,
+    Http1,
+    /// For a server that is known to speak it.
+    Http2,
+}
+
+impl Offer {
+    /// Best first.
     pub(super) fn alpn(self) -> Vec<Vec<u8>> {
-        match self {
-            Self::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            Self::Http1 => vec![b"http/1.1".to_vec()],
+        let names: &[&[u8]] = match self {
+            Self::Http2OrHttp1 => &[b"h2", b"http/1.1"],
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+        };
+        names.iter().map(|name| name.to_vec()).collect()
+    }
+}
+
+impl From<Protocol> for Offer {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Auto => Self::Http2OrHttp1,
+            Protocol::Http1 => Self::Http1,
         }
     }
 }

@@ -113,7 +113,7 @@ impl Door {
         body: &mut Outgoing,
         first_byte: Duration,
     ) -> Result<reqwest::Response, Failed> {
-        let client = self.client().await.map_err(Failed::Otherwise)?;
+        let client = self.client(&parts.uri).await.map_err(Failed::Otherwise)?;
         let outgoing = client.request(parts.method.clone(), parts.uri.to_string());
         let outgoing = body.put_into(outgoing, &parts.method, parts.headers.clone());
         // Last: nothing that may take long stands between it and the request.
@@ -144,6 +144,7 @@ impl Door {
         let spoken = protocol::name(answer.version());
         self.traffic.set_trouble(None);
         self.traffic.spoke(spoken);
+        self.clients.spoke(&parts.uri, answer.version());
         metrics().request(Answer::of(status.as_u16()), took);
         let span = tracing::Span::current();
         span.record("http.response.status_code", status.as_u16());
@@ -184,7 +185,7 @@ impl Door {
             return Failed::Otherwise(refused);
         }
         let authority = parts.uri.authority().map_or("?", |it| it.as_str());
-        let trouble = Trouble::of(error, self.proxy.as_ref(), authority);
+        let trouble = Trouble::of(error, self.transport.proxy.as_ref(), authority);
         let told = match &trouble {
             Some(trouble) => trouble.for_guest(),
             None => classify::classify(error),
@@ -193,12 +194,18 @@ impl Door {
             Some(trouble) => trouble.to_string(),
             None => told.to_string(),
         };
-        if let (None, Some(proxy)) = (&trouble, &self.proxy) {
+        if let (None, Some(proxy)) = (&trouble, &self.transport.proxy) {
             outcome.push_str(&format!(" (by way of the proxy {})", proxy.place()));
         }
         self.traffic.set_trouble(trouble);
         self.got_nothing(parts, &told, outcome, took);
-        match NotProcessed::of(error) {
+        let other_protocols =
+            classify::is_refused_protocol(error) && self.clients.refused_protocol(&parts.uri);
+        let not_processed = match other_protocols {
+            true => Some(NotProcessed::NotSent),
+            false => NotProcessed::of(error),
+        };
+        match not_processed {
             Some(why) => Failed::NotProcessed(why),
             None => Failed::Otherwise(told),
         }

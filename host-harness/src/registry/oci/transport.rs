@@ -2,7 +2,7 @@
 //! tried again, and how much of an answer is taken.
 
 use super::OciError;
-use crate::egress::{Certificates, Protocol};
+use crate::egress::{Certificates, Offer};
 use crate::registry::{ConnectorName, OciAddress};
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -126,7 +126,7 @@ impl Transport {
             ));
         }
         let plain = address.plain;
-        let tls = settings.certificates.for_client(Protocol::Auto);
+        let tls = settings.certificates.for_client(Offer::Http2OrHttp1);
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.map_err(|error| wrong(error.to_string()))?)
             // Registries send to where they keep their bytes. Credentials do not go
