@@ -30,6 +30,7 @@ fn newer() -> Job {
                 secrets: Default::default(),
                 environment: Environment::Development,
                 use_proxy: false,
+                protocol: Default::default(),
                 cache: None,
                 limits: Default::default(),
             },

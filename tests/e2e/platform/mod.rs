@@ -140,6 +140,7 @@ pub fn draft(name: &str, pairs: &[(&str, &str)], secrets: &[(&str, &str)]) -> Co
         connector: "coupa".to_owned(),
         version: "newest".to_owned(),
         use_proxy: false,
+        protocol: Default::default(),
         settings: settings(pairs),
         limits: Vec::new(),
         secrets: secrets
@@ -162,6 +163,7 @@ pub fn changed(connection: &Connection, name: &str, value: &str) -> ConnectionDr
         connector: connection.connector.clone(),
         version: connection.version.clone(),
         use_proxy: connection.use_proxy,
+        protocol: connection.protocol,
         settings,
         limits: connection.limits.clone(),
         secrets: Default::default(),
