@@ -95,7 +95,7 @@ impl Response {
 }
 
 /// Why no whole answer came. What matters most is whether the request can have
-/// reached Coupa: see [`SendError::certainly_not_sent`].
+/// reached Coupa: see [`SendError::certainly_not_processed`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     #[error("the name could not be resolved")]
@@ -108,14 +108,23 @@ pub enum SendError {
     ConnectTimeout,
     #[error("no secure connection came about: {0}")]
     Tls(String),
+    /// By ALPN (RFC 7301), while TLS came about.
+    #[error("the server speaks none of the versions of HTTP that were offered")]
+    NoCommonProtocol,
     #[error("the host does not let the connector reach it")]
     Denied,
+    /// It may have arrived: the server ended the connection or the stream in good order
+    /// (GOAWAY, REFUSED_STREAM).
+    #[error("the server said that it did not process the request")]
+    NotProcessed,
     #[error("no answer came in time")]
     AnswerTimeout,
     #[error("the connection was closed before the answer was whole")]
     Interrupted,
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
+    #[error("what answers there does not speak HTTP/1.1 or HTTP/2 as it should")]
+    NotHttp,
     #[error("HTTP failed: {0}")]
     Protocol(String),
     /// A file of the run cannot be read; nothing was sent.
@@ -127,8 +136,9 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// True where no connection came about, so that nothing was sent.
-    pub const fn certainly_not_sent(&self) -> bool {
+    /// True where no connection came about, so that nothing was sent, or where the server
+    /// itself said so. Even a write may be sent again.
+    pub const fn certainly_not_processed(&self) -> bool {
         matches!(
             self,
             Self::UnknownName
@@ -136,7 +146,9 @@ impl SendError {
                 | Self::NoRoute
                 | Self::ConnectTimeout
                 | Self::Tls(_)
+                | Self::NoCommonProtocol
                 | Self::Denied
+                | Self::NotProcessed
                 | Self::NoFile(_)
         )
     }

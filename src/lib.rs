@@ -19,12 +19,16 @@ pub mod activities;
 pub mod client;
 pub mod contract;
 pub mod design;
+#[cfg(test)]
+mod fake;
 mod fingerprint;
 pub mod host;
 pub mod query;
 pub mod settings;
 pub mod test_connection;
 mod time;
+#[cfg(any(test, target_family = "wasm"))]
+mod tls_alert;
 
 #[cfg(target_family = "wasm")]
 mod component;

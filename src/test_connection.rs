@@ -1,11 +1,12 @@
 //! Tries a connection step by step: settings, reachable, token, read.
 
-use crate::client::{Client, TokenStore, milliseconds, mint, reveal};
+use crate::client::{
+    Client, TokenStore, milliseconds, mint, refusal, refusal_by_a_front, reveal, unreachable,
+};
 use crate::contract::{Check, Connection, Error, ErrorKind, Outcome};
 use crate::host::{Body, Host, Keep, Method, Request};
 use crate::settings::{Authentication, Settings, name};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Which collection to read to try out a scope, best first. An API key may
 /// read whatever its user may, so all are tried in turn.
@@ -30,8 +31,6 @@ const PROBES: &[(&str, &str)] = &[
 ];
 /// Scopes tried one by one to name those that were not granted.
 const MOST_SCOPES_TRIED: usize = 40;
-/// How long a new token is given to be accepted.
-const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The steps, in order.
 const STEPS: [(&str, &str); 4] = [
@@ -71,7 +70,7 @@ pub async fn test_connection<H: Host>(host: Rc<H>, connection: &Connection) -> V
     {
         return checks.rest_skipped();
     }
-    let tokens = Rc::new(TokenStore::default());
+    let mut tokens = TokenStore::default();
     let mut granted = None;
     match &settings.authentication {
         Authentication::OAuth { scopes, .. } => {
@@ -95,11 +94,12 @@ pub async fn test_connection<H: Host>(host: Rc<H>, connection: &Connection) -> V
             };
             let known = token.scope.clone().unwrap_or_else(|| scopes.join(" "));
             granted = Some(known).filter(|scopes| !scopes.is_empty());
-            tokens.hold(token).await;
+            // It speaks of the settings as they stand, and not of what others were granted.
+            tokens = TokenStore::alone(&*host, token);
         }
         Authentication::ApiKey => checks.skip(),
     }
-    let client = Client::new(Rc::clone(&host), settings, tokens);
+    let client = Client::new(Rc::clone(&host), settings, Rc::new(tokens));
     let _ = checks
         .step(async {
             read(&client, granted.as_deref())
@@ -178,10 +178,13 @@ async fn reach<H: Host>(host: &H, settings: &Settings) -> Result<String, Error> 
     };
     match host.send(request).await {
         Ok(response) if (300..400).contains(&response.status) => {
-            Err(crate::client::refusal(&response, Method::Get))
+            Err(refusal(&response, Method::Get))
         }
-        Ok(_) => Ok(format!("{} answers", settings.origin)),
-        Err(error) => Err(crate::client::unreachable(&error, settings)),
+        Ok(response) => match refusal_by_a_front(&response) {
+            Some(error) => Err(error),
+            None => Ok(format!("{} answers", settings.origin)),
+        },
+        Err(error) => Err(unreachable(&error, settings)),
     }
 }
 
@@ -228,28 +231,15 @@ async fn read<H: Host>(client: &Client<H>, granted: Option<&str>) -> Result<Stri
             }),
     };
     let mut refused = Vec::new();
-    let started = client.host().now();
     for (stem, object) in PROBES.iter().filter(|(stem, _)| may_read(stem)) {
-        loop {
-            let url = format!("/api/{object}?limit=1&fields=%5B%22id%22%5D");
-            match client.get(url, |_| Ok(())).await {
-                Ok(()) => return Ok(format!("read {object}")),
-                Err(error) if error.kind == ErrorKind::NotFound => {
-                    return Ok(format!("read {object}, of which there is none"));
-                }
-                Err(error) if error.kind == ErrorKind::Permission => {
-                    refused.push(*stem);
-                    break;
-                }
-                // A new token may take some seconds to be accepted.
-                Err(error)
-                    if error.code == "coupa.token-refused"
-                        && client.host().now().saturating_sub(started) < PATIENCE =>
-                {
-                    client.host().sleep(Duration::from_secs(1)).await;
-                }
-                Err(error) => return Err(error),
+        let url = format!("/api/{object}?limit=1&fields=%5B%22id%22%5D");
+        match client.get(url, |_| Ok(())).await {
+            Ok(()) => return Ok(format!("read {object}")),
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                return Ok(format!("read {object}, of which there is none"));
             }
+            Err(error) if error.kind == ErrorKind::Permission => refused.push(*stem),
+            Err(error) => return Err(error),
         }
     }
     let error = if refused.is_empty() {

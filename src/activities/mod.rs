@@ -262,11 +262,13 @@ fn summary(ledger: &Ledger) -> Summary {
 /// Whether an error is about the connection as a whole, so that every other
 /// record would meet it too.
 fn is_about_the_connection(error: &Error) -> bool {
+    let is_of_a_front = error.code.starts_with("front.") && error.kind != ErrorKind::InvalidInput;
     matches!(
         error.kind,
         ErrorKind::Authentication | ErrorKind::InvalidSettings | ErrorKind::Unreachable
     ) || error.code.starts_with("token.")
         || error.code == "coupa.redirect"
+        || is_of_a_front
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! 403 and 5xx, and gateways before it answer HTML or nothing. The status
 //! decides the kind.
 
-use super::Repeat;
+use super::{Repeat, front};
 use crate::contract::{Error, ErrorKind, FieldError};
 use crate::host::{Method, Response, SendError};
 use crate::settings::{Authentication, Settings};
@@ -12,11 +12,28 @@ use serde_json::Value;
 
 /// Longer texts of others are cut.
 const MOST_CHARACTERS: usize = 500;
+/// What a body may be in place of JSON.
+const NOTHING: &str = "nothing";
+const XML: &str = "XML";
 
 /// The error that an answer outside 2xx stands for.
 pub fn refusal(response: &Response, method: Method) -> Error {
     let said = Said::of(response);
     let status = response.status;
+    // A 400 without a body may be Coupa's, and one may be about this request alone: about
+    // its length, or something in it that a firewall looks for.
+    if let Some(error) = front::refusal(response) {
+        match status {
+            400 if said.is_nothing() => {}
+            400 => {
+                return Error {
+                    kind: ErrorKind::InvalidInput,
+                    ..error
+                };
+            }
+            _ => return error,
+        }
+    }
     let error = match status {
         400 | 409 | 422 => Error::new(
             ErrorKind::InvalidInput,
@@ -77,7 +94,7 @@ pub fn refusal(response: &Response, method: Method) -> Error {
         ),
     };
     let mut error = error.status(status);
-    error.message = format!("{} (status {status})", error.message);
+    error.message = status_shown(error.message, status);
     error.retry_after_ms = retry_after(response);
     error.fields = said
         .messages
@@ -136,12 +153,24 @@ pub fn not_sent(error: &SendError, settings: &Settings) -> Error {
         SendError::Tls(_) => (
             ErrorKind::Unreachable,
             "reach.tls",
-            "Check that the Host Name is right; a proxy that opens TLS needs its certificate authority on this machine.",
+            "Check the Host Name and its port. A certificate is not trusted where it is for another name, \
+             has expired, or is by an authority that this machine does not know, such as that of a proxy that opens TLS.",
+        ),
+        SendError::NoCommonProtocol => (
+            ErrorKind::Unreachable,
+            "reach.alpn",
+            "Set the connection's protocol to auto, or to http1 where it is auto; check the Host Name and its port.",
         ),
         SendError::Denied => (
             ErrorKind::Unreachable,
             "reach.denied",
-            "The host lets a connector reach only its own Host Name, by https; its log names the rule.",
+            "A connector may reach its connection's Host Name and nothing else, by https. Check that this is no address \
+             of the machine itself, its link or its cloud's metadata: only a development environment may reach this machine, by localhost or its address.",
+        ),
+        SendError::NotProcessed => (
+            ErrorKind::RemoteFailure,
+            "coupa.not-processed",
+            "It is safe to send it again, later. If it stays so, set the connection's protocol to http1.",
         ),
         SendError::AnswerTimeout => (
             ErrorKind::TimedOut,
@@ -168,6 +197,12 @@ pub fn not_sent(error: &SendError, settings: &Settings) -> Error {
             "file.not-kept",
             "Give the run a place for files, with enough room.",
         ),
+        SendError::NotHttp => (
+            ErrorKind::UnexpectedAnswer,
+            "coupa.broken-http",
+            "Check the Host Name and its port: something else than a web server may listen there. \
+             If they are right, set the connection's protocol to http1.",
+        ),
         SendError::Protocol(_) => (
             ErrorKind::UnexpectedAnswer,
             "coupa.broken-http",
@@ -181,7 +216,9 @@ pub fn not_sent(error: &SendError, settings: &Settings) -> Error {
 pub fn is_passing(error: &Error) -> bool {
     match error.kind {
         ErrorKind::RateLimited | ErrorKind::TimedOut | ErrorKind::RemoteFailure => true,
-        ErrorKind::Unreachable => !matches!(error.code, "reach.denied" | "reach.tls"),
+        ErrorKind::Unreachable => {
+            !matches!(error.code, "reach.denied" | "reach.tls" | "reach.alpn")
+        }
         ErrorKind::UnexpectedAnswer => matches!(error.code, "coupa.broken-http" | "coupa.not-json"),
         _ => false,
     }
@@ -193,6 +230,16 @@ pub fn may_have_been_processed(error: &Error) -> bool {
         error.kind,
         ErrorKind::TimedOut | ErrorKind::RemoteFailure | ErrorKind::UnexpectedAnswer
     ) && !matches!(error.code, "coupa.redirect" | "coupa.media-type")
+        && !error.code.starts_with("front.")
+}
+
+/// Whether what was asked was refused, which may be the size of the page.
+pub fn is_about_the_question(error: &Error) -> bool {
+    matches!(error.code, "coupa.refused" | "front.bad-request")
+}
+
+pub(super) fn status_shown(message: String, status: u16) -> String {
+    format!("{message} (status {status})")
 }
 
 /// The error of a write that was given up and may have been processed.
@@ -236,14 +283,14 @@ pub fn not_json(response: &Response, expected: &str) -> Error {
 }
 
 /// What Coupa said in the body of a refusal.
-struct Said {
+pub(super) struct Said {
     messages: Vec<String>,
     /// What the body was, where it was not in Coupa's form.
     instead: Option<String>,
 }
 
 impl Said {
-    fn of(response: &Response) -> Self {
+    pub(super) fn of(response: &Response) -> Self {
         let mut messages = Vec::new();
         match serde_json::from_slice::<Value>(&response.body) {
             Ok(Value::Object(body)) => {
@@ -264,10 +311,27 @@ impl Said {
         Self { messages, instead }
     }
 
+    /// Whether it has a form that Coupa answers in, which are its own JSON and XML.
+    pub(super) fn is_of_coupa(&self) -> bool {
+        !self.messages.is_empty() || self.instead.as_deref() == Some(XML)
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.messages.is_empty() && self.instead.as_deref() == Some(NOTHING)
+    }
+
+    /// A sentence, and what was said besides.
+    pub(super) fn beside(&self, sentence: &str) -> String {
+        match &self.instead {
+            Some(instead) => format!("{sentence}; it answered {instead}"),
+            None => format!("{sentence}: {}", cut(&self.messages.join("; "))),
+        }
+    }
+
     fn sentence(&self, otherwise: &str) -> String {
         if self.messages.is_empty() {
             return match &self.instead {
-                Some(instead) => format!("{otherwise}; it answered {instead}"),
+                Some(_) => self.beside(otherwise),
                 None => otherwise.to_owned(),
             };
         }
@@ -296,7 +360,7 @@ fn describe(response: &Response) -> Option<String> {
     let text = String::from_utf8_lossy(&response.body);
     let text = text.trim_start();
     if text.is_empty() {
-        return Some("nothing".to_owned());
+        return Some(NOTHING.to_owned());
     }
     if text.starts_with('<') {
         let lower = text.to_ascii_lowercase();
@@ -309,7 +373,7 @@ fn describe(response: &Response) -> Option<String> {
         return Some(match (is_html, title) {
             (true, Some(title)) => format!("an HTML page titled “{}”", cut(title.trim())),
             (true, None) => "an HTML page".to_owned(),
-            (false, _) => "XML".to_owned(),
+            (false, _) => XML.to_owned(),
         });
     }
     let looks_like_json = text.starts_with(['{', '[', '"']);
@@ -443,7 +507,7 @@ mod tests {
         for status in [406, 418, 500, 502, 504] {
             assert!(may(status), "{status}");
         }
-        for status in [302, 400, 403, 404, 415, 429] {
+        for status in [302, 400, 403, 404, 415, 421, 429, 505] {
             assert!(!may(status), "{status}");
         }
     }

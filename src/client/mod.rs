@@ -4,13 +4,20 @@
 mod answer;
 mod backoff;
 mod disposition;
+mod front;
 mod multipart;
+#[cfg(test)]
+mod tests;
 mod token;
 
-pub use answer::{messages_per_field, not_json, not_sent as unreachable, refusal};
+pub use answer::{
+    is_about_the_question, messages_per_field, not_json, not_sent as unreachable, refusal,
+};
 pub use backoff::Backoff;
 pub use disposition::file_name;
+pub use front::refusal as refusal_by_a_front;
 pub use multipart::Multipart;
+use token::{Next, Patience};
 pub use token::{Token, TokenStore, mint};
 
 use crate::contract::{Error, ErrorKind, Notice, NoticeKind};
@@ -30,8 +37,6 @@ const MAX_TRIES: u32 = 6;
 const MAX_TRIES_WHEN_LIMITED: u32 = 12;
 /// A longer wait than this is not sat out: the call fails and says when to come back.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// A token may not work right after it was minted; Coupa advises five seconds.
-const TOKEN_SETTLES_IN: Duration = Duration::from_secs(10);
 
 /// How a request may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,37 +269,44 @@ impl<H: Host> Client<H> {
     ) -> Result<(), Error> {
         let is_write = exchange.method != Method::Get;
         let mut backoff = Backoff::new(self.host.now());
-        let mut refused_since = None;
+        let mut patience = Patience::default();
         // Whether an earlier try of a write may have been processed.
         let mut in_doubt = false;
         loop {
             let failure = match self.credentials().await {
                 Err(error) => Failure::BeforeSending(error),
-                Ok((header, token)) => match self.send_once(&exchange, transfer, header).await {
-                    Ok(response) if response.status == 401 => {
-                        if self
-                            .has_fresh_start(token.as_ref(), &mut refused_since)
-                            .await
-                        {
-                            continue;
+                Ok((header, token)) => {
+                    let sent = self.send_once(&exchange, transfer, header).await;
+                    let status = sent.as_ref().ok().map(|response| response.status);
+                    if let Some(token) = &token
+                        && self.is_to_try_again(token, status, &mut patience).await
+                    {
+                        continue;
+                    }
+                    match sent {
+                        Ok(response) if response.status == 401 => {
+                            Failure::BeforeSending(answer::unauthorized(&self.settings))
                         }
-                        Failure::BeforeSending(answer::unauthorized(&self.settings))
-                    }
-                    Ok(response) if (200..300).contains(&response.status) => {
-                        match judge(response) {
-                            Ok(()) => return Ok(()),
-                            Err(error) => Failure::Taken(error),
+                        Ok(response) if (200..300).contains(&response.status) => {
+                            match judge(response) {
+                                Ok(()) => return Ok(()),
+                                Err(error) => Failure::Taken(error),
+                            }
+                        }
+                        Ok(response) => {
+                            Failure::AfterSending(answer::refusal(&response, exchange.method))
+                        }
+                        Err(error) if error.certainly_not_processed() => {
+                            Failure::BeforeSending(answer::not_sent(&error, &self.settings))
+                        }
+                        Err(error) => {
+                            Failure::AfterSending(answer::not_sent(&error, &self.settings))
                         }
                     }
-                    Ok(response) => {
-                        Failure::AfterSending(answer::refusal(&response, exchange.method))
-                    }
-                    Err(error) if error.certainly_not_sent() => {
-                        Failure::BeforeSending(answer::not_sent(&error, &self.settings))
-                    }
-                    Err(error) => Failure::AfterSending(answer::not_sent(&error, &self.settings)),
-                },
+                }
             };
+            // Whoever is next may try while this one waits.
+            patience.step_aside();
             let may_repeat = match (&failure, exchange.repeat) {
                 (Failure::AfterSending(error), Repeat::IfNotProcessed) => {
                     error.kind == ErrorKind::RateLimited
@@ -330,37 +342,38 @@ impl<H: Host> Client<H> {
         }
     }
 
-    /// Whether a request that was answered 401 should be sent once more: with a
-    /// new token, or with a new one that may not have settled yet.
-    async fn has_fresh_start(
-        &self,
-        token: Option<&Token>,
-        refused_since: &mut Option<Duration>,
+    /// Whether a request is to be sent once more because of its token, having waited for
+    /// it where it has to be.
+    async fn is_to_try_again<'a>(
+        &'a self,
+        token: &Token,
+        status: Option<u16>,
+        patience: &mut Patience<'a>,
     ) -> bool {
-        let Some(token) = token else { return false };
-        let now = self.host.now();
-        let Some(since) = *refused_since else {
-            *refused_since = Some(now);
-            self.tokens.forget(&*self.host, &self.settings, token).await;
-            self.count_retry();
-            return true;
-        };
-        let Some(minted_at) = token.minted_at else {
-            return false;
-        };
-        // Where tokens live shorter than they take to settle, each is a new one.
-        if now.saturating_sub(since) >= TOKEN_SETTLES_IN {
-            return false;
+        let (host, settings) = (&*self.host, &self.settings);
+        match status {
+            Some(401) => {
+                let refused = self.tokens.refused(host, settings, token, patience);
+                match refused.await {
+                    Next::Again => self.count_retry(),
+                    Next::After(wait) => {
+                        let why = "Coupa does not accept a new token yet";
+                        self.pause(NoticeKind::Retrying, why, wait).await;
+                    }
+                    Next::GiveUp => return false,
+                }
+                true
+            }
+            // What Coupa answers only to those that it knows.
+            Some(200..300 | 400 | 403 | 404 | 409 | 422) => {
+                self.tokens.accepted(host, settings, token).await;
+                false
+            }
+            _ => {
+                self.tokens.undecided();
+                false
+            }
         }
-        let age = now.saturating_sub(minted_at);
-        let wait = Duration::from_millis(500).saturating_add(age / 2);
-        self.pause(
-            NoticeKind::Retrying,
-            "Coupa does not accept a new token yet",
-            wait,
-        )
-        .await;
-        true
     }
 
     /// How long to wait before the next try; none where there is to be none.
@@ -463,7 +476,10 @@ pub async fn reveal<H: Host>(host: &H, secret: &'static str) -> Result<String, E
             "settings.secret-unavailable",
             format!("the secret “{secret}” could not be read"),
         )
-        .remedy("Look at the host's log for why."),
+        .remedy(
+            "Check where the connection says that this secret is kept: that it is still \
+             there, and that the host may read it.",
+        ),
     })?;
     let value = value.trim();
     if value.is_empty() {

@@ -3,6 +3,7 @@
 use super::files;
 use super::outside::nanoseconds;
 use crate::host::{Body, Keep, Method, Request, Response, SendError};
+use crate::tls_alert;
 use wasip3::http::types::{
     ErrorCode, Fields, Method as HttpMethod, Request as HttpRequest, RequestOptions,
     Response as HttpResponse, Scheme,
@@ -37,7 +38,7 @@ pub async fn send(request: Request) -> Result<Response, SendError> {
             .await
             .map(drop)
             .map_err(|error| match send_error(error) {
-                error if error.certainly_not_sent() => SendError::Interrupted,
+                error if error.certainly_not_processed() => SendError::Interrupted,
                 error => error,
             })
     };
@@ -195,11 +196,11 @@ fn send_error(error: ErrorCode) -> SendError {
         ErrorCode::TlsCertificateError => {
             SendError::Tls("its certificate is not one to trust".to_owned())
         }
-        ErrorCode::TlsAlertReceived(alert) => SendError::Tls(
-            alert
-                .alert_message
-                .unwrap_or_else(|| "it broke off the handshake".to_owned()),
-        ),
+        ErrorCode::TlsAlertReceived(alert) => {
+            tls_alert::received(alert.alert_id, alert.alert_message)
+        }
+        // A limit of the host's own, or the server's: GOAWAY, REFUSED_STREAM.
+        ErrorCode::ConnectionLimitReached => SendError::NotProcessed,
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => SendError::Denied,
         ErrorCode::HttpResponseTimeout
         | ErrorCode::ConnectionReadTimeout
@@ -210,6 +211,7 @@ fn send_error(error: ErrorCode) -> SendError {
         ErrorCode::HttpResponseBodySize(size) => {
             SendError::TooLarge(usize::try_from(size.unwrap_or_default()).unwrap_or(usize::MAX))
         }
+        ErrorCode::HttpProtocolError => SendError::NotHttp,
         other => SendError::Protocol(other.to_string()),
     }
 }

@@ -5,7 +5,7 @@
 //! custom fields. Newer ones lie in `custom-fields`, older ones beside the
 //! release's own.
 
-use crate::client::{Client, Exchange, Repeat, not_json};
+use crate::client::{Client, Exchange, Repeat, is_about_the_question, not_json};
 use crate::contract::Error;
 use crate::host::{Host, Method};
 use coupa_catalog::Collection;
@@ -194,7 +194,7 @@ async fn sample<H: Host>(
     let sampled = read(format!("/api/{object}?limit={SAMPLED}")).await;
     let records: Vec<Map<String, Value>> = match sampled {
         // It may have smaller pages, and refuse what is over them.
-        Err(error) if error.code == "coupa.refused" => read(format!("/api/{object}")).await?,
+        Err(error) if is_about_the_question(&error) => read(format!("/api/{object}")).await?,
         sampled => sampled?,
     };
     let mut found: BTreeMap<(String, bool), Value> = BTreeMap::new();

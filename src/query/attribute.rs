@@ -83,25 +83,7 @@ pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 /// Edits (insert, delete, replace, swap neighbours) from `a` to `b`; kebab and
 /// snake case count as the same.
 fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.replace('_', "-").chars().collect();
-    let b: Vec<char> = b.replace('_', "-").chars().collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut row = Vec::with_capacity(b.len() + 1);
-        row.push(i + 1);
-        for (j, cb) in b.iter().enumerate() {
-            let mut best = (last[j] + usize::from(ca != cb))
-                .min(last[j + 1] + 1)
-                .min(row[j] + 1);
-            if i > 0 && j > 0 && *ca == b[j - 1] && a[i - 1] == *cb {
-                best = best.min(before_last[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or_default()
+    strsim::osa_distance(&a.replace('_', "-"), &b.replace('_', "-"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 //! (`parents`).
 
 use super::{Fields, Filter, Operator, encode, read_checkpoint};
-use crate::client::{Client, not_json};
+use crate::client::{Client, is_about_the_question, not_json};
 use crate::contract::{Error, ErrorKind, Item, PlannedRequest};
 use crate::fingerprint::fingerprint;
 use crate::host::{Host, Response};
@@ -607,11 +607,6 @@ impl Fetched {
         }
         Ok(last)
     }
-}
-
-/// Whether Coupa refused what was asked, which may be the size of the page.
-fn is_about_the_question(error: &Error) -> bool {
-    error.code == "coupa.refused"
 }
 
 /// Sends a page's records. False where nobody takes them any more.

@@ -42,9 +42,9 @@ fn the_component_imports_exactly_what_the_contract_allows() {
 }
 
 #[test]
-fn the_component_is_under_one_point_two_megabytes() {
+fn the_component_is_under_one_and_a_quarter_megabytes() {
     let size = std::fs::metadata(component()).unwrap().len();
-    assert!(size < 1_200_000, "{size} bytes");
+    assert!(size < 1_250_000, "{size} bytes");
 }
 
 #[tokio::test]
@@ -186,6 +186,7 @@ fn every_error_code_is_documented() {
     let words = [
         "settings", "call", "option", "filter", "fields", "order", "key", "resume", "reach",
         "token", "coupa", "read", "record", "write", "internal", "action", "file", "export",
+        "front",
     ];
     let mut codes = BTreeSet::new();
     for text in &texts {

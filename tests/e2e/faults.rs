@@ -2,7 +2,7 @@
 
 // Each test counts what one fault costs.
 use crate::support::countable_sandbox as sandbox;
-use crate::support::{Outcome, oauth, query, sandbox_with_keys, write};
+use crate::support::{Outcome, countable_sandbox, oauth, query, sandbox_with_keys, write};
 use coupa_sandbox::switches::RefusalBody;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::runtime::RuntimeError;
@@ -306,11 +306,31 @@ async fn a_create_is_sent_again_when_it_was_certainly_not_processed() {
     for (name, fault) in [
         ("429", status(429, None)),
         ("429 with Retry-After", status(429, Some(1))),
-        ("expired token", Fault::ExpireTokens),
     ] {
         let (kind, posts, count) = create_under(&sandbox, "commodities", fault).await;
         assert_eq!((kind, posts, count), (None, 2, 1), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_create_is_sent_again_at_once_where_its_token_was_good_and_is_no_more() {
+    let sandbox = countable_sandbox(&[]);
+    let before = sandbox.count("commodities");
+    let expired = FaultRule::next(1, Fault::ExpireTokens).on_method("POST");
+    sandbox.add_fault(expired.after(1));
+    let records = [r#"{"name":"Before"}"#, r#"{"name":"After"}"#];
+    let one_by_one = [("concurrency", "1")];
+    let outcome = write(
+        oauth(&sandbox),
+        "create",
+        "commodities",
+        &one_by_one,
+        &records,
+    )
+    .await;
+    assert_eq!(outcome.summary().succeeded, 2, "{:?}", outcome.rejected);
+    assert_eq!(outcome.summary().retries, 1);
+    assert_eq!(sandbox.count("commodities") - before, 2);
 }
 
 #[tokio::test]

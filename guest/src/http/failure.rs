@@ -19,6 +19,9 @@ pub enum Failure {
     Tls(String),
     /// Nothing came in time, and no connection had come about.
     ConnectTimeout,
+    /// The server said that it did not process the request, or the host did not send it
+    /// because too much is under way.
+    NotProcessed,
     /// No answer in time.
     AnswerTimeout,
     /// The connection broke off.
@@ -50,6 +53,8 @@ impl Failure {
                 let said = alert.alert_message;
                 Self::Tls(said.unwrap_or_else(|| "it broke off the handshake".to_owned()))
             }
+            // A limit of the host's own, or the server's: GOAWAY, REFUSED_STREAM.
+            ErrorCode::ConnectionLimitReached => Self::NotProcessed,
             ErrorCode::HttpResponseTimeout
             | ErrorCode::ConnectionReadTimeout
             | ErrorCode::ConnectionWriteTimeout => Self::AnswerTimeout,
@@ -64,9 +69,9 @@ impl Failure {
         }
     }
 
-    /// Whether it is certain that the request did not arrive, so that even a
-    /// write may be sent again.
-    pub const fn certainly_not_sent(&self) -> bool {
+    /// Whether it is certain that the request did not arrive or was not processed, so that
+    /// even a write may be sent again.
+    pub const fn certainly_not_processed(&self) -> bool {
         matches!(
             self,
             Self::Malformed
@@ -75,6 +80,7 @@ impl Failure {
                 | Self::Denied
                 | Self::Tls(_)
                 | Self::ConnectTimeout
+                | Self::NotProcessed
         )
     }
 
@@ -83,7 +89,8 @@ impl Failure {
     pub fn into_error(self, writes: bool) -> Error {
         let (kind, code) = match &self {
             Self::Malformed => (ErrorKind::InvalidInput, "request.malformed"),
-            failure if failure.certainly_not_sent() => {
+            Self::NotProcessed => (ErrorKind::RemoteFailure, "request.not-processed"),
+            failure if failure.certainly_not_processed() => {
                 (ErrorKind::Unreachable, "request.unreachable")
             }
             _ if writes => (ErrorKind::Uncertain, "request.uncertain"),
@@ -113,6 +120,9 @@ impl fmt::Display for Failure {
             Self::Denied => f.write_str("the host lets nothing go to this server"),
             Self::Tls(why) => write!(f, "no secure connection to the server came about: {why}"),
             Self::ConnectTimeout => f.write_str("the server did not accept the connection in time"),
+            Self::NotProcessed => {
+                f.write_str("the server said that it did not process the request")
+            }
             Self::AnswerTimeout => f.write_str("the server did not answer in time"),
             Self::Interrupted => f.write_str("the server broke off the connection"),
             Self::TooLarge(most) => {

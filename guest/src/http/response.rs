@@ -66,7 +66,7 @@ impl Response {
         }
         // An answer had begun, so the request did arrive, whatever the error's name.
         ended.await.map_err(|error| match Failure::of(error) {
-            failure if failure.certainly_not_sent() => Failure::Interrupted,
+            failure if failure.certainly_not_processed() => Failure::Interrupted,
             failure => failure,
         })?;
         answer.body = body;

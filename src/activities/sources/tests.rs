@@ -2,16 +2,12 @@
 
 use crate::activities::{self, Events, Gone, Input};
 use crate::client::{Client, TokenStore};
-use crate::contract::{Call, Connection, Event, Item, Setting};
-use crate::host::{Body, Host, LogLevel, Request, Response, SecretError, SendError};
-use crate::settings::Settings;
+use crate::contract::{Call, Event, Item, Setting};
+use crate::fake::{Answers, Fake, settings};
 use crate::time::Moment;
-use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// What happens to a record before a request is answered.
 #[derive(Debug, Clone, Copy)]
@@ -132,62 +128,6 @@ impl Answers for Coupa {
     }
 }
 
-/// What stands in for Coupa.
-pub(super) trait Answers: 'static {
-    /// Answers a request for a path, with the parameters of its query.
-    fn answer(&mut self, path: &str, query: &BTreeMap<String, String>) -> (u16, String);
-    /// Seconds since 1970.
-    fn now(&self) -> i64;
-}
-
-/// What was sent, path and query.
-pub(super) type Sent = Rc<RefCell<Vec<String>>>;
-
-pub(super) struct Fake<A>(Rc<RefCell<A>>, Sent);
-
-impl<A> Clone for Fake<A> {
-    fn clone(&self) -> Self {
-        Self(Rc::clone(&self.0), Rc::clone(&self.1))
-    }
-}
-
-impl<A: Answers> Host for Fake<A> {
-    async fn send(&self, request: Request) -> Result<Response, SendError> {
-        assert!(matches!(request.body, Body::Bytes(_)));
-        self.1.borrow_mut().push(request.path_and_query.clone());
-        let (path, query) = request.path_and_query.split_once('?').unwrap();
-        let plain = |text| percent_decode_str(text).decode_utf8().unwrap().into_owned();
-        let query = query
-            .split('&')
-            .filter_map(|part| part.split_once('='))
-            .map(|(name, value)| (plain(name), plain(value)))
-            .collect();
-        let (status, body) = self.0.borrow_mut().answer(path, &query);
-        Ok(Response {
-            status,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: body.into_bytes(),
-            ..Response::default()
-        })
-    }
-    async fn sleep(&self, _: Duration) {}
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-    fn unix_time(&self) -> i64 {
-        self.0.borrow().now()
-    }
-    async fn reveal(&self, _: &str) -> Result<String, SecretError> {
-        Ok("key".to_owned())
-    }
-    async fn cache_get(&self, _: &str) -> Option<(String, Duration)> {
-        None
-    }
-    async fn cache_put(&self, _: &str, _: String, _: Duration) {}
-    async fn cache_remove(&self, _: &str) {}
-    fn log(&self, _: LogLevel, _: &str, _: &[(&str, String)]) {}
-}
-
 struct Nothing;
 
 impl Input for Nothing {
@@ -259,21 +199,9 @@ fn setting(name: &str, value: &str) -> Setting {
     }
 }
 
-/// A client of something that stands in for Coupa, and what it sends.
-pub(super) fn client<A: Answers + Clone>(answers: &A) -> (Client<Fake<A>>, Sent) {
-    let fake = Fake(Rc::new(RefCell::new(answers.clone())), Sent::default());
-    (client_of(&fake), fake.1)
-}
-
-fn client_of<A: Answers>(fake: &Fake<A>) -> Client<Fake<A>> {
-    let connection = Connection {
-        name: "fake".to_owned(),
-        settings: vec![
-            setting("host", "https://fake.example"),
-            setting("authentication", "api-key"),
-        ],
-    };
-    let settings = Settings::check(&connection).unwrap();
+/// A client of something that stands in for Coupa.
+pub(super) fn client<A: Answers>(fake: &Fake<A>) -> Client<Fake<A>> {
+    let settings = settings(&[("authentication", "api-key")]);
     let tokens = Rc::new(TokenStore::default());
     Client::new(Rc::new(fake.clone()), settings, tokens)
 }
@@ -287,7 +215,6 @@ pub(super) fn read<A: Answers + Clone>(
     resume: Option<String>,
     batches: usize,
 ) -> Taken {
-    let (client, _) = client(answers);
     let call = Call {
         activity: activity.to_owned(),
         object: object.to_owned(),
@@ -298,13 +225,14 @@ pub(super) fn read<A: Answers + Clone>(
         resume,
         ..Call::default()
     };
-    run(&client, call, batches)
+    run(&Fake::new(answers.clone()), call, batches)
 }
 
-fn run<H: Host>(client: &Client<H>, call: Call, batches: usize) -> Taken {
+fn run<A: Answers>(fake: &Fake<A>, call: Call, batches: usize) -> Taken {
     let mut taken = Taken::after(call.resume.clone(), batches);
     let prepared = activities::prepare(&call).unwrap();
-    futures::executor::block_on(prepared.run(client, Nothing, &mut taken)).unwrap();
+    fake.run(prepared.run(&client(fake), Nothing, &mut taken))
+        .unwrap();
     taken
 }
 
@@ -316,7 +244,7 @@ fn go_on(coupa: &Fake<Coupa>, activity: &str, resume: Option<String>, batches: u
         resume,
         ..Call::default()
     };
-    run(&client_of(coupa), call, batches)
+    run(coupa, call, batches)
 }
 
 fn script() -> impl Strategy<Value = Vec<Vec<Change>>> {
@@ -324,7 +252,10 @@ fn script() -> impl Strategy<Value = Vec<Vec<Change>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(300),
+        ..ProptestConfig::default()
+    })]
 
     /// A query gives every record that was there from its beginning to its end
     /// exactly once, and no record twice, also where it is given up and resumed.
@@ -334,11 +265,11 @@ proptest! {
         script in script(),
         cut in 1_usize..12,
     ) {
-        let coupa = Fake(Rc::new(RefCell::new(Coupa::new(count, script))), Sent::default());
-        let before: BTreeSet<i64> = coupa.0.borrow().records.keys().copied().collect();
+        let coupa = Fake::new(Coupa::new(count, script));
+        let before: BTreeSet<i64> = coupa.remote.borrow().records.keys().copied().collect();
         let first = go_on(&coupa, "query", None, cut);
         let second = go_on(&coupa, "query", first.checkpoint.clone(), usize::MAX);
-        let after: BTreeSet<i64> = coupa.0.borrow().records.keys().copied().collect();
+        let after: BTreeSet<i64> = coupa.remote.borrow().records.keys().copied().collect();
         let all: Vec<i64> = first.versions().into_iter().chain(second.versions()).map(|(id, _)| id).collect();
         let told: BTreeSet<i64> = all.iter().copied().collect();
         prop_assert_eq!(all.len(), told.len(), "a record came twice");
@@ -355,7 +286,7 @@ proptest! {
         script in script(),
         cuts in prop::collection::vec(1_usize..8, 0..5),
     ) {
-        let coupa = Fake(Rc::new(RefCell::new(Coupa::new(count, script))), Sent::default());
+        let coupa = Fake::new(Coupa::new(count, script));
         let mut told: BTreeMap<i64, u32> = BTreeMap::new();
         let mut place = None;
         for batches in cuts.into_iter().chain([usize::MAX, usize::MAX]) {
@@ -363,11 +294,11 @@ proptest! {
             told.extend(taken.versions());
             place = taken.checkpoint;
         }
-        coupa.0.borrow_mut().script.clear();
-        coupa.0.borrow_mut().now += 10;
+        coupa.remote.borrow_mut().script.clear();
+        coupa.remote.borrow_mut().now += 10;
         let taken = go_on(&coupa, "changes", place, usize::MAX);
         told.extend(taken.versions());
-        for (id, record) in &coupa.0.borrow().records {
+        for (id, record) in &coupa.remote.borrow().records {
             prop_assert_eq!(told.get(id), Some(&record.version), "record {}", id);
         }
         // And with nothing new, nothing is told.

@@ -1,9 +1,10 @@
 //! Reading what is nested under all parents, given up anywhere and resumed; and lists
 //! of which nobody says whether they have pages.
 
-use super::tests::{Answers, Taken, client, read};
+use super::tests::{Taken, client, read};
 use crate::activities::{Options, sources::Export};
 use crate::contract::Call;
+use crate::fake::{Answers, Fake};
 use crate::time::Moment;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,8 +116,6 @@ fn keys(tree: &Tree, object: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
-
     /// Each record once, in order and saying what it belongs to, wherever a run is given
     /// up and resumed, by each of the sources and by id or not.
     #[test]
@@ -173,14 +172,18 @@ fn what_is_exported_under_all_parents_is_marked_under_each() {
     let collection = coupa_catalog::find_object(LINES).unwrap();
     let options = Options::check(&[], &[]).unwrap();
     let export = || Export::prepare(&call, &collection, &options).unwrap();
-    let (client, sent) = client(&tree);
+    let coupa = Fake::new(tree);
+    let client = client(&coupa);
     let mut taken = Taken::after(None, usize::MAX);
-    futures::executor::block_on(export().run(&client, &mut taken)).unwrap();
+    coupa.run(export().run(&client, &mut taken)).unwrap();
     assert_eq!(taken.items.len(), 3);
     for checkpoint in &taken.checkpoints {
-        futures::executor::block_on(export().acknowledge(&client, checkpoint)).unwrap();
+        coupa
+            .run(export().acknowledge(&client, checkpoint))
+            .unwrap();
     }
-    let marked: Vec<String> = sent
+    let marked: Vec<String> = coupa
+        .sent
         .borrow()
         .iter()
         .filter(|path| path.contains("exported=true&"))
