@@ -13,9 +13,11 @@
 //!
 //! Dependencies point one way: `cli` and `web` → `workspace` → `group` → `agent` →
 //! `run` and `shadow` → `runtime` → `egress`, with `form`, `variables`, `mapping`,
-//! `registry`, `connection`, `records`, `cache`, `sealing` and `observability` beneath.
+//! `registry`, `connection`, `records`, `cache`, `sealing`, `observability` and
+//! `atomic_file` beneath.
 
 pub mod agent;
+mod atomic_file;
 mod blocking;
 pub mod cache;
 

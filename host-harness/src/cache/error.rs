@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use crate::atomic_file::AtomicFileError;
 use crate::sealing::SealError;
 
 /// Why something was not kept, or not forgotten. To a connector none of this is
@@ -37,4 +38,13 @@ pub enum CacheError {
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+impl From<AtomicFileError> for CacheError {
+    fn from(error: AtomicFileError) -> Self {
+        Self::Io {
+            path: error.path,
+            source: error.source,
+        }
+    }
 }

@@ -1,15 +1,14 @@
 //! Entries as files: `<hash of the namespace>/<hash of namespace and key>`.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use tempfile::NamedTempFile;
-
 use super::entry::{Entry, HEADER_BYTES};
 use super::{CacheError, MAX_ENTRIES, MAX_VALUE_BYTES};
-use crate::sealing::{self, OVERHEAD_BYTES, Place, SealingKey, make_private_folder};
+use crate::atomic_file::{self, Access};
+use crate::sealing::{self, OVERHEAD_BYTES, Place, SealingKey};
 
 /// The size of the largest entry. A larger file is none; it is read no further.
 const MAX_FILE_BYTES: u64 = (MAX_VALUE_BYTES + HEADER_BYTES + OVERHEAD_BYTES) as u64;
@@ -22,7 +21,7 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn open(path: PathBuf, key: SealingKey) -> Result<Self, CacheError> {
-        make_private_folder(&path).map_err(|source| unusable(&path, source))?;
+        atomic_file::create_folder(&path, Access::Owner)?;
         Ok(Self { path, key })
     }
 
@@ -54,17 +53,11 @@ impl Folder {
         let path = self.file(place);
         let folder = self.path.join(place.folder_name());
         let sealed = sealing::seal(&self.key, place, &entry.to_bytes())?;
-        let write = || {
-            make_private_folder(&folder)?;
-            make_room(&folder, &path)?;
-            // Private from the start. Not synced: what a power failure tears
-            // does not open, and is then absent.
-            let mut file = NamedTempFile::new_in(&folder)?;
-            file.write_all(&sealed)?;
-            file.persist(&path).map_err(|failed| failed.error)?;
-            Ok(())
-        };
-        write().map_err(|source| unusable(&path, source))
+        atomic_file::create_folder(&folder, Access::Owner)?;
+        make_room(&folder, &path).map_err(|source| unusable(&path, source))?;
+        // What a power failure tears does not open, and is then absent.
+        atomic_file::write_cached(&path, &sealed, Access::Owner)?;
+        Ok(())
     }
 
     pub(super) fn remove(&self, place: Place<'_>) -> Result<(), CacheError> {

@@ -1,5 +1,6 @@
 //! What stops reading or writing altogether.
 
+use crate::atomic_file::AtomicFileError;
 use std::io;
 use std::path::PathBuf;
 
@@ -166,4 +167,13 @@ pub enum OutputError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl From<AtomicFileError> for OutputError {
+    fn from(error: AtomicFileError) -> Self {
+        Self::Io {
+            path: error.path,
+            source: error.source,
+        }
+    }
 }

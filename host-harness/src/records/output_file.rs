@@ -4,11 +4,12 @@
 //! off leaves the `.part` file, and another may go on with it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Format, OutputError};
+use crate::atomic_file;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -95,10 +96,8 @@ impl OutputFile {
     /// Where the disk fails; the `.part` file stays.
     pub fn commit(mut self) -> Result<PathBuf, OutputError> {
         self.flush()
-            .and_then(|()| self.sync())
-            .and_then(|()| fs::rename(&self.part, &self.path))
-            .and_then(|()| sync_folder(&self.path))
             .map_err(|source| unusable(&self.path, source))?;
+        atomic_file::commit(self.file.get_ref(), &self.part, &self.path)?;
         Ok(self.path)
     }
 
@@ -291,17 +290,6 @@ fn read_header(file: impl Read, part: &Path) -> Result<Option<Vec<String>>, Outp
             path: part.to_owned(),
             reason: error.to_string(),
         }),
-    }
-}
-
-/// Makes the rename survive a power failure: the name is data of the folder.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if cfg!(unix) => {
-            let is_here = folder.as_os_str().is_empty();
-            File::open(if is_here { Path::new(".") } else { folder })?.sync_all()
-        }
-        _ => Ok(()),
     }
 }
 

@@ -51,7 +51,7 @@ impl Digest {
     /// The 64 hexadecimal digits, without `sha256:`.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.0)
     }
 }
 
@@ -93,23 +93,13 @@ impl FromStr for Digest {
 
 /// Upper case is refused: two spellings of one digest would be two file names.
 fn parse(text: &str) -> Option<Digest> {
-    let hex = text.strip_prefix(PREFIX)?.as_bytes();
-    if hex.len() != 2 * BYTES {
+    let digits = text.strip_prefix(PREFIX)?;
+    if digits.bytes().any(|digit| digit.is_ascii_uppercase()) {
         return None;
     }
     let mut bytes = [0; BYTES];
-    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-        *byte = 16 * digit(pair[0])? + digit(pair[1])?;
-    }
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
     Some(Digest(bytes))
-}
-
-fn digit(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
-    }
 }
 
 impl TryFrom<String> for Digest {

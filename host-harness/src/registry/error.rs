@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use semver::Version;
 
 use super::{ConnectorName, Digest, Entry, OciError, Requirement};
+use crate::atomic_file::AtomicFileError;
 
 /// Why a registry could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +184,15 @@ pub enum StoreError {
     },
 }
 
+impl From<AtomicFileError> for RegistryError {
+    fn from(error: AtomicFileError) -> Self {
+        Self::Io {
+            path: error.path,
+            source: error.source,
+        }
+    }
+}
+
 impl RegistryError {
     /// Stable, for programs.
     #[must_use]
@@ -204,6 +214,15 @@ impl RegistryError {
     #[must_use]
     pub fn is_out_of_reach(&self) -> bool {
         matches!(self, Self::Oci(error) if error.is_out_of_reach())
+    }
+}
+
+impl From<AtomicFileError> for StoreError {
+    fn from(error: AtomicFileError) -> Self {
+        Self::Io {
+            path: error.path,
+            source: error.source,
+        }
     }
 }
 

@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 
-use super::commit::{Draft, Placed};
 use super::trust::key_id_of;
 use super::{
     ConnectorName, Digest, Entry, Facts, Pulled, RegistryError, Release, Requirement, Store,
 };
+use crate::atomic_file::{self, Access};
 
 const RECEIPT_EXTENSION: &str = "json";
 const SIGNATURE_EXTENSION: &str = "minisig";
@@ -120,7 +120,7 @@ impl LocalRegistry {
         if let Some(bill) = &release.bill_of_materials {
             replace(&self.bill_file(&entry), bill)?;
         }
-        if write_receipt(&receipt, &entry)? == Placed::Before
+        if !write_receipt(&receipt, &entry)?
             && let Some(published) = read_receipt(&receipt, name)?
         {
             refuse_other_bytes(&published, entry.digest)?;
@@ -274,12 +274,8 @@ impl LocalRegistry {
     }
 
     fn write_blob(&self, digest: &Digest, component: &[u8]) -> Result<(), RegistryError> {
-        let path = self.blob(digest);
-        let mut draft = Draft::new(&self.blobs()).map_err(|error| unusable(&path, error))?;
-        draft
-            .write(component)
-            .and_then(|()| draft.replace(&path))
-            .map_err(|error| unusable(&path, error))
+        atomic_file::write(&self.blob(digest), component, Access::Everyone)?;
+        Ok(())
     }
 
     /// The names of the connectors, in order. What is not a name was not put
@@ -324,25 +320,16 @@ fn refuse_other_bytes(published: &Entry, offered: Digest) -> Result<(), Registry
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), RegistryError> {
-    let write = || {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut draft = Draft::new(folder)?;
-        draft.write(bytes)?;
-        draft.replace(path)
-    };
-    write().map_err(|error| unusable(path, error))
+    make(path.parent().unwrap_or(Path::new(".")))?;
+    atomic_file::write(path, bytes, Access::Everyone)?;
+    Ok(())
 }
 
-fn write_receipt(path: &Path, entry: &Entry) -> Result<Placed, RegistryError> {
-    let write = || {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut draft = Draft::new(folder)?;
-        draft.write(&serde_json::to_vec_pretty(entry)?)?;
-        draft.place(path)
-    };
-    write().map_err(|error| unusable(path, error))
+/// Whether no receipt was there, and this one is now.
+fn write_receipt(path: &Path, entry: &Entry) -> Result<bool, RegistryError> {
+    make(path.parent().unwrap_or(Path::new(".")))?;
+    let json = serde_json::to_vec_pretty(entry).map_err(|error| unusable(path, error.into()))?;
+    Ok(atomic_file::write_new(path, &json, Access::Everyone)?)
 }
 
 /// The receipt at `path`, or none where there is no file. It must say what its
@@ -393,7 +380,8 @@ fn file_names(folder: &Path) -> Result<Vec<String>, RegistryError> {
 }
 
 fn make(folder: &Path) -> Result<(), RegistryError> {
-    fs::create_dir_all(folder).map_err(|error| unusable(folder, error))
+    atomic_file::create_folder(folder, Access::Everyone)?;
+    Ok(())
 }
 
 fn unusable(path: &Path, source: io::Error) -> RegistryError {

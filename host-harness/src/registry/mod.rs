@@ -15,7 +15,6 @@
 //! and renamed, so that a reader meets a whole file or none.
 
 mod any;
-mod commit;
 mod digest;
 mod entry;
 mod error;

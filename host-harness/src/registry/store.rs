@@ -1,12 +1,12 @@
 //! The agent's own folder of components, each under the digest it has.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::commit::Draft;
 use super::digest::Hasher;
 use super::{Digest, Lease, Quarantine, Receipts, StoreError};
+use crate::atomic_file::{self, Access, AtomicFile};
 
 mod download;
 
@@ -48,10 +48,7 @@ impl Store {
     /// [`StoreError::Io`] where the folder cannot be made.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, StoreError> {
         let blobs = folder.as_ref().join("blobs").join("sha256");
-        fs::create_dir_all(&blobs).map_err(|source| StoreError::Io {
-            path: blobs.clone(),
-            source,
-        })?;
+        atomic_file::create_folder(&blobs, Access::Everyone)?;
         Ok(Self {
             folder: folder.as_ref().to_owned(),
             blobs,
@@ -224,12 +221,8 @@ impl Store {
         source: impl Read,
         path: &Path,
     ) -> Result<(), StoreError> {
-        let unusable = |source| StoreError::Io {
-            path: self.blobs.clone(),
-            source,
-        };
         let mut source = source.take(expected_size.saturating_add(1));
-        let mut draft = Draft::new(&self.blobs).map_err(unusable)?;
+        let mut file = AtomicFile::create(path, Access::Everyone)?;
         let mut hasher = Hasher::default();
         let mut size = 0;
         let mut chunk = vec![0; CHUNK_BYTES];
@@ -241,7 +234,7 @@ impl Store {
                 Err(source) => return Err(StoreError::Source { digest, source }),
             };
             hasher.update(&chunk[..read]);
-            draft.write(&chunk[..read]).map_err(unusable)?;
+            file = file.append(&chunk[..read])?;
             size += read as u64;
         }
         let found = hasher.finish();
@@ -253,13 +246,15 @@ impl Store {
                 size,
             });
         }
-        draft.replace(path).map_err(unusable)
+        file.replace()?;
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const BYTES: &[u8] = b"a component";
 

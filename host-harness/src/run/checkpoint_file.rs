@@ -1,8 +1,8 @@
 //! The file beside an output that says where to resume: `<output>.checkpoint`.
 
 use super::RunError;
+use crate::atomic_file::{self, Access};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A place in a source, and the place in the output that belongs to it.
@@ -45,21 +45,12 @@ impl CheckpointFile {
     /// Replaces the file as a whole.
     pub(super) fn write(&self, output: &Path) -> Result<(), RunError> {
         let path = Self::path(output);
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let write = || -> std::io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(|source| RunError::Io {
+        let json = serde_json::to_vec(self).map_err(|error| RunError::Io {
             path: path.clone(),
-            source,
-        })
+            source: error.into(),
+        })?;
+        atomic_file::write(&path, &json, Access::Owner)?;
+        Ok(())
     }
 
     /// Takes the file away where it is.

@@ -27,6 +27,7 @@ pub use report::{Counts, Outcome, Report, Told};
 pub use state_file::StateFile;
 pub use write::{Origin, Results, write};
 
+use crate::atomic_file::AtomicFileError;
 use crate::records::{Format, OpenError, OutputError, ReadError, WriteError};
 use crate::runtime::types::{Answer, Error, ErrorKind};
 use std::fmt::Display;
@@ -81,6 +82,15 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl From<AtomicFileError> for RunError {
+    fn from(error: AtomicFileError) -> Self {
+        Self::Io {
+            path: error.path,
+            source: error.source,
+        }
+    }
 }
 
 /// That an output can take records that the source is told of: they do not come

@@ -1,7 +1,8 @@
 //! Where a source stands that goes on from run to run, kept in a file.
 
 use super::RunError;
-use std::io::{self, Write};
+use crate::atomic_file::{self, Access};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A file that holds one checkpoint.
@@ -30,18 +31,9 @@ impl StateFile {
     /// # Errors
     /// If the disk fails; what was there stays.
     pub fn write(&self, checkpoint: &str) -> Result<(), RunError> {
-        let folder = match self.0.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let write = || -> io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            writeln!(file, "{checkpoint}")?;
-            file.as_file().sync_all()?;
-            file.persist(&self.0).map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(|source| self.failed(source))
+        let line = format!("{checkpoint}\n");
+        atomic_file::write(&self.0, line.as_bytes(), Access::Owner)?;
+        Ok(())
     }
 
     fn failed(&self, source: io::Error) -> RunError {

@@ -1,9 +1,9 @@
 //! Compiled code on the disk, so that only the first load of a version compiles.
 
 use super::compiler::{CompileError, Compiler};
+use crate::atomic_file::{Access, AtomicFile, AtomicFileError};
 use crate::registry::Digest;
 use std::hash::{Hash, Hasher};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use wasmtime::component::Component;
 
@@ -134,11 +134,9 @@ fn read(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
     unsafe { Component::deserialize(engine, code) }.ok()
 }
 
-fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(blake3::hash(code).as_slice())?;
-    file.write_all(code)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+fn write(path: &Path, code: &[u8]) -> Result<(), AtomicFileError> {
+    AtomicFile::create_cached(path, Access::Owner)?
+        .append(blake3::hash(code).as_slice())?
+        .append(code)?
+        .replace()
 }

@@ -3,10 +3,10 @@
 
 use super::bindings::integration::connector::files::{self, FileError};
 use super::guest::Services;
+use crate::atomic_file::{self, Access, AtomicFile, AtomicFileError, Placed};
 use crate::registry::Hasher;
 use futures::channel::mpsc;
 use futures::{SinkExt, Stream, StreamExt};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -59,18 +59,15 @@ impl RunFiles {
         }
     }
 
-    /// A file that is being kept.
-    fn start(&self) -> std::io::Result<tempfile::NamedTempFile> {
-        std::fs::create_dir_all(&self.folder)?;
-        tempfile::Builder::new()
-            .prefix(".keeping")
-            .tempfile_in(&self.folder)
+    /// A file that is being kept, of the name that a remote system gave it.
+    fn start(&self, name: &str) -> Result<AtomicFile, AtomicFileError> {
+        atomic_file::create_folder(&self.folder, Access::Everyone)?;
+        AtomicFile::create(self.folder.join(cleaned(name)), Access::Owner)
     }
 
     /// Gives a file its name, or another one where that is taken: `a.pdf`, then
     /// `a.2.pdf`.
-    fn name(&self, file: tempfile::NamedTempFile, wanted: &str) -> std::io::Result<String> {
-        file.as_file().sync_all()?;
+    fn name(mut file: AtomicFile, wanted: &str) -> Result<String, AtomicFileError> {
         let wanted = cleaned(wanted);
         let path = Path::new(&wanted);
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -78,21 +75,18 @@ impl RunFiles {
             .extension()
             .map(|end| format!(".{}", end.to_string_lossy()))
             .unwrap_or_default();
-        let mut file = file;
-        for number in 1_u32.. {
-            let name = match number {
-                1 => wanted.clone(),
-                number => format!("{stem}.{number}{end}"),
-            };
-            match file.persist_noclobber(self.folder.join(&name)) {
-                Ok(_) => return Ok(name),
-                Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    file = error.file;
+        let mut name = wanted.clone();
+        let mut number = 1_u64;
+        loop {
+            match file.place()? {
+                Placed::Now => return Ok(name),
+                Placed::Before(unplaced) => {
+                    number += 1;
+                    name = format!("{stem}.{number}{end}");
+                    file = unplaced.renamed(&name);
                 }
-                Err(error) => return Err(error.error),
             }
         }
-        Err(std::io::ErrorKind::AlreadyExists.into())
     }
 }
 
@@ -126,6 +120,11 @@ impl files::Host for Services {}
 
 fn failed(error: impl std::fmt::Display) -> FileError {
     FileError::Failed(error.to_string())
+}
+
+/// A connector is not told where its folder lies.
+fn unwritten(error: AtomicFileError) -> FileError {
+    failed(error.source)
 }
 
 fn no_place() -> FileError {
@@ -216,12 +215,12 @@ impl<T: 'static> files::HostWithStore<T> for Services {
                 whole.pipe(&mut access, Settled(Some(settled)))
             })
             .map_err(failed)?;
-        let (file, size, digest) = take(&place, pieces).await?;
+        let (file, size, digest) = take(&place, &name, pieces).await?;
         if well.await != Ok(Ok(())) {
             return Err(FileError::Failed("it did not come whole".to_owned()));
         }
-        let naming = tokio::task::spawn_blocking(move || place.name(file, &name));
-        let name = naming.await.map_err(failed)?.map_err(failed)?;
+        let naming = tokio::task::spawn_blocking(move || RunFiles::name(file, &name));
+        let name = naming.await.map_err(failed)?.map_err(unwritten)?;
         Ok(files::Kept {
             name,
             size,
@@ -233,11 +232,12 @@ impl<T: 'static> files::HostWithStore<T> for Services {
 /// Takes the pieces of a file to its end.
 async fn take(
     place: &RunFiles,
+    name: &str,
     mut pieces: mpsc::Receiver<Vec<u8>>,
-) -> Result<(tempfile::NamedTempFile, u64, String), FileError> {
-    let starting = place.clone();
-    let starting = tokio::task::spawn_blocking(move || starting.start());
-    let mut file = starting.await.map_err(failed)?.map_err(failed)?;
+) -> Result<(AtomicFile, u64, String), FileError> {
+    let (starting, name) = (place.clone(), name.to_owned());
+    let starting = tokio::task::spawn_blocking(move || starting.start(&name));
+    let mut file = starting.await.map_err(failed)?.map_err(unwritten)?;
     let mut digest = Hasher::default();
     let mut size = 0_u64;
     while let Some(piece) = pieces.next().await {
@@ -247,9 +247,9 @@ async fn take(
         }
         let writing = tokio::task::spawn_blocking(move || {
             digest.update(&piece);
-            file.write_all(&piece).map(|()| (file, digest))
+            file.append(&piece).map(|file| (file, digest))
         });
-        (file, digest) = writing.await.map_err(failed)?.map_err(failed)?;
+        (file, digest) = writing.await.map_err(failed)?.map_err(unwritten)?;
     }
     Ok((file, size, digest.finish().hex()))
 }
@@ -364,10 +364,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = RunFiles::in_folder(folder.path());
         for expected in ["a.pdf", "a.2.pdf", "a.3.pdf"] {
-            assert_eq!(
-                files.name(files.start().unwrap(), "a.pdf").unwrap(),
-                expected
-            );
+            let file = files.start("a.pdf").unwrap();
+            assert_eq!(RunFiles::name(file, "a.pdf").unwrap(), expected);
         }
     }
 }

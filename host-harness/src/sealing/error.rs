@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::atomic_file::AtomicFileError;
 use crate::connection::PrivateFileError;
 
 /// Why something could not be sealed. Never shows any of it.
@@ -62,4 +63,13 @@ pub enum KeyError {
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+impl From<AtomicFileError> for KeyError {
+    fn from(error: AtomicFileError) -> Self {
+        Self::NotWritten {
+            path: error.path,
+            source: error.source,
+        }
+    }
 }

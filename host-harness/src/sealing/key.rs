@@ -1,14 +1,14 @@
 //! The key under which secrets are sealed.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretBox};
-use tempfile::NamedTempFile;
 
-use super::{KeyError, make_private_folder};
+use super::KeyError;
+use crate::atomic_file::{self, Access};
 use crate::connection::{PrivateFileError, read_private_file};
 
 /// The bytes of a key.
@@ -52,13 +52,7 @@ impl SealingKey {
             variable: variable.to_owned(),
         };
         let mut key = Zeroizing::new([0; KEY_BYTES]);
-        if text.len() != 2 * KEY_BYTES || !text.iter().all(u8::is_ascii_hexdigit) {
-            return Err(wrong());
-        }
-        for (byte, digits) in key.iter_mut().zip(text.chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
+        hex::decode_to_slice(&*text, &mut *key).map_err(|_| wrong())?;
         Ok(Some(Self(SecretBox::init_with_mut(
             |exposed: &mut [u8; KEY_BYTES]| exposed.copy_from_slice(key.as_ref()),
         ))))
@@ -86,27 +80,12 @@ fn load(path: &Path) -> Result<SealingKey, KeyError> {
 fn create(path: &Path) -> Result<(), KeyError> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     getrandom::fill(key.as_mut()).map_err(KeyError::NoRandomness)?;
-    write_new(path, key.as_ref()).map_err(|source| KeyError::NotWritten {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// The temporary file is private from the start, so there is no moment in which
-/// others could read it.
-fn write_new(path: &Path, key: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    make_private_folder(folder)?;
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(key)?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => Err(failed.error),
-        _ => Ok(()),
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        atomic_file::create_folder(folder, Access::Owner)?;
     }
+    // Where another process was faster, its key is the one that counts.
+    atomic_file::write_new(path, key.as_ref(), Access::Owner)?;
+    Ok(())
 }
 
 impl fmt::Debug for SealingKey {

@@ -13,16 +13,3 @@ pub use error::{KeyError, SealError};
 pub use key::SealingKey;
 pub(crate) use random::random_name;
 pub(crate) use seal::{OVERHEAD_BYTES, Place, open, seal};
-
-use std::fs;
-use std::io;
-use std::path::Path;
-
-/// Makes `path` and what is missing above it, for their owner alone.
-pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}

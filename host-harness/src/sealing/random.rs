@@ -6,5 +6,5 @@ use super::SealError;
 pub(crate) fn random_name<const BYTES: usize>() -> Result<String, SealError> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(SealError::NoRandomness)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }

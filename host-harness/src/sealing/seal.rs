@@ -43,10 +43,7 @@ impl Place<'_> {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// The sealed form of `value`: format, nonce, and what the cipher made of it.

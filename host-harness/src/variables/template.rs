@@ -200,26 +200,9 @@ fn close_to(name: &str, known: Vec<String>) -> Option<String> {
         .map(|(_, other)| other)
 }
 
-/// How many letters have to be changed, put in or left out (Levenshtein),
-/// whatever their case.
+/// How many letters have to be changed, put in or left out, whatever their case.
 pub(crate) fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.to_ascii_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.to_ascii_lowercase().chars().enumerate() {
-        let mut above_left = i;
-        let mut left = i + 1;
-        for (b, above) in other.iter().zip(row.iter_mut().skip(1)) {
-            let cost = (above_left + usize::from(a != *b))
-                .min(*above + 1)
-                .min(left + 1);
-            above_left = std::mem::replace(above, cost);
-            left = cost;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
+    strsim::levenshtein(&one.to_ascii_lowercase(), &other.to_ascii_lowercase())
 }
 
 #[cfg(test)]

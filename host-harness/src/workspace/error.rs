@@ -2,6 +2,7 @@
 
 use super::dependent::Dependent;
 use crate::agent::AgentError;
+use crate::atomic_file::AtomicFileError;
 use crate::form::Finding;
 use crate::group::GroupError;
 use crate::mapping::MappingError;
@@ -165,6 +166,15 @@ pub enum WorkspaceError {
     /// A run's files.
     #[error(transparent)]
     Run(#[from] RunError),
+}
+
+impl From<AtomicFileError> for WorkspaceError {
+    fn from(error: AtomicFileError) -> Self {
+        Self::Io {
+            path: error.path,
+            source: error.source,
+        }
+    }
 }
 
 impl WorkspaceError {

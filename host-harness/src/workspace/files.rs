@@ -3,6 +3,7 @@
 
 use super::Workspace;
 use super::error::WorkspaceError;
+use crate::atomic_file::{self, Access, AtomicFile};
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io;
@@ -54,7 +55,7 @@ impl Workspace {
             });
         }
         let folder = self.files_folder();
-        fs::create_dir_all(&folder).map_err(|source| at(&folder, source))?;
+        atomic_file::create_folder(&folder, Access::Everyone)?;
         Ok(folder.join(name))
     }
 
@@ -111,17 +112,10 @@ impl Workspace {
     /// If `content` or the disk fails; what was there stays.
     pub fn put_file(&self, name: &str, mut content: impl io::Read) -> Result<(), WorkspaceError> {
         let path = self.file_path(name)?;
-        let folder = self.files_folder();
-        let mut write = || -> io::Result<()> {
-            let mut file = tempfile::Builder::new()
-                .prefix(".upload")
-                .tempfile_in(&folder)?;
-            io::copy(&mut content, &mut file)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(|source| at(&path, source))
+        let mut file = AtomicFile::create(&path, Access::Owner)?;
+        io::copy(&mut content, &mut file).map_err(|source| at(&path, source))?;
+        file.replace()?;
+        Ok(())
     }
 
     /// Deletes a file, for good.

@@ -74,8 +74,9 @@ pub use variable::{EnvironmentValue, Predefined, Scope, Variable, VariableDraft,
 pub use versions::{Collection, QuarantinedVersion, StoredVersion};
 
 use crate::agent as local;
+use crate::atomic_file::{self, Access};
 use crate::registry::Registry;
-use crate::sealing::{self, SealingKey};
+use crate::sealing::SealingKey;
 use database::Database;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -127,10 +128,7 @@ impl Workspace {
     /// # Errors
     /// If its files cannot be made or read.
     pub fn with_agent(home: &Path, designer: local::Agent) -> Result<Self, WorkspaceError> {
-        sealing::make_private_folder(home).map_err(|source| WorkspaceError::Io {
-            path: home.to_owned(),
-            source,
-        })?;
+        atomic_file::create_folder(home, Access::Owner)?;
         let key = match SealingKey::from_environment(KEY_VARIABLE)? {
             Some(key) => key,
             None => SealingKey::load_or_create(home.join("workspace.key"))?,

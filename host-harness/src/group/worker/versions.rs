@@ -1,5 +1,6 @@
 //! Which versions of connectors the agent has, across its restarts.
 
+use crate::atomic_file::{self, Access};
 use crate::group::presence::HasVersion;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -45,7 +46,7 @@ impl Versions {
         known.sort_by(|a, b| a.connector.cmp(&b.connector));
         // It only saves looking: what is lost is found anew.
         if let Ok(json) = serde_json::to_vec(&*known) {
-            let _ = std::fs::write(&self.path, json);
+            let _ = atomic_file::write_cached(&self.path, &json, Access::Owner);
         }
     }
 }

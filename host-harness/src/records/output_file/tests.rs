@@ -1,5 +1,6 @@
 use super::*;
 use crate::records::RecordWriter;
+use std::fs;
 
 struct Place {
     _folder: tempfile::TempDir,

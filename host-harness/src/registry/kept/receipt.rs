@@ -1,7 +1,7 @@
 //! Receipts: which version was taken from where, and who vouched for it. With
 //! them an agent starts without asking a registry.
 
-use crate::registry::commit::Draft;
+use crate::atomic_file::{self, Access};
 use crate::registry::{ConnectorName, Entry, StoreError};
 use semver::Version;
 use serde::de::DeserializeOwned;
@@ -174,14 +174,10 @@ pub(super) fn read_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, S
 }
 
 pub(super) fn write_json<T: Serialize>(file: &Path, value: &T) -> Result<(), StoreError> {
-    let write = || {
-        let folder = file.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut draft = Draft::new(folder)?;
-        draft.write(&serde_json::to_vec_pretty(value)?)?;
-        draft.replace(file)
-    };
-    write().map_err(|error| unusable(file, error))
+    let json = serde_json::to_vec_pretty(value).map_err(|error| unusable(file, error.into()))?;
+    atomic_file::create_folder(file.parent().unwrap_or(Path::new(".")), Access::Everyone)?;
+    atomic_file::write(file, &json, Access::Everyone)?;
+    Ok(())
 }
 
 pub(super) fn unusable(path: &Path, source: io::Error) -> StoreError {

@@ -5,6 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Pulled, Store};
+use crate::atomic_file;
 use crate::registry::{Digest, StoreError};
 
 /// The first part of a component, in a file of the store that stays where it is
@@ -145,7 +146,7 @@ impl Download {
             return Err(wrong);
         }
         let path = self.store.path(&self.digest);
-        self.place(&path).map_err(|error| self.failed(error))?;
+        self.place(&path)?;
         Ok(Pulled {
             path,
             digest: self.digest,
@@ -154,23 +155,19 @@ impl Download {
         })
     }
 
-    fn place(&mut self, path: &Path) -> io::Result<()> {
+    fn place(&mut self, path: &Path) -> Result<(), StoreError> {
         #[cfg(unix)]
         self.file
-            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        self.file.sync_all()?;
-        match std::fs::rename(&self.path, path) {
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .map_err(|error| self.failed(error))?;
+        match atomic_file::commit(&self.file, &self.path, path) {
             // Another process was faster, with the very same bytes.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path.exists() => {}
-            Err(error) => return Err(error),
-            Ok(()) => {}
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound && path.exists() => {}
+            committed => committed?,
         }
         if let Some(aside) = self.aside.take() {
             // It has another name by now.
             let _ = aside.keep();
-        }
-        if let Some(folder) = path.parent().filter(|_| cfg!(unix)) {
-            File::open(folder)?.sync_all()?;
         }
         Ok(())
     }

@@ -1,13 +1,14 @@
 //! Minisign's keys: the secret one that signs, and the public one that vouches.
 
 use super::{KeyError, Statement};
+use crate::atomic_file::{self, Access};
 use crate::registry::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minisign::{KeyPair, SecretKey, SecretKeyBox, SignatureBox};
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::Path;
 
 /// What a signature has on its fourth line: Ed25519's 64 bytes.
@@ -161,17 +162,13 @@ impl SigningKey {
             .into_string();
         create(
             path,
-            0o600,
+            Access::Owner,
             SecretString::from(secret.into_string()).expose_secret(),
-        )
-        .map_err(|error| failed(error.to_string()))?;
+        )?;
         let mut beside = path.as_os_str().to_owned();
         beside.push(".pub");
         let beside = Path::new(&beside);
-        create(beside, 0o644, &written).map_err(|error| KeyError::File {
-            path: beside.to_owned(),
-            why: error.to_string(),
-        })?;
+        create(beside, Access::Everyone, &written)?;
         Ok(public)
     }
 
@@ -246,14 +243,16 @@ impl SigningKey {
 }
 
 /// A new file; one that is there already is not written over.
-fn create(path: &Path, mode: u32, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+fn create(path: &Path, access: Access, text: &str) -> Result<(), KeyError> {
+    let failed = |why| KeyError::File {
+        path: path.to_owned(),
+        why,
+    };
+    match atomic_file::write_new(path, text.as_bytes(), access) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failed(
+            "there is a file already, which may be a key: name another, or move it away".to_owned(),
+        )),
+        Err(error) => Err(failed(error.source.to_string())),
+    }
 }

@@ -8,6 +8,7 @@
 //! | `source.ndjson`, `target.ndjson` | the recordings of the run's ends, where it was recorded |
 
 use super::Run;
+use crate::atomic_file::{self, Access, AtomicFile};
 use crate::registry::Digest;
 use crate::runtime::recording::Recorder;
 use crate::workspace::Workspace;
@@ -18,7 +19,7 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The version of the form of bundles.
@@ -46,10 +47,7 @@ impl Workspace {
     /// Where one end of a run is recorded.
     pub(super) fn recorder(&self, run: RunId, role: &str) -> Result<Recorder, WorkspaceError> {
         let folder = self.recordings(run);
-        crate::sealing::make_private_folder(&folder).map_err(|source| WorkspaceError::Io {
-            path: folder.clone(),
-            source,
-        })?;
+        atomic_file::create_folder(&folder, Access::Owner)?;
         Recorder::create(&folder.join(format!("{role}.ndjson")))
             .map_err(|error| WorkspaceError::Refused(error.to_string()))
     }
@@ -86,8 +84,10 @@ impl Workspace {
             run,
             files,
         };
-        let written = write(bundle, &folder, &manifest);
-        written.map_err(at(bundle))?;
+        // For its owner alone: records stand in it.
+        let file = AtomicFile::create(bundle, Access::Owner)?;
+        let written = write(file, &folder, &manifest);
+        written.map_err(at(bundle))?.replace()?;
         Ok(manifest.files.into_keys().collect())
     }
 }
@@ -99,11 +99,8 @@ fn at(path: &Path) -> impl Fn(io::Error) -> WorkspaceError {
     }
 }
 
-fn write(bundle: &Path, folder: &Path, manifest: &BundleManifest) -> io::Result<()> {
-    let parent = bundle.parent().filter(|parent| *parent != Path::new(""));
-    // For its owner alone, as temporary files are: records stand in it.
-    let draft = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
-    let mut archive = tar::Builder::new(GzEncoder::new(draft, Compression::default()));
+fn write(file: AtomicFile, folder: &Path, manifest: &BundleManifest) -> io::Result<AtomicFile> {
+    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::default()));
     let text = serde_json::to_vec_pretty(manifest)?;
     let mut header = tar::Header::new_gnu();
     header.set_size(text.len() as u64);
@@ -112,8 +109,5 @@ fn write(bundle: &Path, folder: &Path, manifest: &BundleManifest) -> io::Result<
     for name in manifest.files.keys() {
         archive.append_path_with_name(folder.join(name), name)?;
     }
-    let mut draft = archive.into_inner()?.finish()?;
-    draft.flush()?;
-    draft.persist(bundle).map_err(|error| error.error)?;
-    Ok(())
+    archive.into_inner()?.finish()
 }

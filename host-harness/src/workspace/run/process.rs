@@ -1,7 +1,7 @@
 //! Whether the process that conducts a run still lives: it holds a file locked, and
 //! the system lets go of that when it dies, however it dies.
 
-use crate::sealing::make_private_folder;
+use crate::atomic_file::{self, Access};
 use crate::workspace::Workspace;
 use crate::workspace::error::WorkspaceError;
 use std::fs::{File, TryLockError};
@@ -36,8 +36,8 @@ impl Workspace {
             return Ok(living.name.clone());
         }
         let folder = self.processes();
+        atomic_file::create_folder(&folder, Access::Owner)?;
         let make = || -> io::Result<Living> {
-            make_private_folder(&folder)?;
             let file = tempfile::Builder::new().prefix("").tempfile_in(&folder)?;
             file.as_file().try_lock()?;
             let (file, path) = file.keep().map_err(|error| error.error)?;
