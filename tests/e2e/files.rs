@@ -7,12 +7,16 @@ use host_harness::runtime::{Connection, RunFiles};
 use std::path::Path;
 
 fn with_files(sandbox: &Sandbox, folder: &Path) -> Connection {
-    let mut connection = oauth(sandbox);
+    files_of(oauth(sandbox), folder)
+}
+
+/// The connection, with a folder for the run's files.
+pub fn files_of(mut connection: Connection, folder: &Path) -> Connection {
     connection.files = Some(RunFiles::in_folder(folder));
     connection
 }
 
-async fn upload(connection: Connection, object: &str, records: &[String]) -> Outcome {
+pub async fn upload(connection: Connection, object: &str, records: &[String]) -> Outcome {
     let input = records.iter().enumerate().map(|(n, data)| Item {
         key: (n + 1).to_string(),
         data: data.clone(),

@@ -1,9 +1,9 @@
 //! The program `harness`, as a person uses it.
 
+use crate::servers::front::Front;
 use crate::support::{
     API_KEY, CLIENT_ID, CLIENT_SECRET, component, countable_sandbox, ready_home, sandbox,
 };
-use crate::tls_front::TlsFront;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A folder with a connection file, in which the program is run.
-struct Folder {
+pub struct Folder {
     folder: tempfile::TempDir,
 }
 
@@ -30,7 +30,7 @@ pub fn program() -> PathBuf {
 }
 
 impl Folder {
-    fn new(sandbox: &Sandbox) -> Self {
+    pub fn new(sandbox: &Sandbox) -> Self {
         let folder = ready_home();
         let this = Self { folder };
         this.write("connection.toml", &connection(&sandbox.base_url()));
@@ -43,7 +43,7 @@ impl Folder {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
@@ -63,7 +63,7 @@ impl Folder {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().unwrap();
         for stream in [&output.stdout, &output.stderr] {
             for secret in [CLIENT_SECRET, API_KEY] {
@@ -76,13 +76,13 @@ impl Folder {
         output
     }
 
-    fn code(&self, arguments: &[&str]) -> (Option<i32>, String) {
+    pub fn code(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.run(arguments);
         (output.status.code(), text(&output.stderr))
     }
 }
 
-fn connection(url: &str) -> String {
+pub fn connection(url: &str) -> String {
     format!(
         "name = \"Test\"\nconnector = \"coupa\"\nenvironment = \"development\"\n\n\
          [settings]\nhost = \"{url}\"\nclient-id = \"{CLIENT_ID}\"\n\n\
@@ -91,7 +91,7 @@ fn connection(url: &str) -> String {
     )
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -143,7 +143,7 @@ fn one_file_and_one_command_are_enough() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_private_authority_is_trusted_where_the_file_names_it() {
     let sandbox = sandbox(&[]);
-    let front = TlsFront::start(&sandbox).await;
+    let front = Front::start(&sandbox).await;
     let folder = Folder::new(&sandbox);
     let file = connection(&format!("https://{}", front.address));
     folder.write("connection.toml", &file);

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use host_harness::agent::Agent;
 use host_harness::cache::{Cache, Namespace};
 use host_harness::connection::Environment;
+use host_harness::egress::Certificates;
 use host_harness::registry::{ConnectorName, Requirement};
 use host_harness::runtime::types::{
     Answer, Call, Check, Event, Item, Notice, Rejection, Setting, Summary,
@@ -172,9 +173,20 @@ impl SecretSource for Secrets {
 
 /// A connection by OAuth, to a sandbox on this machine.
 pub fn oauth(sandbox: &Sandbox) -> Connection {
-    connection(&sandbox.base_url())
+    by_oauth(&sandbox.base_url())
+}
+
+fn by_oauth(url: &str) -> Connection {
+    connection(url)
         .setting("authentication", "oauth")
         .setting("client-id", CLIENT_ID)
+}
+
+/// A connection by OAuth, by way of a front that this authority vouches for.
+pub fn through(url: &str, authority: &str) -> Connection {
+    let mut connection = by_oauth(url);
+    connection.certificates = Certificates::from_pem(authority).unwrap();
+    connection
 }
 
 /// A connection by API key.

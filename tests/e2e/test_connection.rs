@@ -1,5 +1,6 @@
 //! Testing a connection: each step, and each way it can fail.
 
+use crate::servers::process::free_port;
 use crate::support::{
     API_KEY, CLIENT_ID, CLIENT_SECRET, SCOPES, api_key, connection, make_countable, oauth, sandbox,
     sandbox_with, sandbox_with_keys, test, with_secret,
@@ -123,13 +124,9 @@ async fn settings_are_checked_first() {
 
 #[tokio::test]
 async fn what_cannot_be_reached_is_told_apart() {
-    // A port that was free a moment ago: refused.
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let refused = connection(&format!("http://127.0.0.1:{free}")).setting("client-id", CLIENT_ID);
+    // Nobody listens there: refused.
+    let refused =
+        connection(&format!("http://127.0.0.1:{}", free_port())).setting("client-id", CLIENT_ID);
     assert_eq!(steps(&test(refused).await)[1], "reachable reach.refused");
 
     let unknown = connection("https://no-such-instance.invalid").setting("client-id", CLIENT_ID);

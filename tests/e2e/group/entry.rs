@@ -3,6 +3,7 @@
 
 use super::place::Plant;
 use super::server::NatsServer;
+use crate::servers::authority::Authority;
 use host_harness::group::{Credentials, Group, GroupError, Server};
 use host_harness::sealing::SealingKey;
 use host_harness::workspace::RunState;
@@ -73,21 +74,13 @@ async fn a_server_is_entered_with_what_it_asks_for_and_with_nothing_else() {
 async fn tls_by_a_private_authority_carries_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let authority_key = rcgen::KeyPair::generate().unwrap();
-    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let issuer = rcgen::Issuer::new(authority, authority_key);
-    let own_key = rcgen::KeyPair::generate().unwrap();
-    let own = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let own = own.signed_by(&own_key, &issuer).unwrap();
-    std::fs::write(path("ca.pem"), authority_certificate.pem()).unwrap();
-    std::fs::write(path("own.pem"), own.pem()).unwrap();
-    std::fs::write(path("own.key"), own_key.serialize_pem()).unwrap();
+    let authority = Authority::new();
+    let (own, own_key) = authority.certify(&["localhost"]).write(folder.path());
+    std::fs::write(path("ca.pem"), authority.pem).unwrap();
     let nats = NatsServer::with(&format!(
         "tls {{ cert_file: \"{}\", key_file: \"{}\" }}\nauthorization {{ token: right }}",
-        path("own.pem").display(),
-        path("own.key").display()
+        own.display(),
+        own_key.display()
     ));
     let url = format!("tls://localhost:{}", nats.port);
     let server = Server {

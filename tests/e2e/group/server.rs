@@ -1,9 +1,10 @@
 //! A NATS server of its own for a test, and a way to it that can be cut.
 
+use crate::servers::process::{Process, free_port};
 use async_nats::jetstream::stream::Info;
 use async_nats::jetstream::{self, Context};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 
 /// A server with JetStream. It is killed at the end.
 pub struct NatsServer {
-    child: Child,
+    process: Process,
     pub port: u16,
     monitoring: u16,
     folder: tempfile::TempDir,
@@ -26,7 +27,7 @@ impl NatsServer {
 
     /// With more in its configuration.
     pub fn with(configuration: &str) -> Self {
-        let server = Self::launch(free_port(), configuration);
+        let mut server = Self::launch(free_port(), configuration);
         server.listens();
         server
     }
@@ -36,7 +37,7 @@ impl NatsServer {
         let routes: Vec<u16> = (0..count).map(|_| free_port()).collect();
         let all = routes.iter().map(|port| format!("nats://127.0.0.1:{port}"));
         let all = all.collect::<Vec<_>>().join(", ");
-        let servers: Vec<Self> = routes
+        let mut servers: Vec<Self> = routes
             .iter()
             .enumerate()
             .map(|(n, route)| {
@@ -48,7 +49,7 @@ impl NatsServer {
                 Self::launch(free_port(), &configuration)
             })
             .collect();
-        servers.iter().for_each(Self::listens);
+        servers.iter_mut().for_each(Self::listens);
         servers
     }
 
@@ -69,34 +70,26 @@ impl NatsServer {
         );
         std::fs::write(path("nats.conf"), text).unwrap();
         Self {
-            child: spawn(folder.path()),
+            process: spawn(folder.path()),
             port,
             monitoring,
             folder,
         }
     }
 
-    fn listens(&self) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(self.address()).is_err() {
-            assert!(
-                Instant::now() < until,
-                "nats-server does not listen: {}",
-                self.log()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    fn listens(&mut self) {
+        let listens = self.process.listens(self.port);
+        assert!(listens, "nats-server does not listen: {}", self.log());
     }
 
     /// kill -9.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.process.stop();
     }
 
     /// One that was killed, with what it has on its disk.
     pub fn start_again(&mut self) {
-        self.child = spawn(self.folder.path());
+        self.process = spawn(self.folder.path());
         self.listens();
     }
 
@@ -155,28 +148,9 @@ pub async fn reconfigure(context: &Context, stream: &str, change: impl FnOnce(&m
     context.update_stream(&info.config).await.unwrap();
 }
 
-fn spawn(folder: &Path) -> Child {
-    Command::new("nats-server")
-        .arg("--config")
-        .arg(folder.join("nats.conf"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| {
-            panic!("nats-server cannot be started ({error}): run `cargo xtask test`")
-        })
-}
-
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+fn spawn(folder: &Path) -> Process {
+    let mut command = Command::new("nats-server");
+    Process::start(command.arg("--config").arg(folder.join("nats.conf")))
 }
 
 /// Stands between an agent and the server. While it is cut, nothing passes, and

@@ -3,6 +3,7 @@
 
 use super::server::Server;
 use super::{agent, code, json_list, newest, settings};
+use crate::servers::forward::Behind;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -91,34 +92,16 @@ async fn answer(State(front): State<Front>, request: Request) -> Response {
         )
             .into_response();
     }
-    hand_on(&front, &path, request).await
+    hand_on(&front, request).await
 }
 
-async fn hand_on(front: &Front, path: &str, request: Request) -> Response {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let (parts, body) = request.into_parts();
-    let mut headers = parts.headers;
-    headers.remove(header::AUTHORIZATION);
+async fn hand_on(front: &Front, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove(header::AUTHORIZATION);
     let body = axum::body::to_bytes(body, 64 << 20).await.unwrap();
-    let answer = client
-        .request(parts.method, format!("http://{}{path}", front.behind))
-        .headers(headers)
-        .body(body)
-        .send()
-        .await
-        .unwrap();
-    let mut response = Response::builder().status(answer.status());
-    for (name, value) in answer.headers() {
-        if name != header::TRANSFER_ENCODING {
-            response = response.header(name, value);
-        }
-    }
-    response
-        .body(Body::from(answer.bytes().await.unwrap()))
-        .unwrap()
+    let behind = Behind::at(&format!("http://{}", front.behind));
+    let answer = behind.forward(Request::from_parts(parts, body)).await;
+    answer.unwrap().map(Body::from)
 }
 
 fn robot(home: &std::path::Path, address: &str, password: &str) -> Agent {

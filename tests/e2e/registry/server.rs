@@ -1,9 +1,9 @@
 //! Debian's `docker-registry`, one for each test, with a folder of its own.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use crate::servers::authority::Authority;
+use crate::servers::process::Process;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 pub const USER: &str = "robot";
 pub const PASSWORD: &str = "pull-password-1234";
@@ -11,7 +11,7 @@ pub const PASSWORD: &str = "pull-password-1234";
 const PASSWORD_LINE: &str = "robot:$2b$05$abcdefghijklmnopqrstuu6Jn7vMi9iUDBV9OeqT2NrZj9bX2e1lC\n";
 
 pub struct Server {
-    child: Child,
+    process: Process,
     pub folder: tempfile::TempDir,
     pub port: u16,
     tls: bool,
@@ -37,11 +37,13 @@ impl Server {
         let mut more = String::new();
         let mut authority = String::new();
         if kind.tls {
-            authority = certificate(&path("server.pem"), &path("server.key"));
+            let private = Authority::new();
+            let (certificate, key) = private.certify(&["127.0.0.1"]).write(folder.path());
+            authority = private.pem;
             more = format!(
                 "\n  tls:\n    certificate: {}\n    key: {}",
-                path("server.pem").display(),
-                path("server.key").display()
+                certificate.display(),
+                key.display()
             );
         }
         if kind.password {
@@ -51,13 +53,7 @@ impl Server {
                 path("htpasswd").display()
             ));
         }
-        // A port that was free a moment ago may be taken by now.
-        for _ in 0..10 {
-            let port = std::net::TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .port();
+        let (process, [port]) = Process::serving(|[port]| {
             let configuration = format!(
                 "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\n\
                  storage:\n  filesystem:\n    rootdirectory: {}\n\
@@ -65,36 +61,17 @@ impl Server {
                 path("data").display()
             );
             std::fs::write(path("config.yml"), configuration).unwrap();
-            let mut child = Command::new("docker-registry")
-                .arg("serve")
-                .arg(path("config.yml"))
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap_or_else(|error| {
-                    panic!("docker-registry cannot be started ({error}): run `cargo xtask test`")
-                });
-            let started = Instant::now();
-            while started.elapsed() < Duration::from_secs(20) {
-                if child.try_wait().unwrap().is_some() {
-                    break;
-                }
-                if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                    return Self {
-                        child,
-                        folder,
-                        port,
-                        tls: kind.tls,
-                        authority,
-                    };
-                }
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            let _ = child.kill();
-            let _ = child.wait();
+            let mut command = Command::new("docker-registry");
+            command.arg("serve").arg(path("config.yml"));
+            command
+        });
+        Self {
+            process,
+            folder,
+            port,
+            tls: kind.tls,
+            authority,
         }
-        panic!("docker-registry did not start");
     }
 
     pub fn host(&self) -> String {
@@ -123,30 +100,6 @@ impl Server {
     }
 
     pub fn stop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.stop();
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// Writes a certificate and its key, and answers that of the authority.
-fn certificate(file: &std::path::Path, key_file: &std::path::Path) -> String {
-    let key = KeyPair::generate().unwrap();
-    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = parameters.self_signed(&key).unwrap().pem();
-    let issuer = Issuer::new(parameters, key);
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    std::fs::write(file, certificate.pem()).unwrap();
-    std::fs::write(key_file, key.serialize_pem()).unwrap();
-    authority
 }

@@ -1,13 +1,14 @@
 //! A browser, and what a person does with one. Whatever is looked for is waited for.
 
 use super::devtools::DevTools;
+use crate::servers::process::{Process, free_port};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,32 +20,14 @@ pub const FOCUSED: &str = "const at = document.activeElement;
 
 pub struct Browser {
     pub client: Client,
-    driver: Driver,
-}
-
-/// The driver ends with the test, however that ends.
-struct Driver(Child);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    driver: Process,
 }
 
 impl Browser {
     pub async fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect_driver();
+        let port = free_port();
+        let mut driver = Command::new("chromedriver");
+        let driver = Process::start(driver.arg(format!("--port={port}")));
         let capabilities = serde_json::json!({
             "goog:chromeOptions": {
                 "args": [
@@ -67,10 +50,7 @@ impl Browser {
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         };
-        Self {
-            client,
-            driver: Driver(driver),
-        }
+        Self { client, driver }
     }
 
     pub async fn close(self) {
@@ -301,21 +281,6 @@ impl Browser {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/screen");
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
-        }
-    }
-}
-
-trait ExpectDriver {
-    fn expect_driver(self) -> Child;
-}
-
-impl ExpectDriver for std::io::Result<Child> {
-    fn expect_driver(self) -> Child {
-        match self {
-            Ok(child) => child,
-            Err(error) => panic!(
-                "chromedriver cannot be started ({error}): apt-get install chromium chromium-driver"
-            ),
         }
     }
 }

@@ -3,8 +3,8 @@
 mod connect_proxy;
 
 use super::{DEVELOPMENT, PRODUCTION, PROJECT, Place, code, draft};
+use crate::servers::front::{Front, NAME, Protocol, Received};
 use crate::support::{CLIENT_ID, CLIENT_SECRET, sandbox};
-use crate::tls_front::{NAME, TlsFront};
 use connect_proxy::{Asked, ConnectProxy};
 use host_harness::records::Format;
 use host_harness::workspace::{
@@ -87,7 +87,7 @@ fn failure(checks: Vec<CheckResult>) -> CheckResult {
 async fn https_goes_through_the_agents_proxy_and_its_troubles_are_told() {
     let place = Place::new().await;
     let sandbox = sandbox(&[("suppliers", 120)]);
-    let front = TlsFront::start(&sandbox).await;
+    let front = Front::start(&sandbox).await;
     let authority = format!("{NAME}:443");
     let proxy = ConnectProxy::start(CREDENTIALS, &[(authority.clone(), front.address)]).await;
     let form = proxied(&format!("https://{NAME}"));
@@ -115,7 +115,11 @@ async fn https_goes_through_the_agents_proxy_and_its_troubles_are_told() {
         !seen.is_empty() && seen.iter().all(|asked| *asked == connect),
         "{seen:?}"
     );
-    assert!(!sandbox.log().is_empty());
+    let received = front.received();
+    assert!(!received.is_empty());
+    let http2 = |request: &Received| request.protocol == Protocol::Http2;
+    assert!(received.iter().all(http2), "{received:?}");
+    front.assert_well_formed_for(NAME);
 
     // A run, both ways.
     let saved = place
@@ -246,7 +250,7 @@ async fn https_goes_through_the_agents_proxy_and_its_troubles_are_told() {
 async fn an_exception_is_reached_without_the_proxy() {
     let place = Place::new().await;
     let sandbox = sandbox(&[]);
-    let front = TlsFront::start(&sandbox).await;
+    let front = Front::start(&sandbox).await;
     let authority = front.address.to_string();
     let proxy = ConnectProxy::start(CREDENTIALS, &[(authority.clone(), front.address)]).await;
     let form = proxied(&format!("https://{authority}"));
@@ -307,7 +311,7 @@ async fn a_proxy_is_for_private_agents_that_are_configured_with_one() {
         "invalid"
     );
     let with_authority = AgentDraft {
-        certificates: TlsFront::start(&sandbox(&[])).await.authority,
+        certificates: Front::start(&sandbox(&[])).await.authority,
         ..moved.clone()
     };
     assert_eq!(
