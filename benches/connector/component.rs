@@ -1,12 +1,14 @@
 //! The work as the host library does it: the real component in its sandbox.
 
 use super::child::end_with_parent;
+use super::fronts::Tls;
 use super::measured::{Loaded, Measured, Meter, Sandbox};
 use super::writing::{FILE, record};
 use super::{Result, built, bytes_of, statistics};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use host_harness::connection::Environment;
+use host_harness::egress::Certificates;
 use host_harness::registry::Digest;
 use host_harness::runtime::types::{Call, Event, Item};
 use host_harness::runtime::{
@@ -26,12 +28,17 @@ const SESSIONS: usize = 200;
 const REQUESTS_PER_SECOND: u32 = 1_000_000;
 
 /// Reads all suppliers by a source activity and counts them.
-pub fn read(url: &str, compiled: &Path, activity: &str) -> Result<Measured> {
+pub fn read(url: &str, compiled: &Path, activity: &str, tls: Option<Tls>) -> Result<Measured> {
     end_with_parent();
     tokio::runtime::Runtime::new()?.block_on(async {
         let (connector, _, runtime, load) = connector_from(compiled).await?;
         let mut meter = Meter::start()?;
-        let session = connector.session(connection(url)).await?;
+        let mut connection = connection(url);
+        if let Some(tls) = tls {
+            connection.certificates = Certificates::from_pem(&tls.authority)?;
+            connection.protocol = tls.protocol;
+        }
+        let session = connector.session(connection).await?;
         let call = call(activity, "suppliers");
         let mut execution = session.execute(call, futures::stream::empty().boxed());
         while let Some(events) = execution.next().await {

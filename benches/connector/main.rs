@@ -4,7 +4,7 @@
 //! measured. `cargo xtask bench` builds the component and runs it: `cargo xtask bench
 //! loading queue` measures those two, and `--quick` takes a look, in seconds for each
 //! case. It needs Linux, for `/proc`; `loading` needs `docker-registry`, `queue` and
-//! `agents` need `nats-server`.
+//! `agents` need `nats-server`, `fronts` needs `nginx`.
 //!
 //! Whatever is measured is a process of its own, so that its processor time and its
 //! memory are of nothing else, and ends with this one.
@@ -13,6 +13,7 @@ mod agents;
 mod child;
 mod cold;
 mod component;
+mod fronts;
 mod group;
 mod http;
 mod idle;
@@ -21,6 +22,7 @@ mod machine;
 mod measured;
 mod native;
 mod neighbours;
+mod nginx;
 mod pages;
 mod place;
 mod processes;
@@ -31,6 +33,7 @@ mod report;
 mod statistics;
 mod writing;
 
+use fronts::Tls;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -47,9 +50,10 @@ enum Extent {
 /// A case by name, and what measures it and prints its tables.
 type Case = (&'static str, fn(Extent) -> Result<()>);
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     ("reading", reading::compare),
     ("writing", writing::compare),
+    ("fronts", fronts::compare),
     ("loading", loading::measure),
     ("queue", queue::measure),
     ("agents", agents::measure),
@@ -67,10 +71,13 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["serve", records, lines] => pages::serve(records.parse()?, lines.parse()?),
         ["keep", program, rest @ ..] => programs::keep(program, rest),
-        ["native", url] => child::answer(&native::read(url)?),
-        ["component", url, compiled, activity] => {
-            child::answer(&component::read(url, Path::new(compiled), activity)?)
-        }
+        ["native", url, tls @ ..] => child::answer(&native::read(url, Tls::from_words(tls)?)?),
+        ["component", url, compiled, activity, tls @ ..] => child::answer(&component::read(
+            url,
+            Path::new(compiled),
+            activity,
+            Tls::from_words(tls)?,
+        )?),
         ["load", compiled] => child::answer(&component::load(Path::new(compiled))?),
         ["write-natively", url, activity, count, folder] => child::answer(&native::write(
             url,

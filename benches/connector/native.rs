@@ -7,10 +7,12 @@
 
 use super::Result;
 use super::child::end_with_parent;
+use super::fronts::Tls;
 use super::measured::{Measured, Meter};
 use super::writing::{FILE, record};
 use futures::{StreamExt, TryStreamExt};
-use reqwest::{Body, Client};
+use host_harness::egress::Protocol;
+use reqwest::{Body, Certificate, Client};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::path::Path;
@@ -36,14 +38,14 @@ struct Record {
 }
 
 /// Reads all suppliers and counts them.
-pub fn read(url: &str) -> Result<Measured> {
+pub fn read(url: &str, tls: Option<Tls>) -> Result<Measured> {
     end_with_parent();
     // Made even where there is no TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Runtime::new()?.block_on(async {
         let mut meter = Meter::start()?;
         let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
-        let reading = tokio::spawn(read_pages(url.to_owned(), sender));
+        let reading = tokio::spawn(read_pages(url.to_owned(), tls, sender));
         while let Some(page) = pages.recv().await {
             for record in page {
                 meter.count(&record.data);
@@ -55,8 +57,8 @@ pub fn read(url: &str) -> Result<Measured> {
 }
 
 /// Reads page after page, each after the last id of the one before.
-async fn read_pages(url: String, pages: Sender<Vec<Record>>) -> Result<()> {
-    let client = client()?;
+async fn read_pages(url: String, tls: Option<Tls>, pages: Sender<Vec<Record>>) -> Result<()> {
+    let client = client(tls)?;
     let token = token(&client, &url).await?;
     let mut after = None;
     loop {
@@ -83,8 +85,16 @@ async fn read_pages(url: String, pages: Sender<Vec<Record>>) -> Result<()> {
     }
 }
 
-fn client() -> Result<Client> {
-    Ok(Client::builder()
+fn client(tls: Option<Tls>) -> Result<Client> {
+    let mut builder = Client::builder();
+    if let Some(tls) = tls {
+        // Beside the system's own, as the host has it.
+        builder = builder.tls_certs_merge([Certificate::from_pem(tls.authority.as_bytes())?]);
+        if tls.protocol == Protocol::Http1 {
+            builder = builder.http1_only();
+        }
+    }
+    Ok(builder
         .no_proxy()
         .tcp_nodelay(true)
         .connect_timeout(CONNECT_TIMEOUT)
@@ -98,7 +108,7 @@ pub fn write(url: &str, activity: &str, count: u64, folder: &Path) -> Result<Mea
     let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Runtime::new()?.block_on(async {
         let mut meter = Meter::start()?;
-        let client = client()?;
+        let client = client(None)?;
         let authorization = format!("Bearer {}", token(&client, url).await?);
         let requests = (1..=count).map(|number| {
             let (client, authorization) = (&client, &authorization);

@@ -3,6 +3,7 @@
 
 use super::Result;
 use super::child::Child;
+use std::ffi::OsString;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -42,6 +43,20 @@ pub fn docker_registry(folder: &Path) -> Result<Program> {
     start(folder, "docker-registry", &["serve"], configuration)
 }
 
+/// nginx. It is one process: ended as the others are, it would leave its workers behind.
+pub fn nginx(folder: &Path, configuration: impl Fn(SocketAddr) -> String) -> Result<Program> {
+    let errors = folder.join("errors.log");
+    let (folder_text, errors) = (folder.to_string_lossy(), errors.to_string_lossy());
+    let arguments = ["-p", &folder_text, "-e", &errors, "-c"];
+    start(folder, "nginx", &arguments, configuration)
+}
+
+/// An address that nobody listens on. Should it be taken a moment later, whoever was to
+/// listen there ends and is told.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
 /// Starts a program with a configuration file, and waits until it listens.
 fn start(
     folder: &Path,
@@ -49,8 +64,7 @@ fn start(
     arguments: &[&str],
     configuration: impl Fn(SocketAddr) -> String,
 ) -> Result<Program> {
-    // Free a moment ago; should it be taken by now, the program ends and is told.
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let address = free_address()?;
     let file = folder.join(format!("{program}.conf"));
     std::fs::write(&file, configuration(address))?;
     let file = file.to_string_lossy();
@@ -77,6 +91,7 @@ fn start(
 pub fn keep(program: &str, arguments: &[&str]) -> Result<()> {
     let mut kept = Command::new(program)
         .args(arguments)
+        .env("PATH", search_path()?)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -88,4 +103,12 @@ pub fn keep(program: &str, arguments: &[&str]) -> Result<()> {
     kept.kill()?;
     kept.wait()?;
     Ok(())
+}
+
+/// Where programs lie: Debian has servers where the search path of people who are not
+/// root may not lead.
+fn search_path() -> Result<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    Ok(std::env::join_paths(folders)?)
 }

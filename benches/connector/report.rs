@@ -173,37 +173,34 @@ impl Report {
         let growth = self.growth();
         let start = self.loaded.load + self.loaded.session;
         writeln!(f, "\n| target | measured | |\n|---|---:|---|")?;
-        let mut target = |what: String, measured: String, met: bool| {
-            writeln!(
-                f,
-                "| {what} | {measured} | {} |",
-                if met { "met" } else { "**not met**" }
-            )
-        };
         target(
-            format!("at most {MOST_TIME} × native time"),
-            format!("{:.2} ×", time.median),
+            f,
+            &format!("at most {MOST_TIME} × native time"),
+            &format!("{:.2} ×", time.median),
             time.median <= MOST_TIME,
         )?;
         target(
-            format!(
+            f,
+            &format!(
                 "memory grows by less than {:.0} % with the records",
                 (MOST_GROWTH - 1.0) * 100.0
             ),
-            format!("{:+.1} %", (growth - 1.0) * 100.0),
+            &format!("{:+.1} %", (growth - 1.0) * 100.0),
             growth < MOST_GROWTH,
         )?;
         target(
-            format!(
+            f,
+            &format!(
                 "load from the cache and instantiate in under {:.0} ms",
                 milliseconds(LONGEST_START)
             ),
-            format!("{:.2} ms", milliseconds(start)),
+            &format!("{:.2} ms", milliseconds(start)),
             start < LONGEST_START,
         )?;
         target(
-            format!("component under {LARGEST} bytes"),
-            self.size.to_string(),
+            f,
+            &format!("component under {LARGEST} bytes"),
+            &self.size.to_string(),
             self.size < LARGEST,
         )
     }
@@ -264,13 +261,18 @@ pub fn row(
 ) -> fmt::Result {
     write!(f, "| {what} ")?;
     for (spread, decimals) in [(native, decimals), (component, decimals), (ratio, 2)] {
-        write!(
-            f,
-            "| {:.decimals$} ({:.decimals$}–{:.decimals$}) ",
-            spread.median, spread.least, spread.greatest
-        )?;
+        write!(f, "| {} ", spread.to_text(decimals))?;
     }
     writeln!(f, "|")
+}
+
+/// A row of a table of targets.
+pub fn target(f: &mut Formatter<'_>, what: &str, measured: &str, met: bool) -> fmt::Result {
+    writeln!(
+        f,
+        "| {what} | {measured} | {} |",
+        if met { "met" } else { "**not met**" }
+    )
 }
 
 fn linear_memory(run: &Measured) -> f64 {

@@ -30,7 +30,15 @@ impl Spread {
         Self {
             median: median(values.to_vec()),
             least: values.iter().copied().fold(f64::INFINITY, f64::min),
-            greatest: values.iter().copied().fold(0.0, f64::max),
+            greatest: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         }
+    }
+
+    /// All three, with so many decimals.
+    pub fn to_text(&self, decimals: usize) -> String {
+        format!(
+            "{:.decimals$} ({:.decimals$}–{:.decimals$})",
+            self.median, self.least, self.greatest
+        )
     }
 }
