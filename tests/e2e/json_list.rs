@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::OnceCell;
 
 const TOKEN: &str = "token-of-the-list-server-1234";
 
@@ -107,11 +108,17 @@ async fn capped(records: usize, cap: usize) -> Server {
     .await
 }
 
+/// Compiled once for all tests here.
 async fn connector() -> Connector {
-    let home = tempfile::tempdir().unwrap();
-    let bytes = std::fs::read(component().with_file_name("json-list.wasm")).unwrap();
-    let agent = Agent::open(home.path(), None).unwrap();
-    agent.load(Digest::of(&bytes), bytes).await.unwrap()
+    static COMPILED: OnceCell<(tempfile::TempDir, Connector)> = OnceCell::const_new();
+    let loading = async {
+        let home = tempfile::tempdir().unwrap();
+        let bytes = std::fs::read(component().with_file_name("json-list.wasm")).unwrap();
+        let agent = Agent::open(home.path(), None).unwrap();
+        let connector = agent.load(Digest::of(&bytes), bytes).await.unwrap();
+        (home, connector)
+    };
+    COMPILED.get_or_init(|| loading).await.1.clone()
 }
 
 async fn run(url: &str, call: Call, input: &[&str]) -> Outcome {

@@ -6,10 +6,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod chance;
 mod contract;
 mod coverage;
 mod faults;
 mod files;
+mod fronts;
 mod group;
 mod hostile;
 mod json_list;
@@ -24,12 +26,13 @@ mod registry;
 mod row;
 mod sandbox;
 mod screen;
+mod servers;
 mod size;
 mod sources;
 mod support;
 mod switches;
 mod targets;
 mod test_connection;
-mod tls_front;
+mod tokens;
 mod waits;
 mod write;

@@ -20,6 +20,9 @@ pub enum Package {
     Hostile,
 }
 
+/// Those that are connectors.
+pub const CONNECTORS: [Package; 3] = [Package::Coupa, Package::JsonList, Package::Hostile];
+
 /// A component that was built.
 pub struct Built {
     pub path: PathBuf,
@@ -38,7 +41,8 @@ pub fn all() -> Result<()> {
 }
 
 impl Package {
-    const fn name(self) -> &'static str {
+    /// As cargo knows it.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Jq => "jq-filter",
             Self::Coupa => "coupa-connector",

@@ -1,10 +1,12 @@
 //! Builds, shows, tests and measures the project: `cargo xtask --help`.
 
+mod advisories;
 mod bench;
 mod build;
 mod catalog;
 mod contract;
 mod demo;
+mod deny;
 mod process;
 mod programs;
 mod sbom;
@@ -13,6 +15,7 @@ mod test;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// Builds, shows, tests and measures the project.
 #[derive(Parser)]
@@ -36,8 +39,9 @@ enum Command {
     },
     /// Show the whole thread in one run, against a Coupa sandbox.
     Demo,
-    /// Check and test everything: format, lints, docs, units, end to end.
-    Test,
+    /// Check and test everything: format, lints, docs, units, end to end; or only what
+    /// a change asks for.
+    Test(test::Wanted),
     /// Measure the component against the same work done natively, and what keeps
     /// running connectors costs.
     Bench {
@@ -52,6 +56,14 @@ enum Command {
         #[arg(long)]
         freeze: bool,
     },
+    /// Check the packages that this is built on, by cargo-deny: what is published
+    /// against them, licences, sources, duplicates.
+    Deny,
+    /// Take anew what is published against the packages in Cargo.lock.
+    Advisories {
+        /// A clone of RustSec's advisory-db.
+        clone: PathBuf,
+    },
     /// Remake the catalog's text from the facts of a Coupa release.
     Catalog {
         /// The facts: paths, collections and types as JSON.
@@ -62,8 +74,21 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    if let Some(compiled) = test::compiler::called() {
+        return compiled;
+    }
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
         Command::Build { packages, std } => {
             let packages = match packages.as_slice() {
                 [] => build::Package::value_variants(),
@@ -76,9 +101,11 @@ fn main() -> Result<()> {
             Ok(())
         }
         Command::Demo => demo::demo(),
-        Command::Test => test::test(),
+        Command::Test(wanted) => test::test(&wanted),
         Command::Bench { arguments } => bench::run(&arguments),
         Command::Contract { freeze } => contract::run(freeze),
+        Command::Deny => deny::check(),
+        Command::Advisories { clone } => advisories::refresh(&clone),
         Command::Catalog { facts, release } => {
             catalog::run(&release, &facts, &workspace().join("catalog/r39.txt"))
         }

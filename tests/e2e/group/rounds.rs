@@ -3,7 +3,8 @@
 
 use super::place::{LEASE, Plant, assert_each_once, read_slowly};
 use super::server::{AgentProcess, NatsServer, Wire};
-use crate::platform::crash::{Chance, names, seed};
+use crate::chance::{Chance, rounds};
+use crate::platform::crash::names;
 use crate::support::sandbox;
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::records::Format;
@@ -13,8 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Deaths and cuts.
-const ROUNDS: u64 = 100;
 /// Runs that are under way at the same time.
 const LANES: u64 = 6;
 const AGENTS: usize = 4;
@@ -40,9 +39,8 @@ impl Member {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_deaths_and_cuts_lose_nothing_and_write_nothing_twice() {
-    let seed = seed();
-    let mut chance = Chance::new(seed);
+async fn deaths_and_cuts_lose_nothing_and_write_nothing_twice() {
+    let mut chance = Chance::new();
     let server = NatsServer::start();
     let plant = Arc::new(Plant::new(&server).await);
     let from = sandbox(&[("suppliers", RECORDS)]);
@@ -80,7 +78,7 @@ async fn a_hundred_deaths_and_cuts_lose_nothing_and_write_nothing_twice() {
 
     let began = Instant::now();
     let (mut kills, mut cuts) = (0, 0);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds(16, 100) {
         tokio::time::sleep(Duration::from_millis(200 + chance.below(900))).await;
         let member = &mut members[chance.below(AGENTS as u64) as usize];
         if chance.below(2) == 0 {
@@ -110,7 +108,7 @@ async fn a_hundred_deaths_and_cuts_lose_nothing_and_write_nothing_twice() {
     enough.store(true, Ordering::Relaxed);
     let mut runs = 0;
     while let Some(done) = lanes.join_next().await {
-        runs += done.unwrap_or_else(|error| panic!("CRASH_SEED={seed}: {error}"));
+        runs += done.unwrap_or_else(|error| panic!("CHANCE={}: {error}", chance.seed));
     }
     println!(
         "{runs} runs of {RECORDS} records through {kills} deaths and {cuts} cuts in {:?}",

@@ -2,15 +2,14 @@
 //! is written twice, and none is lost without being named.
 
 use super::command_line::harness;
+use crate::chance::{Chance, rounds};
 use crate::support::{CLIENT_ID, component, oauth, query, ready_home, sandbox};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Longer than any one run here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,21 +53,6 @@ fn home(from: &Sandbox, to: &Sandbox, object: &str, mapping: &str) -> tempfile::
         "To/New",
     ]);
     home
-}
-
-/// Seeded chance.
-pub struct Chance(TestRng);
-
-impl Chance {
-    pub fn new(seed: u64) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0.next_u64() % end
-    }
 }
 
 /// Starts the program and kills it at some point: after some requests to create
@@ -154,20 +138,6 @@ fn survived(home: &Path, to: &Sandbox, deaths: u64, chance: &mut Chance) -> (u64
     (dead, rejected)
 }
 
-/// A seed of its own each time, said so that a failure can be repeated.
-pub fn seed() -> u64 {
-    let seed = match std::env::var("CRASH_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .subsec_nanos()
-            .into(),
-    };
-    println!("CRASH_SEED={seed}");
-    seed
-}
-
 /// How often each name stands in a collection, of those that begin so.
 pub async fn names(sandbox: &Sandbox, object: &str, prefix: &str) -> BTreeMap<String, u64> {
     let all = query(oauth(sandbox), object, &[("fields", "name")]).await;
@@ -183,7 +153,7 @@ pub async fn names(sandbox: &Sandbox, object: &str, prefix: &str) -> BTreeMap<St
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_point_every_record_is_created_exactly_once() {
-    let mut chance = Chance::new(seed());
+    let mut chance = Chance::new();
     let (from, to) = (sandbox(&[("suppliers", 240)]), sandbox(&[]));
     let home = home(
         &from,
@@ -191,8 +161,9 @@ async fn killed_at_any_point_every_record_is_created_exactly_once() {
         "suppliers",
         r#"{name: "Copy of \(.id)", number: "C-\(.id)"}"#,
     );
-    let (dead, rejected) = survived(home.path(), &to, 22, &mut chance);
-    assert!(dead >= 11, "only {dead} deaths");
+    let deaths = rounds(8, 60);
+    let (dead, rejected) = survived(home.path(), &to, deaths, &mut chance);
+    assert!(dead >= deaths / 2, "only {dead} deaths");
     assert!(rejected.is_empty(), "{rejected:#?}");
     let written = names(&to, "suppliers", "Copy of ").await;
     let wanted: BTreeMap<String, u64> = query(oauth(&from), "suppliers", &[("fields", "name")])
@@ -206,11 +177,12 @@ async fn killed_at_any_point_every_record_is_created_exactly_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_unique_key_none_is_created_twice_and_every_missing_one_is_named() {
-    let mut chance = Chance::new(seed());
+    let mut chance = Chance::new();
     let (from, to) = (sandbox(&[("suppliers", 200)]), sandbox(&[]));
     let home = home(&from, &to, "commodities", r#"{name: "Copy of \(.id)"}"#);
-    let (dead, rejected) = survived(home.path(), &to, 10, &mut chance);
-    assert!(dead >= 5, "only {dead} deaths");
+    let deaths = rounds(6, 40);
+    let (dead, rejected) = survived(home.path(), &to, deaths, &mut chance);
+    assert!(dead >= deaths / 2, "only {dead} deaths");
     let written = names(&to, "commodities", "Copy of ").await;
     assert!(
         written.values().all(|count| *count == 1),

@@ -49,7 +49,7 @@ impl FileRecord {
             name,
             content_type,
             size,
-            sha256: hex(&hash.finalize()),
+            sha256: hex::encode(hash.finalize()),
             place: Place::Pattern(seed),
         }
     }
@@ -64,8 +64,4 @@ impl FileRecord {
             place: Place::Disk(folder.keep(&uploaded.file)?),
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Folder, hex};
+use super::Folder;
 
 /// How many bytes all texts of a form can have together.
 const TEXTS: usize = 1024 * 1024;
@@ -124,7 +124,7 @@ async fn write(
             .content_type()
             .map_or_else(|| any.to_owned(), ToString::to_string),
         size,
-        sha256: hex(&hash.finalize()),
+        sha256: hex::encode(hash.finalize()),
         file,
     })
 }

@@ -203,7 +203,7 @@ fn without_null_associations(
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 2000,
+        cases: ProptestConfig::default().cases.max(2000),
         // A failure prints its input and seed; nothing is written beside the sources.
         failure_persistence: None,
         ..ProptestConfig::default()

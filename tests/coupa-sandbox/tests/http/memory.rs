@@ -15,7 +15,7 @@ const CHUNK: usize = 256 * 1024;
 const MOST_KIB: u64 = 64 * 1024;
 
 fn digest(hash: Sha256) -> String {
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    hex::encode(hash.finalize())
 }
 
 /// The greatest memory that a process ever took, in KiB; known on Linux only.
