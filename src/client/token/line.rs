@@ -15,6 +15,8 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Line {
     taken: Cell<bool>,
+    /// How often a turn has ended.
+    passed: Cell<u64>,
     waiting: RefCell<VecDeque<oneshot::Sender<Turn>>>,
 }
 
@@ -23,21 +25,27 @@ pub struct Line {
 pub struct Turn(Option<Rc<Line>>);
 
 impl Line {
-    /// Waits for its turn, but not without end: whoever is before may be part of a call
-    /// that nobody goes on with, because its events are not taken.
+    /// Waits for its turn, but no longer than this in a line that stands still: whoever is
+    /// before may be part of a call that nobody goes on with, because its events are not
+    /// taken.
     pub async fn turn<H: Host>(self: &Rc<Self>, host: &H, at_most: Duration) -> Option<Turn> {
         if !self.taken.replace(true) {
             return Some(Turn(Some(Rc::clone(self))));
         }
-        let (sender, turn) = oneshot::channel();
+        let (sender, mut turn) = oneshot::channel();
         self.waiting.borrow_mut().push_back(sender);
-        match select(turn, pin!(host.sleep(at_most))).await {
-            Either::Left((turn, _)) => turn.ok(),
-            Either::Right(_) => None,
+        loop {
+            let passed = self.passed.get();
+            match select(turn, pin!(host.sleep(at_most))).await {
+                Either::Left((turn, _)) => return turn.ok(),
+                Either::Right((_, still)) if self.passed.get() != passed => turn = still,
+                Either::Right(_) => return None,
+            }
         }
     }
 
     fn pass_on(self: &Rc<Self>) {
+        self.passed.set(self.passed.get() + 1);
         loop {
             let next = self.waiting.borrow_mut().pop_front();
             let Some(next) = next else {
@@ -87,7 +95,7 @@ mod tests {
             let (line, host, seen) = (&line, &host, &seen);
             async move {
                 for _ in 0..2 {
-                    let turn = line.turn(host, SECOND * 60).await;
+                    let turn = line.turn(host, SECOND * 2).await;
                     assert!(turn.is_some());
                     seen.borrow_mut().push(n);
                     host.sleep(SECOND).await;
@@ -101,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_away_is_passed_over_and_who_waits_too_long_goes_without() {
+    fn who_goes_away_is_passed_over_and_nobody_waits_where_the_line_stands_still() {
         let host = Fake::new(Nobody);
         let line = Rc::<Line>::default();
         let first = host.run(line.turn(&host, SECOND)).unwrap();
