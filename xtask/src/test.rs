@@ -66,7 +66,7 @@ fn everything(installing: Installing, times: &mut Times) -> Result<()> {
     of_xtask.args(libtest::REPORTING);
     times.of("xtask's tests", &mut of_xtask)?;
     step("end to end", || {
-        times.add(libtest::beside_each_other(end_to_end()?)?);
+        times.add(libtest::in_turn(end_to_end()?)?);
         Ok(())
     })
 }
@@ -110,9 +110,9 @@ fn made_ready(installing: Installing, kinds: &[&str]) -> Result<()> {
     step("programs that tests start", || installing.end())
 }
 
-/// The suite in row 0, and beside it the further rows: most of what is in one of them
-/// waits, and so leaves the processors to the others.
-fn end_to_end() -> Result<Vec<Vec<Run>>> {
+/// The suite in row 0, and after it the further rows: beside each other, they take the
+/// processors from tests that hold a rate or a lease to its time.
+fn end_to_end() -> Result<Vec<Run>> {
     let threads = threads();
     let suite = Run {
         name: "row 0".to_owned(),
@@ -120,17 +120,17 @@ fn end_to_end() -> Result<Vec<Vec<Run>>> {
     };
     let listed = libtest::list(&mut tests(E2E, &["--list"])?)?;
     let of_a_row = suite::of_a_row(&listed)?;
-    let mut rows = Vec::new();
+    let mut runs = vec![suite];
     for row in 1..suite::ROWS {
         let arguments = [&["--exact", &*threads], &of_a_row[..]].concat();
         let mut cargo = tests(E2E, &arguments)?;
         cargo.env("COUPA_SANDBOX_ROW", format!("{row}/{}", suite::ROWS));
-        rows.push(Run {
+        runs.push(Run {
             name: format!("row {row}"),
             cargo,
         });
     }
-    Ok(vec![vec![suite], rows])
+    Ok(runs)
 }
 
 /// How many end-to-end tests run at a time, as an argument for them: most of them wait

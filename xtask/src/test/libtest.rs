@@ -5,7 +5,7 @@
 //! switched on in the environment of the tests alone, by cargo's runner: compilers and
 //! build scripts would begin anew.
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -44,26 +44,6 @@ pub fn run(cargo: &mut Command) -> Result<Vec<Timed>> {
     Ok(times)
 }
 
-/// Runs lanes of tests beside each other, those of a lane one after another. Of each test
-/// one line is passed on as it ends, and all else that a run has said when that ends, so
-/// that no other's lines stand between.
-///
-/// # Errors
-/// The first that fails; the other lanes come to their ends.
-pub fn beside_each_other(lanes: Vec<Vec<Run>>) -> Result<Vec<Timed>> {
-    let ended: Vec<Result<Vec<Timed>>> = std::thread::scope(|scope| {
-        let running: Vec<_> = lanes
-            .into_iter()
-            .map(|lane| scope.spawn(|| in_turn(lane)))
-            .collect();
-        let broken = |_| Err(anyhow!("running the tests broke down"));
-        let ended = running.into_iter().map(|lane| lane.join());
-        ended.map(|lane| lane.unwrap_or_else(broken)).collect()
-    });
-    let all: Result<Vec<Vec<Timed>>> = ended.into_iter().collect();
-    Ok(all?.into_iter().flatten().collect())
-}
-
 /// The names of tests, of a cargo that lists them.
 ///
 /// # Errors
@@ -76,9 +56,14 @@ pub fn list(cargo: &mut Command) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn in_turn(lane: Vec<Run>) -> Result<Vec<Timed>> {
+/// Runs tests one after another. Of each test one line is passed on as it ends, and all
+/// else that a run has said when that ends.
+///
+/// # Errors
+/// The first that fails.
+pub fn in_turn(runs: Vec<Run>) -> Result<Vec<Timed>> {
     let mut times = Vec::new();
-    for Run { name, mut cargo } in lane {
+    for Run { name, mut cargo } in runs {
         let mut held = String::new();
         let ended = follow(&mut cargo, |line| match timed(line) {
             Some(Timed { name: test, took }) => {
@@ -175,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_fails_is_told_by_its_name_and_the_others_come_to_their_ends() {
+    fn a_run_that_fails_is_told_by_its_name() {
         let run = |name: &str, script: &str| {
             let mut cargo = Command::new("sh");
             cargo.args(["-c", script]);
@@ -185,11 +170,11 @@ mod tests {
             }
         };
         let good = || run("good", "echo 'test a ... ok <0.5s>'; echo test result: ok");
-        let times = beside_each_other(vec![vec![good(), good()], vec![good()]]).unwrap();
+        let times = in_turn(vec![good(), good(), good()]).unwrap();
         assert_eq!(times.len(), 3);
         assert_eq!(times[0].name, "a, good");
         let bad = run("bad", "echo 'test b ... FAILED <0.1s>'; exit 101");
-        let error = beside_each_other(vec![vec![good()], vec![bad, good()]]).unwrap_err();
+        let error = in_turn(vec![good(), bad, good()]).unwrap_err();
         assert!(format!("{error:#}").starts_with("bad: "), "{error:#}");
     }
 }
