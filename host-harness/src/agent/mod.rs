@@ -138,6 +138,7 @@ impl Agent {
             quarantine_after: settings.quarantine_after,
             most: Arc::new(settings.most),
             runtime: Runtime::limited(compiled.clone(), settings.limits)?
+                .showing(settings.client_certificates)
                 .compiling_with(Compiler::in_threads(compiling)),
             compiled,
             cache: Cache::open(
@@ -266,6 +267,7 @@ impl Agent {
             limits: self.limits(&file.limits),
             proxy: None,
             certificates: file.certificates.clone(),
+            client_certificate: file.client_certificate.clone(),
             protocol: file.protocol,
             recording: Recording::Off,
             gate: None,

@@ -24,12 +24,16 @@
 //! describe-wall-seconds = 10
 //! describe-handed-over-mib = 8
 //!
+//! [client-certificates."acme.coupahost.com"]       # for servers that ask for one
+//! certificate = "acme.pem"
+//! key = { file = "acme.key" }                      # or { env = "…" }
+//!
 //! [most]                                           # what connections may have at most
 //! memory-mib = 1024
 //! ```
 
 use crate::connection::{LimitError, Limits, SecretReference};
-use crate::egress::Certificates;
+use crate::egress::{Certificates, ClientCertificate, ClientCertificates};
 use crate::registry::{
     ConnectorName, Credentials, InvalidLocation, Location, OciSettings, Quarantine, TrustPolicy,
     Unsigned,
@@ -62,6 +66,8 @@ pub struct AgentSettings {
     pub limits: ProcessLimits,
     /// What connections may have at most, whatever is set for them.
     pub most: Limits,
+    /// What is shown to servers that ask for a certificate, by host.
+    pub client_certificates: ClientCertificates,
 }
 
 /// What is wrong with an agent's settings.
@@ -120,6 +126,27 @@ struct Document {
     quarantine: QuarantineTable,
     limits: BTreeMap<String, Spanned<i64>>,
     most: BTreeMap<String, Spanned<i64>>,
+    client_certificates: BTreeMap<String, ClientCertificateTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ClientCertificateTable {
+    certificate: PathBuf,
+    key: Place,
+}
+
+impl ClientCertificateTable {
+    /// Paths stand from the agent's home.
+    fn at(self, home: &Path) -> ClientCertificate {
+        ClientCertificate {
+            certificate: home.join(self.certificate),
+            key: match self.key.0 {
+                SecretReference::File(path) => SecretReference::File(home.join(path)),
+                variable @ SecretReference::Env(_) => variable,
+            },
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -268,6 +295,11 @@ impl AgentSettings {
                 .unwrap_or(Quarantine::DEFAULT_AFTER),
             limits: at.process_limits(&document.limits)?,
             most: at.most(&document.most)?,
+            client_certificates: document
+                .client_certificates
+                .into_iter()
+                .map(|(host, table)| (host, table.at(home)))
+                .collect(),
         })
     }
 }
@@ -302,6 +334,7 @@ fn document(path: &Path, text: &str) -> Result<Document, SettingsError> {
 mod tests {
     use super::*;
     use crate::connection::Limit;
+    use crate::egress::Origin;
 
     fn read(text: &str) -> Result<AgentSettings, String> {
         let home = tempfile::tempdir().unwrap();
@@ -386,6 +419,25 @@ mod tests {
             read("[registry]\npasword = 1\n")
                 .unwrap_err()
                 .contains("line 2")
+        );
+        let shown = read(
+            "[client-certificates.\"acme.example\"]\ncertificate = \"acme.pem\"\n\
+             key = { file = \"/keys/acme.key\" }\n",
+        )
+        .unwrap()
+        .client_certificates;
+        let origin = |uri: &str| Origin::of(&uri.parse().unwrap()).unwrap();
+        let found = shown.for_any_of(&[origin("https://ACME.example:8443/x")]);
+        let found = found.unwrap();
+        assert!(found.certificate.ends_with("acme.pem") && found.certificate.is_absolute());
+        assert_eq!(found.key, SecretReference::File("/keys/acme.key".into()));
+        assert_eq!(shown.for_any_of(&[origin("https://other.example")]), None);
+        let in_text =
+            "[client-certificates.\"a.example\"]\ncertificate = \"a.pem\"\nkey = \"hunter2\"\n";
+        let error = read(in_text).unwrap_err();
+        assert!(
+            error.contains("{ file = ") && !error.contains("hunter2"),
+            "{error}"
         );
         let user_alone = "[registry]\nlocation = \"oci://r.example\"\nuser = \"a\"\n";
         assert!(read(user_alone).unwrap_err().contains("user and password"));

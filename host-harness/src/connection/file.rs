@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::document::{Document, Field, Table};
 use super::{ConnectionFileError, Environment, Limit, Limits, SecretReference, Secrets};
-use crate::egress::{Certificates, Protocol};
+use crate::egress::{Certificates, ClientCertificate, Protocol};
 use crate::registry::{ConnectorName, Requirement};
 
 /// A connection as it stands in its file.
@@ -30,6 +30,8 @@ pub struct ConnectionFile {
     pub secrets: Secrets,
     /// Certificate authorities that are trusted beside the system's.
     pub certificates: Certificates,
+    /// What is shown to a server that asks for a certificate.
+    pub client_certificate: Option<ClientCertificate>,
     /// Which versions of HTTP are offered over TLS.
     pub protocol: Protocol,
     /// What the connector may use up.
@@ -64,6 +66,7 @@ fn parse(path: &Path, text: &str) -> Result<ConnectionFile, ConnectionFileError>
         "settings",
         "secrets",
         "certificates",
+        "client-certificate",
         "protocol",
         "limits",
     ])?;
@@ -89,6 +92,10 @@ fn parse(path: &Path, text: &str) -> Result<ConnectionFile, ConnectionFileError>
             Some(field) => certificates(path, &field)?,
             None => Certificates::default(),
         },
+        client_certificate: match table("client-certificate")? {
+            Some(table) => Some(client_certificate(path, &table)?),
+            None => None,
+        },
         protocol: optional(&root, "protocol")?,
         limits: match table("limits")? {
             Some(table) => limits(&table)?,
@@ -107,6 +114,20 @@ fn certificates(file: &Path, field: &Field<'_>) -> Result<Certificates, Connecti
         .map_err(|error| field.wrong(format!("{} cannot be read: {error}", path.display())))?;
     Certificates::from_pem(&pem)
         .map_err(|error| field.wrong(format!("{}: {error}", path.display())))
+}
+
+fn client_certificate(
+    file: &Path,
+    table: &Table<'_>,
+) -> Result<ClientCertificate, ConnectionFileError> {
+    table.only(&["certificate", "key"])?;
+    let certificate = table.require("certificate", "`certificate = \"client.pem\"`")?;
+    let key = table.require("key", "`key = { file = \"client.key\" }`")?;
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    Ok(ClientCertificate {
+        certificate: folder.join(certificate.text()?),
+        key: reference(file, &key)?,
+    })
 }
 
 /// The default where the key is absent.

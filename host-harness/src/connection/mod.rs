@@ -12,6 +12,10 @@
 //! certificates = "company-ca.pem"  # authorities to trust beside the system's
 //! protocol = "auto"                # or http1, where a gateway's HTTP/2 is at fault
 //!
+//! [client-certificate]             # for a server that asks for one
+//! certificate = "client.pem"
+//! key = { file = "client.key" }
+//!
 //! [settings]
 //! host = "https://test.acme.example"
 //! scopes = ["orders.read", "orders.write"]

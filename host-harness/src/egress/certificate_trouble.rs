@@ -1,6 +1,7 @@
 //! What is wrong with a server's certificate. `wasi:http` has one error for all of it, so
 //! the host says which.
 
+use super::key_kind;
 use rustls::CertificateError;
 use std::fmt;
 
@@ -20,6 +21,10 @@ enum Kind {
     Expired,
     NotYetValid,
     Revoked,
+    /// By a signer of a known name, with another key.
+    BadSignature,
+    /// Signed with what is not supported; its kind, where that is known.
+    Unsupported(Option<&'static str>),
     Other(String),
 }
 
@@ -39,6 +44,15 @@ impl CertificateTrouble {
                 Kind::NotYetValid
             }
             CertificateError::Revoked => Kind::Revoked,
+            CertificateError::BadSignature => Kind::BadSignature,
+            CertificateError::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id,
+                ..
+            } => Kind::Unsupported(key_kind::of(signature_algorithm_id)),
+            CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                public_key_algorithm_id,
+                ..
+            } => Kind::Unsupported(key_kind::of(public_key_algorithm_id)),
             other => Kind::Other(other.to_string()),
         };
         Self {
@@ -55,6 +69,8 @@ impl CertificateTrouble {
             Kind::Expired => "tls.expired",
             Kind::NotYetValid => "tls.not-yet-valid",
             Kind::Revoked => "tls.revoked",
+            Kind::BadSignature => "tls.bad-signature",
+            Kind::Unsupported(_) => "tls.unsupported-key",
             Kind::Other(_) => "tls.certificate",
         }
     }
@@ -73,6 +89,14 @@ impl CertificateTrouble {
             Kind::Expired | Kind::NotYetValid => {
                 "Check this machine's clock; if it is right, whoever runs the server has to renew \
                  its certificate."
+            }
+            Kind::BadSignature => {
+                "If a company's own authority was renewed, name its new certificate in \
+                 `certificates`; else something on the way answers in the server's place."
+            }
+            Kind::Unsupported(_) => {
+                "Whoever runs the server has to use RSA of at least 2,048 bits with SHA-2, ECDSA on \
+                 P-256 or P-384, or Ed25519, in its certificate and in those it is signed by."
             }
             Kind::Revoked | Kind::Other(_) => {
                 "Check the host name, and ask whoever runs the server for a valid certificate."
@@ -115,6 +139,18 @@ impl fmt::Display for CertificateTrouble {
             Kind::Expired => write!(f, "the certificate of {authority} has expired"),
             Kind::NotYetValid => write!(f, "the certificate of {authority} is not valid yet"),
             Kind::Revoked => write!(f, "the certificate of {authority} was revoked"),
+            Kind::BadSignature => write!(
+                f,
+                "the certificate of {authority} is not signed with the key that this machine \
+                 knows of its signer"
+            ),
+            Kind::Unsupported(kind) => {
+                let kind = kind.unwrap_or("a kind that is not known here");
+                write!(
+                    f,
+                    "the certificate of {authority} is signed with a key that is not supported: {kind}"
+                )
+            }
             Kind::Other(why) => {
                 write!(
                     f,

@@ -5,6 +5,7 @@ use super::protocol::Offer;
 use crate::recent::Recent;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use std::sync::Arc;
@@ -66,12 +67,17 @@ impl Certificates {
         Ok(Self(certificates))
     }
 
-    /// How a client checks with whom it speaks, and what it offers to speak. The system's own authorities are read
+    /// How a client checks with whom it speaks, what it offers to speak, and which
+    /// certificate it shows where it is asked for one. The system's own authorities are read
     /// for all clients together, and anew after a while.
     ///
     /// # Errors
     /// If there is no authority to trust at all.
-    pub(crate) fn for_client(&self, offer: Offer) -> Result<ClientConfig, rustls::Error> {
+    pub(crate) fn for_client(
+        &self,
+        offer: Offer,
+        shown: Option<CertifiedKey>,
+    ) -> Result<ClientConfig, rustls::Error> {
         // Whichever comes first in the process decides; any of them will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = ClientConfig::builder();
@@ -87,10 +93,15 @@ impl Certificates {
         };
         // Not dangerous: it is the system's verifier. Of sessions to resume, each client
         // has its own, as a verifier is not asked about those.
-        let mut config = builder
+        let builder = builder
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match shown {
+            Some(shown) => {
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)))
+            }
+            None => builder.with_no_client_auth(),
+        };
         config.alpn_protocols = offer.alpn();
         Ok(config)
     }

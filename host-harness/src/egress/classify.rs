@@ -3,8 +3,7 @@
 //! was sent when something may have been.
 
 use super::resolver::{UnknownName, causes};
-use rustls::CertificateError;
-use std::error::Error as StdError;
+use super::tls_error::{find_io, find_tls};
 use std::io;
 use wasmtime_wasi_http::Error;
 
@@ -109,34 +108,14 @@ fn connecting(error: &reqwest::Error) -> Error {
             };
         }
     }
-    for cause in causes(error) {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return match io.kind() {
-                io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
-                io::ErrorKind::TimedOut => Error::ConnectionTimeout,
-                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    Error::DestinationIpUnroutable
-                }
-                // While the handshake was under way.
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
-                    Error::TlsProtocolError
-                }
-                _ => Error::DestinationUnavailable,
-            };
+    match causes(error).find_map(find_io).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
+        Some(io::ErrorKind::TimedOut) => Error::ConnectionTimeout,
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            Error::DestinationIpUnroutable
         }
+        _ => Error::DestinationUnavailable,
     }
-    Error::DestinationUnavailable
-}
-
-/// Whether no connection came about because the server speaks none of the protocols that
-/// were offered.
-pub(super) fn is_refused_protocol(error: &reqwest::Error) -> bool {
-    matches!(
-        causes(error).find_map(find_tls),
-        Some(rustls::Error::AlertReceived(
-            rustls::AlertDescription::NoApplicationProtocol
-        ))
-    )
 }
 
 /// Whether the server reset the request's stream because it wants HTTP/1.1.
@@ -144,23 +123,6 @@ pub(super) fn requires_http1(error: &reqwest::Error) -> bool {
     causes(error)
         .filter_map(|cause| cause.downcast_ref::<h2::Error>())
         .any(|error| error.is_remote() && error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
-}
-
-/// What is wrong with the server's certificate, if that is why no connection came about.
-pub(super) fn certificate_error(error: &reqwest::Error) -> Option<&CertificateError> {
-    match causes(error).find_map(find_tls)? {
-        rustls::Error::InvalidCertificate(error) => Some(error),
-        _ => None,
-    }
-}
-
-/// An error of rustls lies within I/O errors, one in the other, which do not
-/// show it as their source.
-fn find_tls<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-        return Some(tls);
-    }
-    find_tls(cause.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 fn chain(error: &reqwest::Error) -> String {

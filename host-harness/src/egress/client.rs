@@ -6,16 +6,21 @@
 //! 31. Once a server has spoken HTTP/2, a client that speaks nothing else takes over, and
 //! all requests wait for one connection.
 
+use super::client_certificate::{ClientCertificate, ClientCertificateError};
+use super::connecting::{Connections, Patience, UnderWay};
 use super::policy::EgressPolicy;
 use super::protocol::Offer;
 use super::resolver::Resolver;
 use super::traffic::Traffic;
 use super::{Chunk, Transport, classify};
+use http::header::CONNECTION;
 use http::uri::Authority;
+use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use reqwest::{Client, redirect};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -41,6 +46,8 @@ pub(super) enum ClientError {
     #[error("no certificate authority can be trusted: {0}")]
     Certificates(#[from] rustls::Error),
     #[error(transparent)]
+    ClientCertificate(#[from] ClientCertificateError),
+    #[error(transparent)]
     Client(#[from] reqwest::Error),
 }
 
@@ -51,58 +58,73 @@ pub(super) struct Clients {
     /// Offers what the connection's protocol says.
     any: OnceCell<Client>,
     http2: OnceCell<Client>,
-    /// Servers that have spoken HTTP/2.
-    speak_http2: Mutex<HashSet<Authority>>,
+    servers: Mutex<HashMap<Authority, Arc<Server>>>,
+}
+
+/// What is known of a server that requests go to.
+#[derive(Default)]
+pub(super) struct Server {
+    has_spoken_http2: AtomicBool,
+    pub(super) connections: Arc<Connections>,
 }
 
 impl Clients {
-    /// The client for requests to this URL.
+    /// The server at this URL.
+    pub(super) fn server(&self, uri: &http::Uri) -> Arc<Server> {
+        let authority = uri.authority().cloned();
+        let authority = authority.unwrap_or_else(|| Authority::from_static("none"));
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(servers.entry(authority).or_default())
+    }
+
+    /// The client for requests to this server.
     pub(super) async fn to(
         &self,
-        uri: &http::Uri,
+        server: &Server,
         policy: &EgressPolicy,
         transport: &Transport,
     ) -> Result<&Client, ClientError> {
-        let (cell, offer) = match self.is_known_for_http2(uri) {
+        let (cell, offer) = match server.has_spoken_http2.load(Ordering::Relaxed) {
             true => (&self.http2, Offer::Http2),
             false => (&self.any, transport.protocol.into()),
         };
         cell.get_or_try_init(|| async { client(policy, transport, offer) })
             .await
     }
+}
 
-    fn is_known_for_http2(&self, uri: &http::Uri) -> bool {
-        let known = self
-            .speak_http2
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        uri.authority()
-            .is_some_and(|authority| known.contains(authority))
-    }
-
-    /// Remembers which protocol the server at this URL has spoken.
-    pub(super) fn spoke(&self, uri: &http::Uri, version: http::Version) {
-        if version == http::Version::HTTP_2
-            && let Some(authority) = uri.authority()
-            && !self.is_known_for_http2(uri)
-        {
-            self.speak_http2
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(authority.clone());
+impl Server {
+    /// Remembers which protocol it spoke, and whether the connection stays open.
+    pub(super) fn answered(&self, answer: &reqwest::Response) {
+        match answer.version() {
+            Version::HTTP_2 => self.has_spoken_http2.store(true, Ordering::Relaxed),
+            version if ends_connection(version, answer.headers()) => self.connections.ended(),
+            _ => {}
         }
     }
 
-    /// Says that no connection came about because the server at this URL speaks none of
-    /// the protocols offered. True where it was offered HTTP/2 alone, since it had spoken
-    /// that: others are offered now.
-    pub(super) fn refused_protocol(&self, uri: &http::Uri) -> bool {
-        let mut known = self
-            .speak_http2
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        uri.authority()
-            .is_some_and(|authority| known.remove(authority))
+    /// Says that no connection came about because it speaks none of the protocols offered.
+    /// True where it was offered HTTP/2 alone, since it had spoken that: others are offered
+    /// now.
+    pub(super) fn refused_protocol(&self) -> bool {
+        self.has_spoken_http2.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// Whether a connection is closed after this answer (RFC 9112, 9.3).
+fn ends_connection(version: Version, headers: &HeaderMap) -> bool {
+    let has = |word: &str| {
+        headers.get_all(CONNECTION).iter().any(|value| {
+            value.to_str().is_ok_and(|value| {
+                value
+                    .split(',')
+                    .any(|it| it.trim().eq_ignore_ascii_case(word))
+            })
+        })
+    };
+    match version {
+        Version::HTTP_11 => has("close"),
+        _ => !has("keep-alive"),
     }
 }
 
@@ -112,11 +134,13 @@ fn client(
     transport: &Transport,
     offer: Offer,
 ) -> Result<Client, ClientError> {
+    let shown = transport.client_certificate.as_ref();
+    let shown = shown.map(ClientCertificate::read).transpose()?;
     let mut builder = Client::builder()
         .dns_resolver(Arc::new(Resolver(policy.clone())))
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .tls_backend_preconfigured(transport.certificates.for_client(offer)?)
+        .tls_backend_preconfigured(transport.certificates.for_client(offer, shown)?)
         .no_proxy();
     if let Some(proxy) = &transport.proxy {
         builder = builder.proxy(proxy.for_client()?);
@@ -126,6 +150,7 @@ fn client(
     }
     Ok(builder
         .referer(false)
+        .connector_layer(Patience)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .http2_keep_alive_interval(ASK_AFTER)
@@ -142,8 +167,8 @@ pub(super) struct BetweenBytes {
     /// Armed while a chunk is waited for.
     patience: Option<Pin<Box<Sleep>>>,
     traffic: Traffic,
-    /// The request's place among those under way, kept until its body is read.
-    _place: OwnedSemaphorePermit,
+    /// Kept until the body is read.
+    _under_way: (OwnedSemaphorePermit, UnderWay),
 }
 
 impl BetweenBytes {
@@ -151,14 +176,14 @@ impl BetweenBytes {
         body: reqwest::Body,
         timeout: Duration,
         traffic: Traffic,
-        place: OwnedSemaphorePermit,
+        under_way: (OwnedSemaphorePermit, UnderWay),
     ) -> Self {
         Self {
             body,
             timeout,
             patience: None,
             traffic,
-            _place: place,
+            _under_way: under_way,
         }
     }
 }

@@ -12,7 +12,11 @@ mod certificate_trouble;
 mod certificates;
 mod classify;
 mod client;
+mod client_certificate;
+mod connecting;
 mod gate;
+mod handshake_trouble;
+mod key_kind;
 mod outgoing;
 mod policy;
 mod protocol;
@@ -21,6 +25,7 @@ mod proxy_trouble;
 mod recorded;
 mod resolver;
 mod send;
+mod tls_error;
 mod traffic;
 mod trouble;
 mod wait;
@@ -28,7 +33,9 @@ mod wait;
 pub use budget::{Budget, BudgetSource, Budgets, SharedBudget};
 pub use certificate_trouble::CertificateTrouble;
 pub use certificates::{Certificates, CertificatesError};
+pub use client_certificate::{ClientCertificate, ClientCertificateError, ClientCertificates};
 pub use gate::{Gate, GateKeeper};
+pub use handshake_trouble::HandshakeTrouble;
 pub use policy::{Denied, EgressPolicy, Origin};
 pub(crate) use protocol::Offer;
 pub use protocol::{Protocol, UnknownProtocol};
@@ -41,7 +48,7 @@ use crate::observability::{SPANS, metrics};
 use crate::runtime::recording::Recording;
 use crate::runtime::{Level, Redactor, RunLog};
 use bytes::Bytes;
-use client::Clients;
+use client::{ClientError, Clients, Server};
 use reqwest::Client;
 use std::future::Future;
 use std::sync::Arc;
@@ -79,6 +86,8 @@ pub struct Transport {
     pub proxy: Option<Proxy>,
     /// Certificate authorities that are trusted beside the system's.
     pub certificates: Certificates,
+    /// What is shown to a server that asks for a certificate.
+    pub client_certificate: Option<ClientCertificate>,
     /// What is offered to be spoken.
     pub protocol: Protocol,
 }
@@ -154,9 +163,15 @@ impl Door {
         }
     }
 
-    async fn client(&self, uri: &http::Uri) -> Result<&Client, Error> {
-        let made = self.clients.to(uri, &self.policy, &self.transport).await;
+    async fn client(&self, server: &Server) -> Result<&Client, Error> {
+        let made = self.clients.to(server, &self.policy, &self.transport).await;
         made.map_err(|error| {
+            if let ClientError::ClientCertificate(error) = &error {
+                let trouble = Trouble::ClientCertificate(error.to_string());
+                let told = trouble.for_guest();
+                self.traffic.set_trouble(Some(trouble));
+                return told;
+            }
             self.log.host(
                 Level::Error,
                 "no HTTP client could be made",

@@ -15,6 +15,11 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Its host, in lower case; an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The origin of a URL; none where it has no http scheme or no host.
     pub fn of(uri: &Uri) -> Option<Self> {
         let secure = match uri.scheme_str()? {

@@ -2,11 +2,11 @@
 //! where the server certainly did not process it.
 
 use super::classify::{self, NotProcessed};
-use super::client::BetweenBytes;
+use super::client::{BetweenBytes, Server};
 use super::outgoing::Outgoing;
 use super::trouble::Trouble;
 use super::wait::{Reason, Wait};
-use super::{Door, Gate, Sent, protocol, resolver};
+use super::{Door, Gate, Sent, protocol, resolver, tls_error};
 use crate::observability::{Answer, metrics};
 use crate::runtime::Level;
 use http_body_util::BodyExt;
@@ -57,11 +57,14 @@ impl Door {
             self.redactor
                 .add(value.split(' ').next_back().unwrap_or(value));
         }
+        let server = self.clients.server(&parts.uri);
         let mut sent = 0;
-        let answer = loop {
+        let (answer, under_way) = loop {
             self.keep_pace().await;
-            let failed = match self.send_once(&gate, &parts, &mut body, first_byte).await {
-                Ok(answer) => break answer,
+            let under_way = server.connections.begin();
+            let sending = self.send_once(&gate, &parts, &server, &mut body, first_byte);
+            let failed = match sending.await {
+                Ok(answer) => break (answer, under_way),
                 Err(failed) => failed,
             };
             sent += 1;
@@ -87,7 +90,7 @@ impl Door {
         };
         let between = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let (parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
-        let body = BetweenBytes::new(body, between, self.traffic.clone(), place);
+        let body = BetweenBytes::new(body, between, self.traffic.clone(), (place, under_way));
         let response = http::Response::from_parts(parts, body.boxed_unsync());
         Ok((response, Box::new(async { Ok(()) })))
     }
@@ -110,10 +113,11 @@ impl Door {
         &self,
         gate: &Option<Gate>,
         parts: &http::request::Parts,
+        server: &Server,
         body: &mut Outgoing,
         first_byte: Duration,
     ) -> Result<reqwest::Response, Failed> {
-        let client = self.client(&parts.uri).await.map_err(Failed::Otherwise)?;
+        let client = self.client(server).await.map_err(Failed::Otherwise)?;
         let outgoing = client.request(parts.method.clone(), parts.uri.to_string());
         let outgoing = body.put_into(outgoing, &parts.method, parts.headers.clone());
         // Last: nothing that may take long stands between it and the request.
@@ -122,14 +126,15 @@ impl Door {
         }
         self.traffic.count_request();
         let started = Instant::now();
-        let answered = tokio::time::timeout(first_byte, outgoing.send()).await;
+        let answered =
+            tokio::time::timeout(first_byte, server.connections.serve(outgoing.send())).await;
         let took = started.elapsed();
         match answered {
             Ok(Ok(answer)) => {
-                self.answered(parts, &answer, took);
+                self.answered(parts, server, &answer, took);
                 Ok(answer)
             }
-            Ok(Err(error)) => Err(self.failed(parts, &error, took)),
+            Ok(Err(error)) => Err(self.failed(parts, server, &error, took)),
             Err(_) => {
                 self.traffic.set_trouble(None);
                 let error = Error::HttpResponseTimeout;
@@ -139,12 +144,18 @@ impl Door {
         }
     }
 
-    fn answered(&self, parts: &http::request::Parts, answer: &reqwest::Response, took: Duration) {
+    fn answered(
+        &self,
+        parts: &http::request::Parts,
+        server: &Server,
+        answer: &reqwest::Response,
+        took: Duration,
+    ) {
         let status = answer.status();
         let spoken = protocol::name(answer.version());
         self.traffic.set_trouble(None);
         self.traffic.spoke(spoken);
-        self.clients.spoke(&parts.uri, answer.version());
+        server.answered(answer);
         metrics().request(Answer::of(status.as_u16()), took);
         let span = tracing::Span::current();
         span.record("http.response.status_code", status.as_u16());
@@ -176,6 +187,7 @@ impl Door {
     fn failed(
         &self,
         parts: &http::request::Parts,
+        server: &Server,
         error: &reqwest::Error,
         took: Duration,
     ) -> Failed {
@@ -185,7 +197,7 @@ impl Door {
             return Failed::Otherwise(refused);
         }
         let authority = parts.uri.authority().map_or("?", |it| it.as_str());
-        let trouble = Trouble::of(error, self.transport.proxy.as_ref(), authority);
+        let trouble = Trouble::of(error, &self.transport, authority);
         let told = match &trouble {
             Some(trouble) => trouble.for_guest(),
             None => classify::classify(error),
@@ -197,14 +209,15 @@ impl Door {
         if let (None, Some(proxy)) = (&trouble, &self.transport.proxy) {
             outcome.push_str(&format!(" (by way of the proxy {})", proxy.place()));
         }
+        let other_protocols = tls_error::is_refused_protocol(error) && server.refused_protocol();
+        let not_processed = match (&trouble, other_protocols) {
+            (_, true) => Some(NotProcessed::NotSent),
+            (None, false) => NotProcessed::of(error),
+            // It would meet the same again.
+            (Some(_), false) => None,
+        };
         self.traffic.set_trouble(trouble);
         self.got_nothing(parts, &told, outcome, took);
-        let other_protocols =
-            classify::is_refused_protocol(error) && self.clients.refused_protocol(&parts.uri);
-        let not_processed = match other_protocols {
-            true => Some(NotProcessed::NotSent),
-            false => NotProcessed::of(error),
-        };
         match not_processed {
             Some(why) => Failed::NotProcessed(why),
             None => Failed::Otherwise(told),

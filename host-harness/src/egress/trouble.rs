@@ -2,10 +2,12 @@
 //! knows of no proxy, and `wasi:http` has one error for all that is wrong with a
 //! certificate.
 
+use super::Transport;
 use super::certificate_trouble::CertificateTrouble;
-use super::classify::{certificate_error, requires_http1};
-use super::proxy::Proxy;
+use super::classify::requires_http1;
+use super::handshake_trouble::HandshakeTrouble;
 use super::proxy_trouble::ProxyTrouble;
+use super::tls_error::certificate_error;
 use std::fmt;
 use wasmtime_wasi_http::Error;
 
@@ -16,6 +18,10 @@ pub enum Trouble {
     Proxy(ProxyTrouble),
     /// With the server's certificate.
     Certificate(CertificateTrouble),
+    /// In the TLS handshake.
+    Handshake(HandshakeTrouble),
+    /// The client certificate that was set cannot be shown: why, and what would be right.
+    ClientCertificate(String),
     /// The server takes this request over HTTP/1.1 only (RFC 9113, 7).
     RequiresHttp1 {
         /// Where the request was to go: host and port.
@@ -28,9 +34,10 @@ impl Trouble {
     /// more of.
     pub(super) fn of(
         error: &reqwest::Error,
-        proxy: Option<&Proxy>,
+        transport: &Transport,
         authority: &str,
     ) -> Option<Self> {
+        let proxy = transport.proxy.as_ref();
         let at_proxy = proxy.and_then(|proxy| ProxyTrouble::of(error, &proxy.place(), authority));
         if let Some(trouble) = at_proxy {
             return Some(Self::Proxy(trouble));
@@ -40,18 +47,20 @@ impl Trouble {
                 authority: authority.to_owned(),
             });
         }
-        let certificate = certificate_error(error)?;
-        Some(Self::Certificate(CertificateTrouble::of(
-            certificate,
-            authority,
-        )))
+        if let Some(certificate) = certificate_error(error) {
+            let trouble = CertificateTrouble::of(certificate, authority);
+            return Some(Self::Certificate(trouble));
+        }
+        let shows_certificate = transport.client_certificate.is_some();
+        HandshakeTrouble::of(error, authority, shows_certificate).map(Self::Handshake)
     }
 
     /// What the connector is told. Each of these says that nothing was sent.
     pub(super) fn for_guest(&self) -> Error {
         match self {
             Self::Proxy(trouble) => trouble.for_guest(),
-            Self::Certificate(_) => Error::TlsCertificateError,
+            Self::Certificate(_) | Self::ClientCertificate(_) => Error::TlsCertificateError,
+            Self::Handshake(trouble) => trouble.for_guest(),
             // Of the errors that say so, one after which nobody tries again.
             Self::RequiresHttp1 { .. } => Error::TlsProtocolError,
         }
@@ -62,6 +71,8 @@ impl Trouble {
         match self {
             Self::Proxy(trouble) => trouble.code(),
             Self::Certificate(trouble) => trouble.code(),
+            Self::Handshake(trouble) => trouble.code(),
+            Self::ClientCertificate(_) => "tls.client-certificate",
             Self::RequiresHttp1 { .. } => "http.requires-http1",
         }
     }
@@ -71,6 +82,10 @@ impl Trouble {
         match self {
             Self::Proxy(trouble) => trouble.remedy(),
             Self::Certificate(trouble) => trouble.remedy(),
+            Self::Handshake(trouble) => trouble.remedy(),
+            Self::ClientCertificate(_) => {
+                "Correct `client-certificate`; nothing was sent, since the server may ask for it."
+            }
             Self::RequiresHttp1 { .. } => "Set the connection's protocol to http1.",
         }
     }
@@ -81,6 +96,10 @@ impl fmt::Display for Trouble {
         match self {
             Self::Proxy(trouble) => trouble.fmt(f),
             Self::Certificate(trouble) => trouble.fmt(f),
+            Self::Handshake(trouble) => trouble.fmt(f),
+            Self::ClientCertificate(why) => {
+                write!(f, "the client certificate cannot be shown: {why}")
+            }
             Self::RequiresHttp1 { authority } => write!(
                 f,
                 "{authority} takes this request over HTTP/1.1 only, and HTTP/2 was spoken"

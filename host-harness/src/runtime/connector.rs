@@ -11,7 +11,7 @@ use super::loaded::{self, Loaded, Ready};
 use super::process_limits::ProcessLimits;
 use super::session::{Connection, Session};
 use super::share::Share;
-use crate::egress::Budgets;
+use crate::egress::{Budgets, ClientCertificates};
 use crate::observability::{Counted, metrics};
 use crate::registry::Digest;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +31,7 @@ pub struct Runtime {
     share: Share,
     loaded: Loaded,
     limits: Arc<ProcessLimits>,
+    client_certificates: Arc<ClientCertificates>,
     /// Compiling takes all processors, and the same version is often asked for
     /// several times at once: one after the other, the first fills the cache.
     compiling: Arc<Mutex<()>>,
@@ -63,6 +64,7 @@ impl Runtime {
             share: Share::default(),
             loaded: loaded::none_yet(),
             limits: Arc::new(limits),
+            client_certificates: Arc::default(),
             compiling: Arc::default(),
         })
     }
@@ -70,6 +72,18 @@ impl Runtime {
     /// What it gives all its connectors together.
     pub fn limits(&self) -> &ProcessLimits {
         &self.limits
+    }
+
+    /// Shows these certificates to servers that ask for one, where the connection sets no
+    /// other.
+    #[must_use]
+    pub fn showing(mut self, certificates: ClientCertificates) -> Self {
+        self.client_certificates = Arc::new(certificates);
+        self
+    }
+
+    pub(super) fn client_certificates(&self) -> &ClientCertificates {
+        &self.client_certificates
     }
 
     /// Compiles otherwise than in threads of this process, within the default limits.

@@ -14,7 +14,8 @@ use super::secret_source::{NoSecrets, SecretSource};
 use crate::cache::{Cache, Namespace};
 use crate::connection::Environment;
 use crate::egress::{
-    Certificates, Egress, EgressPolicy, Gate, Pace, Protocol, Proxy, Traffic, Transport, Witness,
+    Certificates, ClientCertificate, Egress, EgressPolicy, Gate, Pace, Protocol, Proxy, Traffic,
+    Transport, Witness,
 };
 use crate::observability::{Broken, metrics};
 use crate::registry::Digest;
@@ -47,6 +48,9 @@ pub struct Connection {
     pub proxy: Option<Proxy>,
     /// Certificate authorities that are trusted beside the system's.
     pub certificates: Certificates,
+    /// What is shown to a server that asks for a certificate; none: what the runtime has
+    /// for the connection's host.
+    pub client_certificate: Option<ClientCertificate>,
     /// Which versions of HTTP are offered over TLS.
     pub protocol: Protocol,
     /// Whether what happens is recorded.
@@ -69,6 +73,7 @@ impl Connection {
             limits: Limits::default(),
             proxy: None,
             certificates: Certificates::default(),
+            client_certificate: None,
             protocol: Protocol::default(),
             recording: Recording::Off,
             gate: None,
@@ -152,11 +157,16 @@ impl Session {
         if let Some(password) = connection.proxy.as_ref().and_then(Proxy::password) {
             redactor.add(password.expose_secret());
         }
+        let client_certificate = connection.client_certificate.clone().or_else(|| {
+            let for_hosts = runtime.client_certificates();
+            for_hosts.for_any_of(policy.origins()).cloned()
+        });
         let egress = Egress::new(
             policy,
             Transport {
                 proxy: connection.proxy.clone(),
                 certificates: connection.certificates.clone(),
+                client_certificate,
                 protocol: connection.protocol,
             },
             Pace {

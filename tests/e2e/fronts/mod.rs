@@ -2,6 +2,7 @@
 //! what it answers itself.
 
 mod fate;
+mod handshake;
 mod nginx;
 mod protocol;
 mod reads;

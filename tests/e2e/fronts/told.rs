@@ -9,13 +9,13 @@ use host_harness::egress::Protocol;
 use host_harness::runtime::types::{Check, Error};
 
 /// What the test of a connection fails with.
-fn failure(checks: &[Check]) -> &Error {
+pub fn failure(checks: &[Check]) -> &Error {
     let failed = checks.iter().find_map(|check| check.error.as_ref());
     failed.unwrap_or_else(|| panic!("nothing failed: {checks:?}"))
 }
 
 /// Says what it is and what to do, and not that it would lie at the credentials.
-fn assert_told(error: &Error, code: &str) {
+pub fn assert_told(error: &Error, code: &str) {
     assert_eq!(error.code, code, "{}", error.message);
     let remedy = error.remedy.as_deref().unwrap_or_default();
     assert!(!remedy.is_empty(), "{code}");
@@ -70,6 +70,8 @@ async fn what_is_wrong_with_a_certificate_is_told() {
         assert!(checks[1].error.is_some());
     }
     let front = Front::start(&sandbox).await;
+    let renewed = through(&front.url(), &front.renewed);
+    assert_told(failure(&test(renewed).await), "tls.bad-signature");
     let stranger = through(&front.url(), &Authority::new().pem);
     assert_told(failure(&test(stranger).await), "tls.unknown-authority");
     assert!(sandbox.log().is_empty());

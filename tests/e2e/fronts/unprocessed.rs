@@ -35,12 +35,15 @@ fn records() -> impl Iterator<Item = String> {
 }
 
 /// Creates them all, eight at a time.
+/// Requests under way.
+pub const AT_A_TIME: usize = 8;
+
 pub async fn create(connection: Connection) -> Outcome {
     let input = records().enumerate().map(|(n, data)| Item {
         key: n.to_string(),
         data,
     });
-    let call = call("create", OBJECT, &[("concurrency", "8")]);
+    let call = call("create", OBJECT, &[("concurrency", &AT_A_TIME.to_string())]);
     run(connection, call, input.collect()).await
 }
 

@@ -92,6 +92,9 @@ async fn a_run_goes_on_when_the_agents_server_is_lost_and_when_the_leader_is() {
         "goes on {:?} after the agent's server was lost",
         lost.elapsed()
     );
+    // It must not end while the servers come to agree again.
+    to.clear_faults();
+    to.add_fault(slowly(2000));
     servers[0].start_again();
     let context = agreed(&servers).await;
     replicated(&context).await;
@@ -105,6 +108,8 @@ async fn a_run_goes_on_when_the_agents_server_is_lost_and_when_the_leader_is() {
         .leader
         .unwrap();
     let leader = (0..3).find(|n| NatsServer::name(*n) == leader).unwrap();
+    to.clear_faults();
+    to.add_fault(slowly(40));
     servers[leader].kill();
     let lost = Instant::now();
     let written = plant.place.workspace.run(run).unwrap().counts.written;

@@ -3,8 +3,11 @@
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedKey, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
 };
-use rustls::ServerConfig;
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::TLS12;
+use rustls::{RootCertStore, ServerConfig};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +19,7 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// Its certificate, which whoever trusts it is given.
     pub pem: String,
+    name: String,
 }
 
 /// A certificate with its key.
@@ -23,16 +27,28 @@ pub struct Certified(CertifiedKey<KeyPair>);
 
 impl Authority {
     pub fn new() -> Self {
+        // No two of the same name: one that is trusted is not to be taken for another.
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::named(&format!("Authority {number} of a test"))
+    }
+
+    /// Another of the same name, as one that was renewed with a new key.
+    pub fn renewed(&self) -> Self {
+        Self::named(&self.name)
+    }
+
+    fn named(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut parameters = CertificateParams::new(Vec::new()).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // No two of the same name: one that is trusted is not to be taken for another.
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("Authority {number} of a test");
         parameters.distinguished_name.push(DnType::CommonName, name);
         let pem = parameters.self_signed(&key).unwrap().pem();
         let issuer = Issuer::new(parameters, key);
-        Self { issuer, pem }
+        Self {
+            issuer,
+            pem,
+            name: name.to_owned(),
+        }
     }
 
     /// Vouches for a server of these names and addresses.
@@ -61,14 +77,31 @@ impl Certified {
         (certificate, key)
     }
 
-    /// What a server of this process speaks TLS with.
-    pub fn server(&self, alpn: &[&str]) -> ServerConfig {
+    /// What a server of this process speaks TLS with: for clients with a certificate by the
+    /// authority `clients` (PEM), if that is given, and with TLS 1.2 at most or any.
+    pub fn server(&self, alpn: &[&str], clients: Option<&str>, tls12: bool) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = PrivatePkcs8KeyDer::from(self.0.signing_key.serialize_der());
-        let mut configuration = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
+        let versions: &[_] = match tls12 {
+            true => &[&TLS12],
+            false => rustls::DEFAULT_VERSIONS,
+        };
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .unwrap();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(pem) => {
+                let mut roots = RootCertStore::empty();
+                roots
+                    .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
+                    .unwrap();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let mut configuration = builder
             .with_single_cert(vec![self.0.cert.der().clone()], key.into())
             .unwrap();
         configuration.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();

@@ -33,6 +33,10 @@ fn a_whole_file_is_understood() {
         api-key = { file = "secrets/api-key" }
         token = { file = "/run/token" }
 
+        [client-certificate]
+        certificate = "client.pem"
+        key = { file = "client.key" }
+
         [limits]
         memory-mib = 256
         requests-per-second = 5
@@ -74,6 +78,13 @@ fn a_whole_file_is_understood() {
                 SecretReference::File("/run/token".into())
             ),
         ])
+    );
+    assert_eq!(
+        file.client_certificate,
+        Some(ClientCertificate {
+            certificate: "/etc/acme/client.pem".into(),
+            key: SecretReference::File("/etc/acme/client.key".into()),
+        })
     );
     let set = Limit::ALL.map(|limit| file.limits.get(limit));
     assert_eq!(set.into_iter().flatten().count(), 2);

@@ -126,7 +126,7 @@ impl Transport {
             ));
         }
         let plain = address.plain;
-        let tls = settings.certificates.for_client(Offer::Http2OrHttp1);
+        let tls = settings.certificates.for_client(Offer::Http2OrHttp1, None);
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.map_err(|error| wrong(error.to_string()))?)
             // Registries send to where they keep their bytes. Credentials do not go

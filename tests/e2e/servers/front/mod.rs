@@ -31,6 +31,8 @@ pub struct Front {
     pub address: SocketAddr,
     /// The certificate of the authority that vouches for it.
     pub authority: String,
+    /// That of one of the same name with another key.
+    pub renewed: String,
     shared: Arc<Shared>,
 }
 
@@ -77,7 +79,7 @@ impl Front {
     pub async fn with(script: Script, sandbox: &Sandbox) -> Self {
         let authority = Authority::new();
         let certified = authority.certify_for(script.names, script.years.clone());
-        let tls = certified.server(script.alpn);
+        let tls = certified.server(script.alpn, script.clients.as_deref(), script.tls12);
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -95,6 +97,7 @@ impl Front {
         });
         Self {
             address,
+            renewed: authority.renewed().pem,
             authority: authority.pem,
             shared,
         }

@@ -12,6 +12,10 @@ pub struct Script {
     pub names: &'static [&'static str],
     /// In which years it is.
     pub years: Range<i32>,
+    /// The authority by which a client has to show a certificate; none: it asks for none.
+    pub clients: Option<String>,
+    /// It speaks no newer TLS than 1.2.
+    pub tls12: bool,
     /// It speaks no HTTP, whatever it is asked.
     pub gibberish: bool,
     /// It answers everything with this status and a page of its own.
@@ -69,6 +73,8 @@ impl Default for Script {
             alpn: &[HTTP2, HTTP1],
             names: &[super::NAME, "127.0.0.1"],
             years: 2000..3000,
+            clients: None,
+            tls12: false,
             gibberish: false,
             page: None,
             wants_http1: false,
