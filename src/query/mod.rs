@@ -1,12 +1,15 @@
 //! What is asked of a collection: filters, order, fields, and its pages.
 
+mod ahead;
 mod attribute;
 mod checkpoint;
 mod fields;
 mod filter;
 mod pages;
 mod parents;
+mod width;
 
+pub use ahead::MOST_AT_ONCE;
 pub use attribute::{SPECIAL_FILTERS, closest, same_name};
 pub use checkpoint::read_checkpoint;
 pub use fields::Fields;

@@ -1,8 +1,8 @@
 //! Reads a collection page by page, in order, ahead of what is taken.
 //!
-//! Coupa has no cursor and no total. Where the order is by id, each page is
-//! asked for as the records after the last id (keyset), so that rows that come
-//! or go meanwhile shift nothing. Any other order has only offsets.
+//! Coupa has no cursor and no total. Where the order is by id, pages are asked for as the
+//! records after the last id (keyset), so that rows that come or go meanwhile lose nothing,
+//! several at once (`ahead`). Any other order has only offsets.
 //!
 //! The end is an empty page, never a short one: how Coupa treats a `limit` is
 //! not certain enough to lose records over, and one more request is cheap. For the
@@ -12,6 +12,7 @@
 //! Where parents' ids are left open in the path, the same is read under each parent
 //! (`parents`).
 
+use super::ahead::is_beyond;
 use super::{Fields, Filter, Operator, encode, read_checkpoint};
 use crate::client::{Client, is_about_the_question, not_json};
 use crate::contract::{Error, ErrorKind, Item, PlannedRequest};
@@ -47,6 +48,8 @@ pub struct Plan {
     pub is_nested: bool,
     /// Whether it is known that there are pages, and an order by id.
     pub has_pages: bool,
+    /// Pages that are read at once, at most, where the order is by id.
+    pub most_at_once: usize,
 }
 
 /// Where to go on, as it travels in a checkpoint.
@@ -96,6 +99,11 @@ impl Cursor {
         self.parents = parents;
         self.before = before;
         self
+    }
+
+    /// The last record delivered, in keyset reading.
+    pub(super) fn last(&self) -> Option<i64> {
+        self.after
     }
 
     /// Records delivered so far; under this parent, where there are several.
@@ -154,9 +162,11 @@ impl Plan {
     /// found.
     pub fn requests(&self, start: &Cursor) -> Vec<PlannedRequest> {
         let size = PAGE.min(self.left(start));
+        let offset = if self.is_keyset() { 0 } else { start.taken };
         let note = match (self.has_pages, self.is_keyset()) {
             (true, true) => {
-                "for the first page; each further page begins after the last id, until one is empty"
+                "for the first page; further pages begin after the last id, or some records on, \
+                 until one is empty"
             }
             (true, false) => {
                 "for the first page; each further page begins at the next offset, until one is empty"
@@ -183,7 +193,7 @@ impl Plan {
         });
         let own = PlannedRequest {
             method: "GET",
-            path: shown(self.url(start, start.taken, Some(size))),
+            path: shown(self.url(start, offset, Some(size))),
             body: None,
             note,
         };
@@ -250,6 +260,9 @@ impl Plan {
                 let operator = if self.descending { "lt" } else { "gt" };
                 parts.push(format!("id%5B{operator}%5D={id}"));
             }
+            if offset > 0 {
+                parts.push(format!("offset={offset}"));
+            }
         } else {
             if let Some(field) = &self.order_by {
                 parts.push(format!("order_by={}&dir={direction}", encode(field)));
@@ -308,7 +321,7 @@ impl<H: Host> Pages<'_, H> {
     /// The same, of a path that leaves no parent open.
     pub(super) async fn read_one(&self, cursor: Cursor, mut out: Sender<Result<Page, Error>>) {
         let ended = if self.plan.is_keyset() {
-            self.by_keyset(cursor, &mut out).await
+            self.by_id(cursor, &mut out).await
         } else if self.plan.has_pages {
             self.by_offset(cursor, &mut out).await
         } else {
@@ -316,42 +329,6 @@ impl<H: Host> Pages<'_, H> {
         };
         if let Err(error) = ended {
             let _ = out.send(Err(error)).await;
-        }
-    }
-
-    async fn by_keyset(
-        &self,
-        mut cursor: Cursor,
-        out: &mut Sender<Result<Page, Error>>,
-    ) -> Result<(), Error> {
-        let mut page = PAGE;
-        let mut unasked = false;
-        loop {
-            let size = page.min(self.plan.left(&cursor));
-            if size == 0 {
-                return Ok(());
-            }
-            let url = self.plan.url(&cursor, 0, (!unasked).then_some(size));
-            let mut fetched = match self.fetch(url, cursor.taken).await {
-                Err(error) if is_about_the_question(&error) && !unasked => {
-                    unasked = true;
-                    continue;
-                }
-                // Records can be megabytes each: ask for fewer at once.
-                Err(error) if error.code == "coupa.answer-too-large" && size > 1 && !unasked => {
-                    page = size / 2;
-                    continue;
-                }
-                fetched => fetched?,
-            };
-            fetched.keep(size);
-            let Some(last) = fetched.last_id(self.plan.descending, cursor.after)? else {
-                return send_warning(fetched, cursor, out).await;
-            };
-            cursor.after = Some(last);
-            if !deliver(fetched, &mut cursor, out).await {
-                return Ok(());
-            }
         }
     }
 
@@ -559,8 +536,34 @@ impl Fetched {
         })
     }
 
+    /// What it takes in memory, more or less.
+    pub(super) fn bytes(&self) -> usize {
+        self.items.iter().map(|item| item.data.len()).sum()
+    }
+
+    /// The id of its first record.
+    pub(super) fn first_id(&self) -> Option<i64> {
+        self.ids.first().copied().flatten()
+    }
+
+    /// The id of its last record.
+    pub(super) fn last_of_all(&self) -> Option<i64> {
+        self.ids.last().copied().flatten()
+    }
+
+    /// What comes after an id, of a page in the order of ids.
+    pub(super) fn beyond(mut self, last: Option<i64>, descending: bool) -> Self {
+        if let Some(last) = last {
+            let is_known = |id: &Option<i64>| id.is_none_or(|id| !is_beyond(id, last, descending));
+            let known = self.ids.iter().take_while(|id| is_known(id)).count();
+            self.items.drain(..known);
+            self.ids.drain(..known);
+        }
+        self
+    }
+
     /// Drops what is more than was asked for.
-    fn keep(&mut self, asked: u64) {
+    pub(super) fn keep(&mut self, asked: u64) {
         let asked = usize::try_from(asked).unwrap_or(usize::MAX);
         self.items.truncate(asked);
         self.ids.truncate(asked);
@@ -583,13 +586,7 @@ impl Fetched {
                 )
                 .remedy("An API response filter may be taking the id away: choose fields, or change the filter in Coupa."));
             };
-            let beyond = before.is_none_or(|before| {
-                if descending {
-                    *id < before
-                } else {
-                    *id > before
-                }
-            });
+            let beyond = before.is_none_or(|before| is_beyond(*id, before, descending));
             if !beyond {
                 return Err(Error::new(
                     ErrorKind::UnexpectedAnswer,
@@ -610,7 +607,7 @@ impl Fetched {
 }
 
 /// Sends a page's records. False where nobody takes them any more.
-async fn deliver(
+pub(super) async fn deliver(
     fetched: Fetched,
     cursor: &mut Cursor,
     out: &mut Sender<Result<Page, Error>>,
@@ -624,7 +621,7 @@ async fn deliver(
     out.send(Ok(page)).await.is_ok()
 }
 
-async fn send_warning(
+pub(super) async fn send_warning(
     fetched: Fetched,
     cursor: Cursor,
     out: &mut Sender<Result<Page, Error>>,
@@ -661,6 +658,7 @@ fn record_id(record: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::MOST_AT_ONCE;
 
     fn plan(filters: &[&str], order_by: Option<&str>, descending: bool) -> Plan {
         let suppliers = coupa_catalog::find_collection("suppliers").unwrap();
@@ -678,6 +676,7 @@ mod tests {
             has_id: true,
             is_nested: false,
             has_pages: true,
+            most_at_once: MOST_AT_ONCE,
         }
     }
 

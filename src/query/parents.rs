@@ -16,6 +16,8 @@ use std::collections::VecDeque;
 
 /// Parents under which is read at once.
 const AT_ONCE: usize = 4;
+/// Pages that are read at once under one of them.
+const MOST_UNDER_ONE: usize = 8;
 /// Parents without records after which a checkpoint is told all the same.
 const SILENT: u32 = 50;
 
@@ -41,6 +43,7 @@ impl Plan {
             limit: None,
             has_id: true,
             has_pages: true,
+            most_at_once: 1,
         }
     }
 
@@ -58,6 +61,7 @@ impl Plan {
             path,
             // It was there a moment ago: 404 says that nothing is below it.
             is_nested: false,
+            most_at_once: self.most_at_once.min(MOST_UNDER_ONE),
             ..self.clone()
         }
     }

@@ -426,7 +426,7 @@ fn ctrl_c_keeps_what_was_delivered_and_says_where_to_resume() {
         "{said}"
     );
     let kept = lines(&folder.read("out.ndjson.part")).len();
-    assert!(kept > 0 && kept < 1000 && kept.is_multiple_of(50), "{kept}");
+    assert!(kept > 0 && kept < 1000, "{kept}");
 
     sandbox.clear_faults();
     let mut resumed = run.to_vec();

@@ -17,6 +17,8 @@ use coupa_catalog::Collection;
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+/// Pages read at the same time.
+const AT_ONCE: usize = 2;
 /// Records marked at the same time.
 const MARKED_AT_ONCE: usize = 4;
 
@@ -78,6 +80,8 @@ impl Export {
             )
             .remedy("Use Query to read records that were exported before."));
         }
+        // What is marked no longer meets the filter, and shifts what was asked for ahead.
+        plan.most_at_once = AT_ONCE;
         let filters: Vec<_> = plan.filters.iter().map(Filter::to_query).collect();
         let of = fingerprint(&format!("export {} {}", plan.path, filters.join("&")));
         plan.filters.push(Filter {

@@ -2,7 +2,7 @@
 
 use crate::activities::Options;
 use crate::contract::{Call, Choice, Error, Property, PropertyKind};
-use crate::query::{Fields, Filter, Plan, same_name};
+use crate::query::{Fields, Filter, MOST_AT_ONCE, Plan, same_name};
 use coupa_catalog::{Collection, Kind};
 
 pub fn filter() -> Property {
@@ -146,5 +146,6 @@ pub fn plan(call: &Call, collection: &Collection, options: &Options<'_>) -> Resu
         has_id: coupa_catalog::field(record_type, "id").is_some(),
         is_nested: collection.is_nested(),
         has_pages: collection.kind == Kind::Collection,
+        most_at_once: MOST_AT_ONCE,
     })
 }
