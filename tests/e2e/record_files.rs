@@ -5,7 +5,7 @@ use crate::coverage::whole;
 use crate::platform::{DEVELOPMENT, Place};
 use crate::program::{Folder, lines, text};
 use crate::support::{call, connector, countable_sandbox, oauth};
-use coupa_sandbox::Sandbox;
+use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::records::Format;
 use host_harness::run::{self, Destination, Origin, Reading, Report, Results};
 use host_harness::runtime::Connector;
@@ -264,6 +264,51 @@ async fn operations_say_of_spreadsheets_what_the_command_line_says() {
     );
     assert_eq!(sandbox.log().len(), asked);
     assert!(File::open(pipe.parent().unwrap()).is_ok() && is_pipe(&pipe));
+}
+
+#[test]
+fn a_record_that_no_column_can_take_is_rejected_by_its_key_and_the_others_are_written() {
+    let sandbox = countable_sandbox(&[("suppliers", 200)]);
+    let folder = Folder::new(&sandbox);
+    let forbidden = Fault::Status {
+        status: 403,
+        retry_after: None,
+        processed: false,
+    };
+    sandbox.add_fault(FaultRule {
+        times: None,
+        ..FaultRule::next(1, forbidden).after(3)
+    });
+    let query = ["run", "query", "suppliers", "-o", "fields=number"];
+    let run = |more: &[&str]| folder.code(&[&query[..], more].concat());
+    let (code, said) = run(&["--output", "out.csv"]);
+    assert_eq!(code, Some(1), "{said}");
+    sandbox.clear_faults();
+    // As somebody else began it, who had no place for what no column takes.
+    let mut place: Value = serde_json::from_str(&folder.read("out.csv.checkpoint")).unwrap();
+    place["bytes"] = "id\n".len().into();
+    folder.write("out.csv.checkpoint", &place.to_string());
+    folder.write("out.csv.part", "id\n");
+    let left = 200 - place["records"].as_u64().unwrap();
+    let resumed = ["--output", "out.csv", "--resume", "--report", "report.json"];
+    let (code, said) = run(&resumed);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("rejected: out.csv.rejected.ndjson"), "{said}");
+    let report: Value = serde_json::from_str(&folder.read("report.json")).unwrap();
+    assert_eq!(report["outcome"], "partial");
+    assert_eq!(report["counts"]["rejected"], left);
+    let rejected = lines(&folder.read("out.csv.rejected.ndjson"));
+    assert_eq!(rejected.len() as u64, left);
+    assert!(rejected.iter().all(|line| {
+        line["code"] == "output.unwritable"
+            && line["message"].as_str().unwrap().contains("number")
+            && line["key"].as_str().unwrap() == line["record"]["id"].to_string()
+            && line["record"]["number"].is_string()
+    }));
+    // And the next run delivers them.
+    let (code, said) = run(&["--output", "out.csv"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(folder.read("out.csv").lines().count(), 201);
 }
 
 fn make_pipe(path: &Path) {
