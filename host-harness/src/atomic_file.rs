@@ -5,9 +5,15 @@
 //! name may stand for an empty file, or not be there. So the file is synced before it is
 //! renamed, and the folder, of which the name is data, afterwards.
 //!
-//! A symbolic link at the path is replaced, not followed.
+//! Only a plain file is ever replaced. A symbolic link at the path is followed, and what
+//! it leads to is replaced; a device or a pipe has nothing that could be replaced, and is
+//! refused, or written to by whoever can: see [`Destination`].
 
-use std::fs::{DirBuilder, File};
+mod destination;
+
+pub(crate) use destination::{Destination, check, check_own, plain};
+
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
@@ -67,6 +73,15 @@ impl AtomicFile {
         path: impl Into<PathBuf>,
         access: Access,
     ) -> Result<Self, AtomicFileError> {
+        Self::begin(plain(&path.into())?, access, Durability::Synced)
+    }
+
+    /// Begins one that is to be [placed](Self::place): whatever has its name, a link too,
+    /// keeps it.
+    pub(crate) fn create_new(
+        path: impl Into<PathBuf>,
+        access: Access,
+    ) -> Result<Self, AtomicFileError> {
         Self::begin(path.into(), access, Durability::Synced)
     }
 
@@ -75,7 +90,7 @@ impl AtomicFile {
         path: impl Into<PathBuf>,
         access: Access,
     ) -> Result<Self, AtomicFileError> {
-        Self::begin(path.into(), access, Durability::Cached)
+        Self::begin(plain(&path.into())?, access, Durability::Cached)
     }
 
     fn begin(
@@ -128,6 +143,7 @@ impl AtomicFile {
         } = self;
         let replace = || {
             durability.sync(partial.as_file())?;
+            destination::may_be_replaced(&path)?;
             partial.persist(&path).map_err(|failed| failed.error)?;
             durability.sync_folder_of(&path)
         };
@@ -205,26 +221,46 @@ pub(crate) fn write_cached(
         .replace()
 }
 
+/// Writes a whole file, in place of what was at `path`, or into the device or pipe there.
+pub(crate) fn write_or_stream(
+    path: &Path,
+    bytes: &[u8],
+    access: Access,
+) -> Result<(), AtomicFileError> {
+    match Destination::of(path)? {
+        Destination::Plain(path) => write(&path, bytes, access),
+        Destination::Stream(path) => open_stream(&path)
+            .and_then(|mut stream| stream.write_all(bytes))
+            .map_err(|source| AtomicFileError { path, source }),
+    }
+}
+
+/// Opens a device or a pipe to write to it. A pipe waits here for whoever reads it.
+pub(crate) fn open_stream(path: &Path) -> io::Result<File> {
+    // What is a file all the same, as where standard output was sent to, is written on.
+    OpenOptions::new().append(true).open(path)
+}
+
 /// Writes a whole file, unless something is at `path`; answers whether nothing was.
 pub(crate) fn write_new(
     path: &Path,
     bytes: &[u8],
     access: Access,
 ) -> Result<bool, AtomicFileError> {
-    let placed = AtomicFile::create(path, access)?.append(bytes)?.place()?;
+    let placed = AtomicFile::create_new(path, access)?
+        .append(bytes)?
+        .place()?;
     Ok(matches!(placed, Placed::Now))
 }
 
 /// Gives a file its name that was written at `part`, in the same folder, by whoever goes
 /// on with one that was broken off: it is synced and replaces what is at `path`.
 pub(crate) fn commit(file: &File, part: &Path, path: &Path) -> Result<(), AtomicFileError> {
+    let path = plain(path)?;
     file.sync_all()
-        .and_then(|()| std::fs::rename(part, path))
-        .and_then(|()| sync_folder(folder_of(path)))
-        .map_err(|source| AtomicFileError {
-            path: path.to_owned(),
-            source,
-        })
+        .and_then(|()| std::fs::rename(part, &path))
+        .and_then(|()| sync_folder(folder_of(&path)))
+        .map_err(|source| AtomicFileError { path, source })
 }
 
 /// Makes a folder, and what is missing above it, so that what is written in it is found

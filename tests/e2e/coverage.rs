@@ -59,7 +59,7 @@ fn all_scopes() -> BTreeSet<String> {
 }
 
 /// A sandbox with some records in every collection.
-fn whole() -> Sandbox {
+pub fn whole() -> Sandbox {
     let listed = coupa_catalog::collections().map(|c| c.path);
     let unlisted = coupa_catalog::objects()
         .filter(|object| object.kind == Kind::Collection && !object.can_list())

@@ -22,6 +22,7 @@ mod platform;
 mod program;
 mod query;
 mod reach;
+mod record_files;
 mod registry;
 mod row;
 mod sandbox;

@@ -39,7 +39,7 @@ impl Folder {
         this
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -47,11 +47,11 @@ impl Folder {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    fn read(&self, name: &str) -> String {
+    pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command
             .args(arguments)
@@ -95,7 +95,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn lines(text: &str) -> Vec<Value> {
+pub fn lines(text: &str) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
@@ -182,7 +182,10 @@ fn records_are_written_in_every_format() {
     let json: Vec<Value> = serde_json::from_str(&folder.read("out.json")).unwrap();
     assert_eq!(json, ndjson);
     let csv = folder.read("out.csv");
-    assert_eq!(csv.lines().next().unwrap(), "id,name,payment-term.code");
+    assert_eq!(
+        csv.lines().next().unwrap(),
+        "id,name,payment-term.code,*:json"
+    );
     assert_eq!(csv.lines().count(), 76);
     assert!(!folder.path("out.csv.part").exists() && !folder.path("out.csv.checkpoint").exists());
 }

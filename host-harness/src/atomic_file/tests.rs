@@ -1,6 +1,6 @@
 use super::*;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
 /// The names in a folder, those of files that are not whole included.
 fn names(folder: &Path) -> Vec<String> {
@@ -141,17 +141,83 @@ fn one_that_comes_too_late_can_take_another_name() {
 }
 
 #[test]
-fn a_symbolic_link_is_replaced_and_what_it_leads_to_is_left_alone() {
+fn what_a_link_leads_to_is_replaced_and_the_link_stays() {
+    for write in ways_to_write() {
+        for there_before in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let (path, elsewhere) = (folder.path().join("state"), folder.path().join("data"));
+            fs::create_dir(&elsewhere).unwrap();
+            if there_before {
+                fs::write(elsewhere.join("state.1"), "old").unwrap();
+            }
+            // One link to another, by names relative to where they stand.
+            symlink("data/state", &path).unwrap();
+            symlink("state.1", elsewhere.join("state")).unwrap();
+            write(&path, b"new").unwrap();
+            assert_eq!(fs::read(elsewhere.join("state.1")).unwrap(), b"new");
+            for link in [&path, &elsewhere.join("state")] {
+                assert!(fs::symlink_metadata(link).unwrap().is_symlink());
+            }
+            assert_eq!(names(folder.path()), ["data", "state"]);
+            assert_eq!(names(&elsewhere), ["state", "state.1"]);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_plain_file_is_never_replaced() {
     for write in ways_to_write() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, other) = (folder.path().join("state"), folder.path().join("other"));
-        fs::write(&other, "somebody else's").unwrap();
-        std::os::unix::fs::symlink(&other, &path).unwrap();
-        write(&path, b"new").unwrap();
-        assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(fs::read(&other).unwrap(), b"somebody else's");
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+        make_pipe(&pipe);
+        symlink("pipe", &link).unwrap();
+        for path in [&pipe, &link] {
+            let error = write(path, b"new").unwrap_err().to_string();
+            assert!(error.contains("device or a pipe"), "{error}");
+        }
+        let circle = folder.path().join("circle");
+        symlink("circle", &circle).unwrap();
+        let error = write(&circle, b"new").unwrap_err().to_string();
+        assert!(error.contains("circle"), "{error}");
+        assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+        // What was begun before it was a pipe notices in the end.
+        let late = folder.path().join("late");
+        let file = AtomicFile::create(&late, Access::Owner).unwrap();
+        make_pipe(&late);
+        file.replace().unwrap_err();
+        assert!(fs::symlink_metadata(&late).unwrap().file_type().is_fifo());
     }
+}
+
+#[test]
+fn a_new_file_takes_no_name_that_a_link_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    symlink("elsewhere", &path).unwrap();
+    assert!(!write_new(&path, b"new", Access::Owner).unwrap());
+    assert_eq!(names(folder.path()), ["key"]);
+}
+
+#[test]
+fn that_a_file_can_be_written_is_known_before_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    check(&at("file")).unwrap();
+    make_pipe(&at("pipe"));
+    check(&at("pipe")).unwrap();
+    assert_eq!(
+        check(&at("missing/file")).unwrap_err().path,
+        at("missing/file")
+    );
+    let of_folder = check(folder.path()).unwrap_err().to_string();
+    assert!(of_folder.contains("it is a folder"), "{of_folder}");
+    assert_eq!(names(folder.path()), ["pipe"]);
+}
+
+// Not by a program: a process that is being started has the locks of other tests.
+fn make_pipe(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
 }
 
 #[test]

@@ -49,7 +49,8 @@ pub struct RunArguments {
     /// How records lie in the input; else its name tells, else ndjson.
     #[arg(long, value_enum)]
     input_format: Option<Format>,
-    /// Where rejected records go, with the reasons, as NDJSON; else beside the input.
+    /// Where rejected records go, with the reasons, as NDJSON; else beside the input, or of a
+    /// source beside the output.
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
     /// Go on where a run into the same output was broken off.
@@ -106,6 +107,9 @@ pub fn option(text: &str) -> Result<(String, String), String> {
 }
 
 pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Failed> {
+    if let Some(path) = &arguments.report {
+        Report::check_place(path)?;
+    }
     // Loaded once, so that what is listed and what runs are the same version.
     let (connector, mut connection) = arguments.connected.connect(agent).await?;
     connection.files = arguments.files.clone().map(RunFiles::in_folder);
@@ -137,8 +141,7 @@ pub async fn run(agent: &Agent, arguments: RunArguments) -> Result<ExitCode, Fai
         tell(&report, &arguments);
     }
     if let Some(path) = &arguments.report {
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        report.keep(path)?;
     }
     Ok(match report.outcome {
         Outcome::Success => ExitCode::SUCCESS,
@@ -213,6 +216,7 @@ async fn read(
         session,
         call,
         acknowledging,
+        rejected: arguments.rejected.clone(),
     };
     let report = run::read(reading, destination, interrupted(), |told| {
         progress.tell(&told)
@@ -223,9 +227,8 @@ async fn read(
     if !activity.continues {
         report.continues_at = None;
     }
-    if let (Some(state), Some(checkpoint), Outcome::Success) =
-        (&state, &report.continues_at, report.outcome)
-    {
+    if let (Some(state), Some(checkpoint), true) = (&state, &report.continues_at, report.complete) {
+        // What was rejected is in a file of its own, and would be so again.
         state.write(checkpoint)?;
     }
     Ok(report)
@@ -259,11 +262,13 @@ async fn write(
     } else {
         Box::new(File::open(input).map_err(|error| format!("{}: {error}", input.display()))?)
     };
+    let is_file = std::fs::metadata(input).is_ok_and(|metadata| metadata.is_file());
     let beside = |what: &str| -> PathBuf {
-        let mut name = if input.as_os_str() == "-" {
-            "input".into()
-        } else {
+        // Beside a pipe, as `<(…)` of a shell is one, there is no place for a file.
+        let mut name = if is_file {
             input.clone().into_os_string()
+        } else {
+            "input".into()
         };
         name.push(format!(".{what}.ndjson"));
         name.into()
@@ -402,6 +407,12 @@ fn tell(report: &Report, arguments: &RunArguments) {
             counts.differing
         ));
     }
+    if counts.blank > 0 {
+        lines.push(format!(
+            "{} rows whose cells are all empty were passed over",
+            counts.blank
+        ));
+    }
     if let Some(error) = &report.error {
         lines.push(format!("error: {error}"));
     }
@@ -424,12 +435,6 @@ fn tell(report: &Report, arguments: &RunArguments) {
     if let Some(key) = &report.not_tried_from {
         lines.push(format!("not tried: everything from {key} on"));
     }
-    if !report.dropped_columns.is_empty() {
-        lines.push(format!(
-            "left out for want of a column: {}",
-            report.dropped_columns.join(", ")
-        ));
-    }
     if let Some(checkpoint) = &report.checkpoint {
         lines.push(match &arguments.output {
             Some(path)
@@ -439,7 +444,8 @@ fn tell(report: &Report, arguments: &RunArguments) {
             {
                 "a JSON array cannot be gone on with: start anew, or write ndjson".to_owned()
             }
-            Some(path) if path.as_os_str() != "-" => {
+            // To a device or a pipe there is no output to go on with.
+            Some(_) if report.output.is_some() => {
                 "to go on: the same command with --resume".to_owned()
             }
             _ => {

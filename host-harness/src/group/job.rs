@@ -14,12 +14,14 @@ use std::collections::BTreeMap;
 /// The newest format of jobs that this program can do. It counts up when an older
 /// program would do a job wrongly; each job has the [oldest](format_of) that knows all
 /// that it uses, so that older agents go on doing what they can.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The format of a job from this source to this target: 2 where one of them is the
-/// workspace's, which agents of format 1 do not know.
+/// workspace's, which agents of format 1 do not know; 3 where somebody has said what
+/// separates the columns of a CSV file.
 pub fn format_of(source: &JobSource, target: Option<&JobEnd>) -> u32 {
     match (source, target) {
+        (JobSource::Stored { format, .. }, _) if format.says_separator() => 3,
         (JobSource::Activity(_) | JobSource::Records(_), Some(_)) => 1,
         (JobSource::Stored { .. }, _) | (_, None) => 2,
     }

@@ -141,6 +141,7 @@ pub(super) fn together(before: Progress, now: Progress) -> Progress {
             rejected: a.rejected + b.rejected,
             uncertain: a.uncertain + b.uncertain,
             skipped: a.skipped + b.skipped,
+            blank: a.blank + b.blank,
             created: a.created + b.created,
             updated: a.updated + b.updated,
             unchanged: a.unchanged + b.unchanged,

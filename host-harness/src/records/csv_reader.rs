@@ -5,9 +5,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use csv::ByteRecord;
 
 use super::entry::{Entry, text};
-use super::header::{CellFault, Header};
+use super::header::{CellFault, Header, is_blank};
+use super::header_line::HeaderLine;
 use super::reader::buffered;
-use super::{HeaderError, OpenError};
+use super::{OpenError, Separator};
 
 /// How many columns a message names.
 const MAX_NAMED_COLUMNS: usize = 30;
@@ -69,22 +70,30 @@ enum Row {
 }
 
 impl<R: Read> CsvReader<R> {
-    pub(super) fn open(source: BufReader<R>, max_bytes: usize) -> Result<Self, OpenError> {
-        let mut rows = csv::ReaderBuilder::new()
+    /// Reads the header. What separates the columns is recognised, unless it was chosen.
+    pub(super) fn open(
+        mut source: BufReader<R>,
+        chosen: Option<Separator>,
+        max_bytes: usize,
+    ) -> Result<Self, OpenError> {
+        let line = HeaderLine::read(&mut source, chosen, max_bytes)?;
+        let mut builder = csv::ReaderBuilder::new();
+        builder
             .has_headers(false)
             .flexible(true)
-            .from_reader(Lines {
-                source,
-                bytes_left: 0,
-                line_breaks: 0,
-                is_at_start: true,
-            });
+            .delimiter(line.separator.byte());
         let mut buffer = ByteRecord::new();
-        let header = match read_row(&mut rows, &mut buffer, max_bytes)? {
-            Row::Whole => Header::parse(buffer.iter())?,
-            Row::TooLarge => return Err(HeaderError::TooLarge { limit: max_bytes }.into()),
-            Row::End => return Err(HeaderError::Missing.into()),
-        };
+        builder
+            .from_reader(line.bytes.as_slice())
+            .read_byte_record(&mut buffer)
+            .map_err(io::Error::from)?;
+        let header = Header::parse(buffer.iter(), line.separator)?;
+        let rows = builder.from_reader(Lines {
+            source,
+            bytes_left: 0,
+            line_breaks: line.line_breaks,
+            is_at_start: true,
+        });
         Ok(Self {
             rows,
             header,
@@ -120,6 +129,11 @@ impl<R: Read> CsvReader<R> {
     }
 
     fn parse(&self) -> Entry {
+        if self.buffer.iter().all(is_blank) {
+            return Entry::Blank {
+                place: self.place(self.line()),
+            };
+        }
         let expected = self.header.names().len();
         let found = self.buffer.len();
         if found != expected {
@@ -196,6 +210,13 @@ impl<R: Read> CsvReader<R> {
             0 => shown,
             more => format!("{shown} and {more} more"),
         }
+    }
+}
+
+impl<R> CsvReader<R> {
+    /// The fields that the columns stand for.
+    pub(super) fn fields(&self) -> Vec<String> {
+        self.header.fields()
     }
 }
 

@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
-use super::WriteError;
-use super::flatten::flatten;
+use super::flatten::{Leaf, values};
+use super::header::{Header, Kind, is_blank, split_kind};
+use super::rest::{REST, Rest};
+use super::{Separator, WriteError};
 
 /// Writes one row per record, below a header.
 pub(super) struct CsvWriter<W: Write> {
@@ -12,70 +14,132 @@ pub(super) struct CsvWriter<W: Write> {
     /// Absent until the first record says what they are.
     columns: Option<Columns>,
     header_is_due: bool,
-    dropped: BTreeSet<String>,
 }
 
 struct Columns {
     names: Vec<String>,
-    index: HashMap<String, usize>,
+    /// Those of fields, by the fields' names.
+    cells: HashMap<String, (usize, Kind)>,
+    /// The one for what has no other.
+    rest: Option<usize>,
 }
 
 impl Columns {
-    fn new(names: Vec<String>) -> Self {
-        let index = names.iter().cloned().zip(0..).collect();
-        Self { names, index }
+    /// Those of a header. Where it is not this program's, a name that says no type is a
+    /// text's.
+    fn named(names: Vec<String>) -> Self {
+        let rest = names.iter().position(|name| name == REST);
+        let cells = names.iter().enumerate();
+        let cells = cells.filter(|(index, _)| Some(*index) != rest);
+        let cells = cells.map(|(index, name)| {
+            let (field, kind) = split_kind(name).unwrap_or((name, Kind::Text));
+            (field.to_owned(), (index, kind))
+        });
+        Self {
+            cells: cells.collect(),
+            rest,
+            names,
+        }
+    }
+
+    /// Those of a first record.
+    fn of(json: &str) -> Result<Self, serde_json::Error> {
+        let mut header = Header::default();
+        values(json, &|_| false, &mut |leaf| {
+            if let Some(column) = leaf.column {
+                let kind = match leaf.value.as_bytes().first() {
+                    Some(b'[' | b'{') => ":json",
+                    _ => "",
+                };
+                // A field that is there twice has one column, and what the header cannot
+                // say has none.
+                let _ = header.add(&format!("{column}{kind}"));
+            }
+        })?;
+        let mut names = header.into_names();
+        names.push(REST.to_owned());
+        Ok(Self::named(names))
+    }
+
+    /// The cells of a record.
+    fn row(&self, json: &str) -> Result<Vec<String>, WriteError> {
+        let mut row = vec![String::new(); self.names.len()];
+        let mut rest = Rest::default();
+        let mut without = BTreeSet::new();
+        let is_column = |column: &str| matches!(self.cells.get(column), Some((_, Kind::Json)));
+        values(json, &is_column, &mut |leaf| {
+            if leaf.value == "null" {
+                return;
+            }
+            match self.cell(leaf) {
+                Some((index, text)) if row[index].is_empty() => row[index] = text,
+                _ if self.rest.is_some() => rest.put(leaf.path, leaf.value),
+                _ => {
+                    without.insert(leaf.path.join("."));
+                }
+            }
+        })
+        .map_err(WriteError::NotAnObject)?;
+        if !without.is_empty() {
+            return Err(WriteError::NoColumn {
+                fields: without.into_iter().collect(),
+            });
+        }
+        if let Some(index) = self.rest {
+            // A row of nothing would be passed over by whoever reads it.
+            if !rest.is_empty() || row.iter().all(|cell| is_blank(cell.as_bytes())) {
+                row[index] = rest.json();
+            }
+        }
+        Ok(row)
+    }
+
+    /// Where a value belongs, as the text that is read back as it, or none where it has
+    /// no such place.
+    fn cell(&self, leaf: &Leaf<'_>) -> Option<(usize, String)> {
+        let (index, kind) = self.cells.get(leaf.column?)?;
+        Some((*index, kind.text(leaf.value)?))
     }
 }
 
 impl<W: Write> CsvWriter<W> {
-    pub(super) fn new(sink: W) -> Self {
+    pub(super) fn new(sink: W, separator: Separator) -> Self {
         Self {
-            rows: csv::Writer::from_writer(sink),
+            rows: csv::WriterBuilder::new()
+                .delimiter(separator.byte())
+                .from_writer(sink),
             columns: None,
             header_is_due: true,
-            dropped: BTreeSet::new(),
         }
     }
 
-    pub(super) fn with_columns(sink: W, names: Vec<String>) -> Self {
+    pub(super) fn with_columns(sink: W, separator: Separator, names: Vec<String>) -> Self {
         Self {
-            columns: Some(Columns::new(names)),
-            ..Self::new(sink)
+            columns: Some(Columns::named(names)),
+            ..Self::new(sink, separator)
         }
     }
 
     /// Goes on below a header that is there already.
-    pub(super) fn below_header(sink: W, names: Vec<String>) -> Self {
+    pub(super) fn below_header(sink: W, separator: Separator, names: Vec<String>) -> Self {
         Self {
             header_is_due: false,
-            ..Self::with_columns(sink, names)
+            ..Self::with_columns(sink, separator, names)
         }
     }
 
     pub(super) fn write(&mut self, json: &str) -> Result<(), WriteError> {
-        match &self.columns {
-            Some(columns) => {
-                let row = fill(columns, json, &mut self.dropped)?;
-                self.write_header()?;
-                self.write_row(&row)
+        let columns = match &self.columns {
+            Some(columns) => columns,
+            None => {
+                let columns = Columns::of(json).map_err(WriteError::NotAnObject)?;
+                self.columns.insert(columns)
             }
-            None => self.write_first(json),
-        }
-    }
-
-    fn write_first(&mut self, json: &str) -> Result<(), WriteError> {
-        let mut names = Vec::new();
-        flatten(json, &|_| false, &mut |column, _| {
-            if !names.contains(&column) {
-                names.push(column);
-            }
-        })
-        .map_err(WriteError::NotAnObject)?;
-        if names.is_empty() {
-            return Err(WriteError::NoColumns);
-        }
-        self.columns = Some(Columns::new(names));
-        self.write(json)
+        };
+        let row = columns.row(json)?;
+        self.write_header()?;
+        self.rows.write_record(&row).map_err(io::Error::from)?;
+        Ok(())
     }
 
     fn write_header(&mut self) -> Result<(), WriteError> {
@@ -90,11 +154,6 @@ impl<W: Write> CsvWriter<W> {
         Ok(())
     }
 
-    fn write_row(&mut self, row: &[String]) -> Result<(), WriteError> {
-        self.rows.write_record(row).map_err(io::Error::from)?;
-        Ok(())
-    }
-
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.rows.flush()
     }
@@ -103,37 +162,10 @@ impl<W: Write> CsvWriter<W> {
         self.rows.get_ref()
     }
 
-    /// The sink, and the names of the columns for which there was no place. A
-    /// file without records still gets its header, where that is known.
-    pub(super) fn finish(mut self) -> Result<(W, Vec<String>), WriteError> {
+    /// The sink. A file without records still gets its header, where that is known.
+    pub(super) fn finish(mut self) -> Result<W, WriteError> {
         self.write_header()?;
-        let sink = self
-            .rows
-            .into_inner()
-            .map_err(csv::IntoInnerError::into_error)?;
-        Ok((sink, self.dropped.into_iter().collect()))
+        let sink = self.rows.into_inner();
+        Ok(sink.map_err(csv::IntoInnerError::into_error)?)
     }
-}
-
-/// The cells of a record in the order of the columns. What has no column, or
-/// whose cell is taken, is added to `dropped`, unless it is empty.
-fn fill(
-    columns: &Columns,
-    json: &str,
-    dropped: &mut BTreeSet<String>,
-) -> Result<Vec<String>, WriteError> {
-    let mut row = vec![String::new(); columns.names.len()];
-    flatten(
-        json,
-        &|column| columns.index.contains_key(column),
-        &mut |column, text| match columns.index.get(&column) {
-            Some(&index) if row[index].is_empty() => row[index] = text,
-            _ if text.is_empty() => {}
-            _ => {
-                dropped.insert(column);
-            }
-        },
-    )
-    .map_err(WriteError::NotAnObject)?;
-    Ok(row)
 }

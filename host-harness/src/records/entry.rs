@@ -13,6 +13,12 @@ pub enum Entry {
         /// One JSON object, without white space around it.
         json: String,
     },
+    /// A row of a CSV file whose cells are all empty, as a spreadsheet leaves one that was
+    /// emptied. It is to be passed over, and counted.
+    Blank {
+        /// Where it stands, for a person.
+        place: String,
+    },
     /// Something that is no record. Those after it are read all the same, unless
     /// nobody can say where the next one starts.
     Invalid {

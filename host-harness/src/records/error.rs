@@ -1,5 +1,6 @@
 //! What stops reading or writing altogether.
 
+use super::Separator;
 use crate::atomic_file::AtomicFileError;
 use std::io;
 use std::path::PathBuf;
@@ -75,6 +76,36 @@ pub enum HeaderError {
         name: String,
     },
 
+    /// Two of what usually separates columns stand between the names.
+    #[error(
+        "its names hold both {one} and {other}: say by the format what separates the columns, \
+         `{}` or `{}`",
+        one.format(),
+        other.format()
+    )]
+    TwoSeparators {
+        /// The first of them.
+        one: Separator,
+        /// Another.
+        other: Separator,
+    },
+
+    /// There is one column, and its name looks like several.
+    #[error(
+        "it has one column, `{name}`, which is no field: where {held} separate the columns and \
+         not {separator}, say so by the format, `{}`, and take the quotes away that hold the \
+         names together",
+        held.format()
+    )]
+    OneColumn {
+        /// Its name.
+        name: String,
+        /// What was taken to separate the columns.
+        separator: Separator,
+        /// What stands in the name.
+        held: Separator,
+    },
+
     /// Two columns have one name.
     #[error("`{name}` stands there twice: remove one of the columns")]
     Duplicate {
@@ -105,12 +136,23 @@ pub enum WriteError {
     #[error("the record cannot be made a row, because it is no JSON object: {0}")]
     NotAnObject(serde_json::Error),
 
-    /// For CSV: the first record has no field, so there are no columns.
+    /// For CSV: it has fields, or a kind of value, that no column can take.
     #[error(
-        "the first record has no fields, so it cannot say what the columns are: \
-         name the columns, or write `ndjson`"
+        "the record has {} for which the CSV file has no column",
+        fields.join(", ")
     )]
-    NoColumns,
+    NoColumn {
+        /// Their names, with `.` between levels.
+        fields: Vec<String>,
+    },
+}
+
+impl WriteError {
+    /// Whether it is the record's own fault: nothing of it was written, and others can be.
+    #[must_use]
+    pub fn is_about_the_record(&self) -> bool {
+        !matches!(self, Self::Io(_))
+    }
 }
 
 /// Why an output file could not be made, resumed or finished.
@@ -144,6 +186,17 @@ pub enum OutputError {
     /// not may end anywhere.
     #[error("a JSON file cannot be resumed: write `ndjson` or `csv`, whose records stand alone")]
     JsonCannotResume,
+
+    /// What was written to a device or a pipe is gone.
+    #[error(
+        "{} is a device or a pipe, and what went there cannot be gone on with: start anew, or \
+         name a file",
+        path.display()
+    )]
+    StreamCannotResume {
+        /// The device or pipe.
+        path: PathBuf,
+    },
 
     /// The file is shorter than it was.
     #[error(

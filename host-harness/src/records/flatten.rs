@@ -1,15 +1,15 @@
-//! Making the cells of a CSV row out of a record.
+//! Taking a record apart into the values that stand in the cells of a CSV row.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::header::MAX_LEVELS;
+use super::header::{MAX_LEVELS, is_column_name};
 
 /// The fields of a JSON object in their order, with their values as they stand:
 /// numbers keep their digits.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Fields<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -35,47 +35,56 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// Passes each value of the object `json` to `cell`, with its column's name and
-/// its text: empty for `null`, JSON text for a list. An object becomes cells of
-/// its own, unless `is_column` says that there is a column for it as a whole.
-pub(super) fn flatten(
-    json: &str,
-    is_column: &impl Fn(&str) -> bool,
-    cell: &mut impl FnMut(String, String),
-) -> Result<(), serde_json::Error> {
-    flatten_below("", 1, json, is_column, cell)
+/// A value of a record.
+pub(super) struct Leaf<'a> {
+    /// The names that lead to it.
+    pub(super) path: &'a [String],
+    /// The same as the name of a column, where a column can have it.
+    pub(super) column: Option<&'a str>,
+    /// JSON as it stands.
+    pub(super) value: &'a str,
 }
 
-fn flatten_below(
-    prefix: &str,
-    level: usize,
+/// Passes each value of the object `json` to `visit`. An object becomes the values in
+/// it, unless `is_column` says that there is a column for it as a whole, or a name in it
+/// can be no column's.
+pub(super) fn values(
     json: &str,
     is_column: &impl Fn(&str) -> bool,
-    cell: &mut impl FnMut(String, String),
+    visit: &mut impl FnMut(&Leaf<'_>),
+) -> Result<(), serde_json::Error> {
+    values_below(&mut Vec::new(), "", json, is_column, visit)
+}
+
+fn values_below(
+    path: &mut Vec<String>,
+    prefix: &str,
+    json: &str,
+    is_column: &impl Fn(&str) -> bool,
+    visit: &mut impl FnMut(&Leaf<'_>),
 ) -> Result<(), serde_json::Error> {
     let Fields(fields) = serde_json::from_str(json)?;
     for (name, value) in fields {
-        let column = format!("{prefix}{name}");
+        let column = is_column_name(&name).then(|| format!("{prefix}{name}"));
         let value = value.get();
-        let splits = value.starts_with('{') && level < MAX_LEVELS && !is_empty_object(value);
-        if splits && !is_column(&column) {
-            flatten_below(&format!("{column}."), level + 1, value, is_column, cell)?;
-        } else {
-            cell(column, cell_text(value)?);
+        path.push(name);
+        let splits = value.starts_with('{') && path.len() < MAX_LEVELS && !is_empty_object(value);
+        match &column {
+            Some(column) if splits && !is_column(column) => {
+                values_below(path, &format!("{column}."), value, is_column, visit)?;
+            }
+            _ => visit(&Leaf {
+                path,
+                column: column.as_deref(),
+                value,
+            }),
         }
+        path.pop();
     }
     Ok(())
 }
 
-/// An empty object has no fields that could be columns: it stays JSON text.
+/// An empty object has no fields that could be columns: it stays as it is.
 fn is_empty_object(value: &str) -> bool {
     value[1..].trim_start().starts_with('}')
-}
-
-fn cell_text(value: &str) -> Result<String, serde_json::Error> {
-    match value.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(value),
-        Some(b'n') => Ok(String::new()),
-        _ => Ok(value.to_owned()),
-    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::HeaderError;
+use super::rest::{REST, together};
+use super::{HeaderError, Separator};
 
 /// How deep a column's name may lead. The tree of fields is walked by recursion.
 pub(super) const MAX_LEVELS: usize = 32;
@@ -14,6 +15,18 @@ pub(super) const MAX_LEVELS: usize = 32;
 pub(super) struct Header {
     names: Vec<String>,
     root: Node,
+    /// The column of all other fields.
+    rest: Option<usize>,
+}
+
+impl Default for Header {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            root: Node::Object(Vec::new()),
+            rest: None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -27,8 +40,8 @@ enum Node {
 }
 
 /// How a cell is read.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
     Text,
     Number,
     Boolean,
@@ -51,30 +64,67 @@ pub(super) struct CellFault {
 }
 
 impl Header {
-    pub(super) fn parse<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Result<Self, HeaderError> {
-        let mut header = Self {
-            names: Vec::new(),
-            root: Node::Object(Vec::new()),
-        };
-        for (column, cell) in cells.enumerate() {
+    pub(super) fn parse<'a>(
+        cells: impl Iterator<Item = &'a [u8]>,
+        separator: Separator,
+    ) -> Result<Self, HeaderError> {
+        let mut header = Self::default();
+        for cell in cells {
+            // A text of two bytes a letter is full of zeros.
             let name = std::str::from_utf8(cell)
-                .map_err(|_| HeaderError::NotUtf8)?
-                .trim();
-            if name.is_empty() {
-                return Err(HeaderError::Unnamed { number: column + 1 });
+                .ok()
+                .filter(|name| !name.contains('\0'))
+                .ok_or(HeaderError::NotUtf8)?;
+            header.add(name)?;
+        }
+        if let [only] = header.names.as_slice() {
+            let held = Separator::ALL.into_iter();
+            let held = held.filter(|it| *it != separator && only.contains(char::from(it.byte())));
+            if let Some(held) = held.last() {
+                return Err(HeaderError::OneColumn {
+                    name: only.clone(),
+                    separator,
+                    held,
+                });
             }
+        }
+        Ok(header)
+    }
+
+    /// Adds the next column.
+    pub(super) fn add(&mut self, name: &str) -> Result<(), HeaderError> {
+        let column = self.names.len();
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(HeaderError::Unnamed { number: column + 1 });
+        }
+        if name == REST {
+            if self.rest.replace(column).is_some() {
+                return Err(Clash::Duplicate.about(name));
+            }
+        } else {
             let (path, kind) = split_kind(name)?;
             let segments = segments(path).ok_or_else(|| HeaderError::Malformed {
                 name: name.to_owned(),
                 max_levels: MAX_LEVELS,
             })?;
-            header
-                .root
+            self.root
                 .insert(&segments, Node::Cell(column, kind))
                 .map_err(|clash| clash.about(name))?;
-            header.names.push(name.to_owned());
         }
-        Ok(header)
+        self.names.push(name.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn into_names(self) -> Vec<String> {
+        self.names
+    }
+
+    /// The fields that the columns stand for, as `outer.inner`, without their types.
+    pub(super) fn fields(&self) -> Vec<String> {
+        let fields = self.names.iter().filter(|name| *name != REST);
+        let fields = fields.filter_map(|name| split_kind(name).ok());
+        fields.map(|(field, _)| field.to_owned()).collect()
     }
 
     /// The names of the columns, with their types.
@@ -88,11 +138,38 @@ impl Header {
         if !self.root.write(&cell, &mut json)? {
             json.push_str("{}");
         }
-        Ok(json)
+        let Some((column, cell)) = self.rest.map(|column| (column, cell(column))) else {
+            return Ok(json);
+        };
+        if is_blank(cell) {
+            return Ok(json);
+        }
+        let rest = std::str::from_utf8(cell).ok();
+        rest.and_then(|rest| together(&json, rest.trim()))
+            .ok_or(CellFault {
+                column,
+                expected: "a JSON object, as in `{\"field\": \"value\"}`",
+            })
     }
 }
 
-fn split_kind(name: &str) -> Result<(&str, Kind), HeaderError> {
+/// Whether a cell says nothing.
+pub(super) fn is_blank(cell: &[u8]) -> bool {
+    cell.iter().all(u8::is_ascii_whitespace)
+}
+
+/// Whether a field of this name can have a column that is read back as it: nothing in the
+/// name is taken for a level, a type or a separator.
+pub(super) fn is_column_name(name: &str) -> bool {
+    let taken = |letter: char| {
+        matches!(letter, '.' | '[' | ']' | ':' | ',' | ';' | '|' | '\u{feff}')
+            || letter.is_control()
+    };
+    !name.is_empty() && name != "*" && name == name.trim() && !name.contains(taken)
+}
+
+/// The name of a column without its type, and that.
+pub(super) fn split_kind(name: &str) -> Result<(&str, Kind), HeaderError> {
     let Some((path, kind)) = name.rsplit_once(':') else {
         return Ok((name, Kind::Text));
     };
@@ -228,6 +305,19 @@ impl Node {
 }
 
 impl Kind {
+    /// The cell that is read back as a JSON value, or none where no cell is.
+    pub(super) fn text(self, value: &str) -> Option<String> {
+        match (self, value.as_bytes().first()?) {
+            (Self::Json, _) => Some(value.to_owned()),
+            (Self::Text, b'"') => serde_json::from_str(value).ok(),
+            (Self::Text, b'{' | b'[') => None,
+            (Self::Text, _) => Some(value.to_owned()),
+            (Self::Number, b'-' | b'0'..=b'9') => Some(value.to_owned()),
+            (Self::Boolean, b't' | b'f') => Some(value.to_owned()),
+            _ => None,
+        }
+    }
+
     fn write(self, column: usize, cell: &[u8], json: &mut String) -> Result<bool, CellFault> {
         if cell.is_empty() {
             return Ok(false);
@@ -262,7 +352,7 @@ mod tests {
     use super::*;
 
     fn parse(header: &str) -> Result<Header, HeaderError> {
-        Header::parse(header.split(',').map(str::as_bytes))
+        Header::parse(header.split(',').map(str::as_bytes), Separator::Comma)
     }
 
     fn record(header: &str, row: &str) -> Result<String, CellFault> {
@@ -361,7 +451,7 @@ mod tests {
             let message = parse(header).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
-        let not_text = Header::parse([b"\xff".as_slice()].into_iter());
+        let not_text = Header::parse([b"\xff".as_slice()].into_iter(), Separator::Comma);
         assert_eq!(not_text.unwrap_err(), HeaderError::NotUtf8);
     }
 }

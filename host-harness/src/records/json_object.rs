@@ -43,6 +43,11 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
     }
 }
 
+/// Whether a text is one JSON object.
+pub(crate) fn is_object(text: &str) -> bool {
+    check(trim(text)).is_ok()
+}
+
 /// The message without its place, which is told in terms of the whole file.
 fn reason(error: &serde_json::Error) -> String {
     let message = error.to_string();

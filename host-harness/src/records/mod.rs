@@ -15,20 +15,25 @@ mod error;
 mod flatten;
 mod format;
 mod header;
+mod header_line;
 mod json_array;
 mod json_object;
 mod json_scanner;
 mod ndjson;
 mod output_file;
 mod reader;
+mod rest;
+mod separator;
 mod writer;
 
 pub use entry::Entry;
 pub use error::{HeaderError, OpenError, OutputError, ReadError, WriteError};
 pub use format::{Format, UnknownFormat};
+pub(crate) use json_object::is_object;
 pub use output_file::OutputFile;
 pub(crate) use output_file::{Claimed, part_of};
 pub use reader::{DEFAULT_MAX_RECORD_BYTES, RecordReader};
+pub use separator::Separator;
 pub use writer::{RecordWriter, WriteReport};
 
 #[cfg(test)]

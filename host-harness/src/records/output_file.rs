@@ -2,6 +2,9 @@
 //!
 //! It is written as `<name>.part` and renamed at the end. A run that is broken
 //! off leaves the `.part` file, and another may go on with it.
+//!
+//! Where its name is that of a device or a pipe, there is nothing to replace: what is
+//! written goes there at once, and nobody can go on with it.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -9,7 +12,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Format, OutputError};
-use crate::atomic_file;
+use crate::atomic_file::{self, Destination};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -19,7 +22,9 @@ const BUFFER_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct OutputFile {
     path: PathBuf,
+    /// The same as `path`, where that is a device or a pipe.
     part: PathBuf,
+    is_stream: bool,
     file: BufWriter<File>,
     bytes: u64,
     format: Format,
@@ -27,15 +32,33 @@ pub struct OutputFile {
 }
 
 impl OutputFile {
-    /// A new file that will be at `path`. A `.part` file that an earlier run left
-    /// is overwritten; what is at `path` stays until the new file is whole.
+    /// A new file that will be at `path`, or at what a link there leads to. A `.part`
+    /// file that an earlier run left is overwritten; what is at `path` stays until the
+    /// new file is whole. A device or a pipe is opened, and a pipe waits for its reader.
     ///
     /// # Errors
     /// Where the file cannot be made, or another run writes it.
     pub fn create(path: impl Into<PathBuf>, format: Format) -> Result<Self, OutputError> {
-        let claimed = Claimed::new(path.into())?;
-        // Only now: until here it may have been somebody else's.
-        claimed.cut_at(format, 0)
+        match Destination::of(&path.into())? {
+            Destination::Plain(path) => {
+                let claimed = Claimed::new(path)?;
+                // Only now: until here it may have been somebody else's.
+                claimed.cut_at(format, 0)
+            }
+            Destination::Stream(path) => {
+                let file = atomic_file::open_stream(&path);
+                let file = file.map_err(|source| unusable(&path, source))?;
+                Ok(Self {
+                    part: path.clone(),
+                    path,
+                    is_stream: true,
+                    file: BufWriter::with_capacity(BUFFER_BYTES, file),
+                    bytes: 0,
+                    format,
+                    header: None,
+                })
+            }
+        }
     }
 
     /// The `.part` file that an earlier run left for `path`, to go on after its
@@ -67,6 +90,10 @@ impl OutputFile {
         if format == Format::Json {
             return Err(OutputError::JsonCannotResume);
         }
+        let path = match Destination::of(&path)? {
+            Destination::Plain(path) => path,
+            Destination::Stream(path) => return Err(OutputError::StreamCannotResume { path }),
+        };
         let claimed = Claimed::existing(path)?;
         let whole = claimed.whole_records(format)?;
         let bytes = keep.unwrap_or(whole);
@@ -79,6 +106,9 @@ impl OutputFile {
     /// # Errors
     /// Where the disk fails.
     pub(crate) fn reclaim(mut self) -> Result<Claimed, OutputError> {
+        if self.is_stream {
+            return Err(OutputError::StreamCannotResume { path: self.path });
+        }
         self.flush()
             .map_err(|source| unusable(&self.part, source))?;
         let file = self.file.into_inner();
@@ -97,6 +127,9 @@ impl OutputFile {
     pub fn commit(mut self) -> Result<PathBuf, OutputError> {
         self.flush()
             .map_err(|source| unusable(&self.path, source))?;
+        if self.is_stream {
+            return Ok(self.path);
+        }
         atomic_file::commit(self.file.get_ref(), &self.part, &self.path)?;
         Ok(self.path)
     }
@@ -124,8 +157,23 @@ impl OutputFile {
         self.bytes
     }
 
+    /// Whether it is a device or a pipe: what was written to it is gone.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.is_stream
+    }
+
+    /// Where it will lie.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.get_ref().sync_all()
+        match self.is_stream {
+            true => Ok(()),
+            false => self.file.get_ref().sync_all(),
+        }
     }
 
     /// The columns of a CSV file that was resumed, if its header was there.
@@ -147,6 +195,7 @@ impl Claimed {
     /// Of a file that is there, or is made.
     fn new(path: PathBuf) -> Result<Self, OutputError> {
         let part = part_of(&path);
+        atomic_file::check_own(&part)?;
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         let file = options
@@ -162,6 +211,7 @@ impl Claimed {
     /// Where there is none, it cannot be used, or another run writes it.
     pub(crate) fn existing(path: PathBuf) -> Result<Self, OutputError> {
         let part = part_of(&path);
+        atomic_file::check_own(&part)?;
         let opened = OpenOptions::new().read(true).write(true).open(&part);
         let file = opened.map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => OutputError::NothingToResume { path: part.clone() },
@@ -205,16 +255,17 @@ impl Claimed {
         let unusable = |source| unusable(&self.part, source);
         self.file.set_len(bytes).map_err(unusable)?;
         let header = match format {
-            Format::Csv => {
+            Format::Ndjson | Format::Json => None,
+            _ => {
                 self.file.rewind().map_err(unusable)?;
-                read_header(&self.file, &self.part)?
+                read_header(&self.file, &self.part, format)?
             }
-            _ => None,
         };
         self.file.seek(SeekFrom::End(0)).map_err(unusable)?;
         Ok(OutputFile {
             path: self.path,
             part: self.part,
+            is_stream: false,
             file: BufWriter::with_capacity(BUFFER_BYTES, self.file),
             bytes,
             format,
@@ -270,7 +321,7 @@ fn whole_records(file: &File, format: Format) -> io::Result<u64> {
         for &byte in chunk {
             at += 1;
             match byte {
-                b'"' if format == Format::Csv => in_quotes = !in_quotes,
+                b'"' if format.is_csv() => in_quotes = !in_quotes,
                 b'\n' if !in_quotes => whole = at,
                 _ => {}
             }
@@ -280,9 +331,14 @@ fn whole_records(file: &File, format: Format) -> io::Result<u64> {
     }
 }
 
-fn read_header(file: impl Read, part: &Path) -> Result<Option<Vec<String>>, OutputError> {
+fn read_header(
+    file: impl Read,
+    part: &Path,
+    format: Format,
+) -> Result<Option<Vec<String>>, OutputError> {
     let mut rows = csv::ReaderBuilder::new()
         .has_headers(false)
+        .delimiter(format.separates_by().byte())
         .from_reader(file);
     match rows.records().next().transpose() {
         Ok(header) => Ok(header.map(|row| row.iter().map(str::to_owned).collect())),

@@ -20,7 +20,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// In CSV the header names the fields: `outer.inner` is a field of a record in
 /// the record, `list[0]` an element of a list. Values are texts, unless the name
 /// ends with `:number`, `:boolean`, `:null` or `:json`. An empty cell is an
-/// absent field.
+/// absent field. The column `*:json` holds any further fields, as a JSON object. A
+/// row whose cells are all empty is an [`Entry::Blank`].
 pub struct RecordReader<R> {
     parser: Parser<R>,
     ended: bool,
@@ -63,12 +64,28 @@ impl<R: Read> RecordReader<R> {
         let parser = match format {
             Format::Ndjson => Parser::Ndjson(NdjsonReader::new(source, max_record_bytes)),
             Format::Json => Parser::Json(JsonReader::new(source, max_record_bytes)),
-            Format::Csv => Parser::Csv(CsvReader::open(source, max_record_bytes)?),
+            _ => Parser::Csv(CsvReader::open(
+                source,
+                format.separator(),
+                max_record_bytes,
+            )?),
         };
         Ok(Self {
             parser,
             ended: false,
         })
+    }
+}
+
+impl<R> RecordReader<R> {
+    /// CSV: the fields that the columns stand for, as `outer.inner`. None of other
+    /// formats, whose records name their fields themselves.
+    #[must_use]
+    pub fn columns(&self) -> Option<Vec<String>> {
+        match &self.parser {
+            Parser::Ndjson(_) | Parser::Json(_) => None,
+            Parser::Csv(reader) => Some(reader.fields()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::csv_writer::CsvWriter;
-use super::{Format, OutputFile, WriteError};
+use super::{Format, OutputFile, Separator, WriteError};
 
 /// Writes records one by one. What it wrote is whole only after
 /// [`RecordWriter::finish`].
@@ -12,11 +12,12 @@ use super::{Format, OutputFile, WriteError};
 /// left out: valid JSON has them between values and never inside one.
 ///
 /// In CSV a record's fields are columns, those of a record within it are named
-/// `outer.inner`; a list is JSON text in one cell; `null` is an empty cell. The
-/// columns are those of the first record, unless they are given: a field that
-/// only a later record has is dropped, and [`WriteReport`] tells its name. A cell
-/// holds exactly the text of its value, also where a spreadsheet would take it
-/// for a formula, so that the file can be read back.
+/// `outer.inner`; a list is JSON text in a column that ends with `:json`; `null` is an
+/// empty cell. The columns are those of the first record and a last one, `*:json`: there
+/// stands what only a later record has, or has as another kind of value, as one JSON
+/// object. So nothing is lost, and [`RecordReader`](super::RecordReader) reads all of it
+/// back; only numbers and flags become texts. A cell holds exactly the text of its
+/// value, also where a spreadsheet would take it for a formula.
 pub struct RecordWriter<W: Write> {
     kind: Kind<W>,
     records: u64,
@@ -33,9 +34,6 @@ enum Kind<W: Write> {
 pub struct WriteReport {
     /// How many records.
     pub records: u64,
-    /// CSV only: the names of the columns whose values were left out, because the
-    /// header had no place for them.
-    pub dropped_columns: Vec<String>,
 }
 
 impl<W: Write> RecordWriter<W> {
@@ -45,16 +43,21 @@ impl<W: Write> RecordWriter<W> {
         let kind = match format {
             Format::Ndjson => Kind::Ndjson(sink),
             Format::Json => Kind::Json(sink),
-            Format::Csv => Kind::Csv(Box::new(CsvWriter::new(sink))),
+            _ => Kind::Csv(Box::new(CsvWriter::new(sink, format.separates_by()))),
         };
         Self { kind, records: 0 }
     }
 
-    /// Writes CSV with exactly these columns, in this order, each named once.
+    /// Writes CSV with exactly these columns, in this order, each named once. A record that
+    /// has more is not written, unless `*:json` is among them.
     #[must_use]
     pub fn with_columns(sink: W, columns: Vec<String>) -> Self {
         Self {
-            kind: Kind::Csv(Box::new(CsvWriter::with_columns(sink, columns))),
+            kind: Kind::Csv(Box::new(CsvWriter::with_columns(
+                sink,
+                Separator::Comma,
+                columns,
+            ))),
             records: 0,
         }
     }
@@ -63,8 +66,9 @@ impl<W: Write> RecordWriter<W> {
     /// has to be taken apart.
     ///
     /// # Errors
-    /// Where the sink fails; for CSV also where the record is no object, or is
-    /// the first and has no fields. Nothing of the record is written then.
+    /// Where the sink fails; for CSV also where the record is no object, or has a field
+    /// that no column can take. Nothing of the record is written then, and
+    /// [others can be](WriteError::is_about_the_record).
     pub fn write(&mut self, json: &str) -> Result<(), WriteError> {
         match &mut self.kind {
             Kind::Ndjson(sink) => {
@@ -103,14 +107,13 @@ impl<W: Write> RecordWriter<W> {
             let end = if self.records == 0 { "[]\n" } else { "\n]\n" };
             sink.write_all(end.as_bytes())?;
         }
-        let (mut sink, dropped_columns) = match self.kind {
-            Kind::Ndjson(sink) | Kind::Json(sink) => (sink, Vec::new()),
+        let mut sink = match self.kind {
+            Kind::Ndjson(sink) | Kind::Json(sink) => sink,
             Kind::Csv(writer) => writer.finish()?,
         };
         sink.flush()?;
         let report = WriteReport {
             records: self.records,
-            dropped_columns,
         };
         Ok((sink, report))
     }
@@ -129,10 +132,14 @@ impl RecordWriter<OutputFile> {
     #[must_use]
     pub fn resume(mut file: OutputFile) -> Self {
         match file.take_header() {
-            Some(columns) => Self {
-                kind: Kind::Csv(Box::new(CsvWriter::below_header(file, columns))),
-                records: 0,
-            },
+            Some(columns) => {
+                let separator = file.format().separates_by();
+                let writer = CsvWriter::below_header(file, separator, columns);
+                Self {
+                    kind: Kind::Csv(Box::new(writer)),
+                    records: 0,
+                }
+            }
             None => {
                 let format = file.format();
                 // After the first record of an array comes a comma.

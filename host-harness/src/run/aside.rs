@@ -2,6 +2,7 @@
 //! and what is not as it was given.
 
 use super::RunError;
+use crate::atomic_file::{self, Destination};
 use crate::records::{Format, OutputFile, RecordWriter, part_of};
 use crate::runtime::types::{Answer, Effect, Rejection};
 use serde::Serialize;
@@ -12,11 +13,33 @@ use std::path::{Path, PathBuf};
 pub(super) struct Aside {
     path: PathBuf,
     writer: Option<RecordWriter<OutputFile>>,
+    lines: u64,
 }
 
 impl Aside {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, writer: None }
+    /// Of a file that can be made when it is needed; a device or a pipe is opened at once.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub(super) fn new(path: PathBuf) -> Result<Self, RunError> {
+        atomic_file::check(&path)?;
+        let writer = match Destination::of(&path)? {
+            Destination::Plain(_) => None,
+            Destination::Stream(path) => Some(open(path)?),
+        };
+        Ok(Self {
+            writer,
+            ..Self::unchecked(path)
+        })
+    }
+
+    /// Of a file that may turn out to be none that can be made.
+    pub(super) fn unchecked(path: PathBuf) -> Self {
+        Self {
+            path,
+            writer: None,
+            lines: 0,
+        }
     }
 
     /// A rejected record and why.
@@ -72,24 +95,36 @@ impl Aside {
         })?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            None => {
-                let file = OutputFile::create(unused(&self.path), Format::Ndjson)?;
-                self.writer.insert(RecordWriter::new(file, Format::Ndjson))
-            }
+            None => self.writer.insert(open(unused(&self.path))?),
         };
         writer.write(&json)?;
+        self.lines += 1;
         // A run that dies must not take the lines with it.
         writer.flush()?;
         Ok(())
     }
 
+    /// Puts every line so far on the disk.
+    pub(super) fn sync(&mut self) -> Result<(), RunError> {
+        if let Some(writer) = &mut self.writer {
+            writer.sync()?;
+        }
+        Ok(())
+    }
+
     /// Gives the file its name; none where there is no line.
     pub(super) fn finish(self) -> Result<Option<PathBuf>, RunError> {
-        match self.writer {
-            Some(writer) => Ok(Some(writer.finish()?.0.commit()?)),
-            None => Ok(None),
-        }
+        let Some(writer) = self.writer else {
+            return Ok(None);
+        };
+        let path = writer.finish()?.0.commit()?;
+        Ok((self.lines > 0).then_some(path))
     }
+}
+
+fn open(path: PathBuf) -> Result<RecordWriter<OutputFile>, RunError> {
+    let file = OutputFile::create(path, Format::Ndjson)?;
+    Ok(RecordWriter::new(file, Format::Ndjson))
 }
 
 /// The word for an effect.
@@ -115,8 +150,11 @@ fn unused(path: &Path) -> PathBuf {
         return path.to_owned();
     }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = path.extension().unwrap_or_default().to_string_lossy();
-    let numbered = (2_u32..).map(|n| path.with_file_name(format!("{stem}.{n}.{extension}")));
+    let end = path
+        .extension()
+        .map(|end| format!(".{}", end.to_string_lossy()))
+        .unwrap_or_default();
+    let numbered = (2_u32..).map(|n| path.with_file_name(format!("{stem}.{n}{end}")));
     numbered
         .into_iter()
         .find(|path| !taken(path))

@@ -10,6 +10,7 @@ mod acknowledge;
 mod aside;
 mod changed;
 mod checkpoint_file;
+mod columns;
 mod journal;
 mod pipeline;
 mod read;
@@ -27,7 +28,7 @@ pub use report::{Counts, Outcome, Report, Told};
 pub use state_file::StateFile;
 pub use write::{Origin, Results, write};
 
-use crate::atomic_file::AtomicFileError;
+use crate::atomic_file::{self, AtomicFileError};
 use crate::records::{Format, OpenError, OutputError, ReadError, WriteError};
 use crate::runtime::types::{Answer, Error, ErrorKind};
 use std::fmt::Display;
@@ -46,6 +47,18 @@ pub enum RunError {
     /// The input cannot be understood at all.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The header of a CSV file names what certainly is no field of the target.
+    #[error(
+        "the header of the CSV file names what is no field of {object}: {why}. Nothing was \
+         sent. Correct the header; where it is right all the same, send the records as NDJSON, \
+         whose names are not held against those that are known"
+    )]
+    Columns {
+        /// What the records are.
+        object: String,
+        /// Which columns, and what would be right.
+        why: String,
+    },
     /// The input broke off.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -94,14 +107,18 @@ impl From<AtomicFileError> for RunError {
 }
 
 /// That an output can take records that the source is told of: they do not come
-/// again, so that nothing must be written over them.
+/// again, so that nothing must be written over them. To a device or a pipe nothing is
+/// written twice.
 ///
 /// # Errors
 /// What stands in the way.
 fn fit_for_acknowledged(path: &std::path::Path, format: Format) -> Result<(), RunError> {
+    let atomic_file::Destination::Plain(path) = atomic_file::Destination::of(path)? else {
+        return Ok(());
+    };
     let refuse = |why| {
         Err(RunError::Taken {
-            path: path.to_owned(),
+            path: path.clone(),
             why,
         })
     };
@@ -116,7 +133,7 @@ fn fit_for_acknowledged(path: &std::path::Path, format: Format) -> Result<(), Ru
             "holds records that may be marked as taken: move it away, or name another file",
         );
     }
-    if crate::records::part_of(path).exists() {
+    if crate::records::part_of(&path).exists() {
         return refuse(
             "was broken off, and what it has is marked as taken: resume that run, or move its \
              .part file away",
@@ -145,6 +162,26 @@ fn malformed(place: &impl Display, message: &str, fix: &str) -> Error {
         "input.malformed",
         format!("{place}: {message}"),
         fix,
+    )
+}
+
+/// The record cannot be written as the output's format asks.
+fn unwritable(error: &WriteError) -> Error {
+    rejection(
+        ErrorKind::InvalidInput,
+        "output.unwritable",
+        error.to_string(),
+        "Write another format, such as NDJSON, or a new file.",
+    )
+}
+
+/// What came is no record.
+fn not_an_object() -> Error {
+    rejection(
+        ErrorKind::InvalidInput,
+        "output.unwritable",
+        "it is no JSON object, as a record is".to_owned(),
+        "Make a JSON object of it by a mapping.",
     )
 }
 

@@ -1,12 +1,14 @@
 //! A source into a file or a stream.
 
 use super::acknowledge::Acknowledger;
+use super::aside::Aside;
 use super::checkpoint_file::CheckpointFile;
 use super::report::{Counts, Measured, Report, Told};
-use super::{RunError, fit_for_acknowledged};
+use super::{RunError, fit_for_acknowledged, unwritable};
+use crate::atomic_file;
 use crate::records::{Format, OutputFile, RecordWriter};
 use crate::runtime::Session;
-use crate::runtime::types::{Call, Event, Summary};
+use crate::runtime::types::{Call, Event, Item, Rejection, Summary};
 use futures::StreamExt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,6 +38,21 @@ pub enum Destination {
     },
 }
 
+impl Destination {
+    /// Where its rejected records go, unless somebody says so.
+    fn beside(&self) -> PathBuf {
+        let mut name = match self {
+            Self::File { path, .. } => match atomic_file::Destination::of(path) {
+                Ok(atomic_file::Destination::Plain(path)) => path.into_os_string(),
+                _ => "output".into(),
+            },
+            Self::Stream { .. } => "output".into(),
+        };
+        name.push(".rejected.ndjson");
+        name.into()
+    }
+}
+
 /// A source, ready to be read.
 pub struct Reading {
     /// An instance of its connector.
@@ -44,6 +61,9 @@ pub struct Reading {
     pub call: Call,
     /// Another instance, where the source's checkpoints are to be acknowledged.
     pub acknowledging: Option<Session>,
+    /// Where records go, as lines of NDJSON with the reason, that the destination's format
+    /// cannot take; else beside the destination, or in the current folder.
+    pub rejected: Option<PathBuf>,
 }
 
 /// Runs a source to its end, or until `stop` is ready. `told` hears how it goes.
@@ -60,8 +80,14 @@ pub async fn read(
         session,
         mut call,
         acknowledging,
+        rejected,
     } = reading;
-    let mut output = Output::open(destination, &mut call, acknowledging.is_some())?;
+    let rejected = match rejected {
+        Some(path) => Aside::new(path)?,
+        // There is hardly ever one: who reads to standard output needs no place to write.
+        None => Aside::unchecked(destination.beside()),
+    };
+    let mut output = Output::open(destination, rejected, &mut call, acknowledging.is_some())?;
     let acknowledger = acknowledging
         .map(|session| Acknowledger::start(session, call.clone(), call.resume.clone()));
     let started = Instant::now();
@@ -96,9 +122,7 @@ pub async fn read(
             taken = match event {
                 Event::Item(item) => {
                     counts.read += 1;
-                    let written = output.write(&item.data);
-                    counts.written += u64::from(written.is_ok());
-                    written
+                    output.write(item, &mut counts)
                 }
                 Event::Checkpoint(checkpoint) => match &acknowledger {
                     None => output.reached(checkpoint, false),
@@ -150,7 +174,7 @@ pub async fn read(
         false => report.checkpoint = closed.checkpoint,
     }
     report.output = closed.path;
-    report.dropped_columns = closed.dropped_columns;
+    report.rejected = closed.rejected;
     if let Some(error) = failed {
         report.fail(error.to_string());
     }
@@ -171,6 +195,7 @@ pub async fn read(
 /// The output under way.
 struct Output {
     writer: Writer,
+    rejected: Aside,
     /// The last checkpoint, and whether records came after it.
     checkpoint: Option<String>,
     /// Records up to here, those of the run resumed included.
@@ -191,12 +216,13 @@ enum Writer {
 struct Closed {
     path: Option<PathBuf>,
     checkpoint: Option<String>,
-    dropped_columns: Vec<String>,
+    rejected: Option<PathBuf>,
 }
 
 impl Output {
     fn open(
         destination: Destination,
+        rejected: Aside,
         call: &mut Call,
         acknowledged: bool,
     ) -> Result<Self, RunError> {
@@ -208,6 +234,7 @@ impl Output {
                 format,
                 resume: true,
             } => {
+                let path = atomic_file::plain(&path)?;
                 let saved = CheckpointFile::read(&path)?;
                 let file = OutputFile::resume_at(&path, format, saved.bytes)?;
                 records = saved.records;
@@ -225,16 +252,22 @@ impl Output {
                 if acknowledged {
                     fit_for_acknowledged(&path, format)?;
                 }
-                let file = OutputFile::create(&path, format)?;
-                CheckpointFile::remove(&path);
-                Writer::File {
-                    path,
-                    writer: RecordWriter::new(file, format),
+                let file = OutputFile::create(path, format)?;
+                if file.is_stream() {
+                    Writer::Stream(RecordWriter::new(Box::new(file), format))
+                } else {
+                    let path = file.path().to_owned();
+                    CheckpointFile::remove(&path);
+                    Writer::File {
+                        path,
+                        writer: RecordWriter::new(file, format),
+                    }
                 }
             }
         };
         Ok(Self {
             writer,
+            rejected,
             checkpoint: call.resume.clone(),
             records,
             after_checkpoint: 0,
@@ -242,13 +275,29 @@ impl Output {
         })
     }
 
-    fn write(&mut self, json: &str) -> Result<(), RunError> {
-        self.after_checkpoint += 1;
-        match &mut self.writer {
-            Writer::File { writer, .. } => writer.write(json)?,
-            Writer::Stream(writer) => writer.write(json)?,
+    /// Writes a record, or sets it aside where its format cannot take it.
+    fn write(&mut self, item: Item, counts: &mut Counts) -> Result<(), RunError> {
+        let written = match &mut self.writer {
+            Writer::File { writer, .. } => writer.write(&item.data),
+            Writer::Stream(writer) => writer.write(&item.data),
+        };
+        match written {
+            Ok(()) => {
+                self.after_checkpoint += 1;
+                counts.written += 1;
+                Ok(())
+            }
+            Err(error) if error.is_about_the_record() => {
+                counts.rejected += 1;
+                let rejection = Rejection {
+                    key: item.key,
+                    data: item.data,
+                    error: unwritable(&error),
+                };
+                self.rejected.reject(&rejection, false)
+            }
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 
     fn reached(&mut self, checkpoint: String, at_once: bool) -> Result<(), RunError> {
@@ -268,6 +317,8 @@ impl Output {
     /// Puts everything up to the checkpoint that was just reached on the disk.
     fn save(&mut self) -> Result<(), RunError> {
         self.saved_at = Some(Instant::now());
+        // The source may be told next that all of it was taken.
+        self.rejected.sync()?;
         match (&mut self.writer, &self.checkpoint) {
             (Writer::File { path, writer }, Some(checkpoint)) => {
                 let bytes = writer.sync()?;
@@ -290,30 +341,26 @@ impl Output {
             self.save()?;
         }
         let checkpoint = self.checkpoint;
-        match self.writer {
+        let path = match self.writer {
             Writer::File { path, writer } => {
-                let (file, report) = writer.finish()?;
-                let kept = if whole {
+                let (file, _) = writer.finish()?;
+                Some(if whole {
                     let kept = file.commit()?;
                     CheckpointFile::remove(&path);
                     kept
                 } else {
                     file.keep_partial()?
-                };
-                Ok(Closed {
-                    path: Some(kept),
-                    checkpoint,
-                    dropped_columns: report.dropped_columns,
                 })
             }
             Writer::Stream(writer) => {
-                let (_, report) = writer.finish()?;
-                Ok(Closed {
-                    path: None,
-                    checkpoint,
-                    dropped_columns: report.dropped_columns,
-                })
+                writer.finish()?;
+                None
             }
-        }
+        };
+        Ok(Closed {
+            path,
+            checkpoint,
+            rejected: self.rejected.finish()?,
+        })
     }
 }

@@ -1,9 +1,11 @@
 //! How an operation went.
 
+use super::RunError;
+use crate::atomic_file::{self, Access};
 use crate::runtime::types::{Answer, Effect, Notice, Summary};
 use crate::runtime::{Execution, Line, RuntimeError};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How an operation ended.
@@ -33,6 +35,9 @@ pub struct Counts {
     pub uncertain: u64,
     /// Records that a mapping made nothing of.
     pub skipped: u64,
+    /// Rows of a CSV file whose cells are all empty: they were passed over.
+    #[serde(default)]
+    pub blank: u64,
     /// Records that were left out: they are as they were when they were last taken.
     pub left_out: u64,
     /// Records that the run which this one goes on with had dealt with already.
@@ -98,8 +103,6 @@ pub struct Report {
     pub rejected: Option<PathBuf>,
     /// The file that says how records differ, where some do.
     pub differing: Option<PathBuf>,
-    /// CSV: fields that had no column.
-    pub dropped_columns: Vec<String>,
     /// HTTP requests.
     pub requests: u64,
     /// HTTP requests that were sent again.
@@ -154,7 +157,6 @@ impl Report {
             output: None,
             rejected: None,
             differing: None,
-            dropped_columns: Vec::new(),
             requests: execution.traffic.requests(),
             retries: retries.max(execution.retries()),
             waited_ms: milliseconds(execution.traffic.waited()),
@@ -169,6 +171,27 @@ impl Report {
 }
 
 impl Report {
+    /// That a report can be kept at a path when the run has ended.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check_place(path: &Path) -> Result<(), RunError> {
+        Ok(atomic_file::check(path)?)
+    }
+
+    /// Keeps it in a file, as JSON.
+    ///
+    /// # Errors
+    /// If that cannot be written.
+    pub fn keep(&self, path: &Path) -> Result<(), RunError> {
+        let json = serde_json::to_vec_pretty(self).map_err(|error| RunError::Io {
+            path: path.to_owned(),
+            source: error.into(),
+        })?;
+        atomic_file::write_or_stream(path, &json, Access::Everyone)?;
+        Ok(())
+    }
+
     /// Adds what the other end of the operation has used and said.
     pub(super) fn add(&mut self, other: &Measured) {
         self.requests += other.traffic.requests();

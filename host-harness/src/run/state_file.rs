@@ -17,8 +17,10 @@ impl StateFile {
     /// Where to go on; none where there is no such file.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If it cannot be read, or could not be written at the end of a run.
     pub fn read(&self) -> Result<Option<String>, RunError> {
+        atomic_file::plain(&self.0)?;
+        atomic_file::check(&self.0)?;
         match std::fs::read_to_string(&self.0) {
             Ok(text) => Ok(Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

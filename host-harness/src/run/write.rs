@@ -2,7 +2,8 @@
 
 use super::aside::Aside;
 use super::report::{Counts, Measured, Outcome, Report, Told};
-use super::{RunError, malformed, unanswered};
+use super::{RunError, columns, malformed, unanswered};
+use crate::atomic_file;
 use crate::records::{Entry, Format, OutputFile, RecordReader, RecordWriter};
 use crate::runtime::types::{Answer, Call, ErrorKind, Event, Item, Rejection, Summary};
 use crate::runtime::{Execution, RuntimeError, Session};
@@ -47,19 +48,32 @@ pub struct Results {
 /// # Errors
 /// Only where the files cannot be used. That the connector failed is in the report.
 pub async fn write(
-    session: Session,
+    mut session: Session,
     call: Call,
     origin: Origin,
     results: Results,
     stop: impl Stream<Item = ()>,
     mut told: impl FnMut(Told<'_>),
 ) -> Result<Report, RunError> {
+    // Whatever cannot be written is told before anything is read.
+    let (rejected, differing) = (
+        Aside::new(results.rejected)?,
+        Aside::new(results.differing)?,
+    );
+    if let Some((path, _)) = &results.answers {
+        atomic_file::check(path)?;
+    }
     // Standard input may be long in sending its first bytes.
     let opening = move || RecordReader::open(origin.source, origin.format);
     let reader = tokio::task::spawn_blocking(opening)
         .await
         .map_err(|error| RunError::Thread(error.to_string()))??;
-    let mut outputs = Outputs::create(results, call.dry_run)?;
+    if let Some(columns) = reader.columns()
+        && let Some(notice) = columns::check(&mut session, &call, &columns).await?
+    {
+        told(Told::Notice(&notice));
+    }
+    let mut outputs = Outputs::create(results.answers, rejected, differing, call.dry_run)?;
     let started = Instant::now();
     let mut input = Input::start(reader)?;
     let mut execution = session.execute(call, input.take_items());
@@ -120,7 +134,7 @@ pub async fn write(
             input.stop();
             grace.as_mut().reset(tokio::time::Instant::now() + GRACE);
         }
-        outputs.counts.read = input.read();
+        outputs.count(&input);
         told(Told::Counts(outputs.counts));
     };
     drop(execution);
@@ -131,7 +145,7 @@ pub async fn write(
     for unanswered in input.take_unanswered() {
         outputs.reject(&unanswered);
     }
-    outputs.counts.read = input.read();
+    outputs.count(&input);
     let counts = outputs.counts;
     told(Told::Counts(counts));
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
@@ -172,13 +186,20 @@ struct Outputs {
     dry_run: bool,
     counts: Counts,
     failed: Option<RunError>,
+    /// Records that were taken, and whose answers are not in the output, with why.
+    unwritable: Vec<(String, String)>,
     /// A key that the connector answered though it was not asked, or twice.
     miscounted: Option<String>,
 }
 
 impl Outputs {
-    fn create(results: Results, dry_run: bool) -> Result<Self, RunError> {
-        let answers = match results.answers {
+    fn create(
+        answers: Option<(PathBuf, Format)>,
+        rejected: Aside,
+        differing: Aside,
+        dry_run: bool,
+    ) -> Result<Self, RunError> {
+        let answers = match answers {
             Some((path, format)) => {
                 Some(RecordWriter::new(OutputFile::create(path, format)?, format))
             }
@@ -186,11 +207,12 @@ impl Outputs {
         };
         Ok(Self {
             answers,
-            rejected: Aside::new(results.rejected),
-            differing: Aside::new(results.differing),
+            rejected,
+            differing,
             dry_run,
             counts: Counts::default(),
             failed: None,
+            unwritable: Vec::new(),
             miscounted: None,
         })
     }
@@ -204,6 +226,13 @@ impl Outputs {
         }
     }
 
+    /// What has been read so far.
+    fn count(&mut self, input: &Input) {
+        let state = lock(&input.state);
+        self.counts.read = state.read;
+        self.counts.blank = state.blank;
+    }
+
     fn answer(&mut self, answer: &Answer) {
         self.counts.count(answer);
         if (self.dry_run || !answer.differences.is_empty())
@@ -215,7 +244,14 @@ impl Outputs {
             && !answer.data.is_empty()
             && let Err(error) = writer.write(&answer.data)
         {
-            self.failed.get_or_insert(error.into());
+            match error.is_about_the_record() {
+                true => self
+                    .unwritable
+                    .push((answer.key.clone(), error.to_string())),
+                false => {
+                    self.failed.get_or_insert(error.into());
+                }
+            }
         }
     }
 
@@ -232,10 +268,9 @@ impl Outputs {
     fn finish(mut self, report: &mut Report) {
         if let Some(writer) = self.answers.take() {
             let finished = writer.finish().map_err(RunError::from);
-            match finished.and_then(|(file, written)| Ok((file.commit()?, written))) {
-                Ok((path, written)) => {
+            match finished.and_then(|(file, _)| Ok(file.commit()?)) {
+                Ok(path) => {
                     report.output = Some(path);
-                    report.dropped_columns = written.dropped_columns;
                 }
                 Err(error) => {
                     self.failed.get_or_insert(error);
@@ -255,6 +290,12 @@ impl Outputs {
         }
         if let Some(error) = self.failed {
             report.fail(error.to_string());
+        }
+        if let Some((key, why)) = self.unwritable.first() {
+            report.fail(format!(
+                "{} records were taken, and their answers are not in the output; of “{key}”: {why}",
+                self.unwritable.len()
+            ));
         }
         if let Some(key) = self.miscounted {
             report.fail(format!(
@@ -276,6 +317,7 @@ struct Input {
 #[derive(Default)]
 struct State {
     read: u64,
+    blank: u64,
     /// Records that the connector took and has not answered.
     under_way: BTreeMap<String, String>,
     broken: Option<String>,
@@ -329,8 +371,13 @@ impl Input {
                         _ = stopped.wait_for(|stopped| *stopped) => return None,
                         entry = async { entries.lock().await.recv().await } => entry?,
                     };
+                    if matches!(entry, Entry::Blank { .. }) {
+                        lock(&state).blank += 1;
+                        continue;
+                    }
                     lock(&state).read += 1;
                     match entry {
+                        Entry::Blank { .. } => {}
                         Entry::Record { key, json } => {
                             lock(&state).under_way.insert(key.clone(), json.clone());
                             return Some((Item { key, data: json }, (stopped, put_aside)));
@@ -390,16 +437,17 @@ impl Input {
             .collect()
     }
 
-    fn read(&self) -> u64 {
-        lock(&self.state).read
-    }
-
     /// The first entry that nobody took, once the run has ended.
     async fn not_tried_from(&self) -> Option<String> {
-        let left = async { self.entries.lock().await.recv().await };
-        let entry = tokio::time::timeout(LEFT_OVER, left).await.ok()??;
-        let (Entry::Record { key, .. } | Entry::Invalid { key, .. }) = entry;
-        Some(key)
+        let left = async {
+            loop {
+                match self.entries.lock().await.recv().await? {
+                    Entry::Record { key, .. } | Entry::Invalid { key, .. } => return Some(key),
+                    Entry::Blank { .. } => {}
+                }
+            }
+        };
+        tokio::time::timeout(LEFT_OVER, left).await.ok()?
     }
 
     fn broken(&self) -> Option<String> {

@@ -62,7 +62,7 @@ impl RunFiles {
     /// A file that is being kept, of the name that a remote system gave it.
     fn start(&self, name: &str) -> Result<AtomicFile, AtomicFileError> {
         atomic_file::create_folder(&self.folder, Access::Everyone)?;
-        AtomicFile::create(self.folder.join(cleaned(name)), Access::Owner)
+        AtomicFile::create_new(self.folder.join(cleaned(name)), Access::Owner)
     }
 
     /// Gives a file its name, or another one where that is taken: `a.pdf`, then

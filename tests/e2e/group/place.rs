@@ -228,7 +228,7 @@ impl Plant {
                 id.as_u64()
                     .unwrap_or_else(|| id.as_str().unwrap().parse().unwrap())
             }
-            Entry::Invalid { raw, .. } => panic!("no record: {raw}"),
+            other => panic!("no record: {other:?}"),
         };
         records.map(|entry| id(entry.unwrap())).collect()
     }

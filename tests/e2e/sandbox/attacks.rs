@@ -255,12 +255,13 @@ async fn files_stay_in_their_folder_and_within_their_size() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_of_a_run_has_the_code() {
     let session = connector().await.session(connection()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let reading = Reading {
         session,
         call: crate::support::call("spin", "things", &[]),
         acknowledging: None,
+        rejected: None,
     };
-    let folder = tempfile::tempdir().unwrap();
     let destination = Destination::File {
         path: folder.path().join("out.ndjson"),
         format: host_harness::records::Format::Ndjson,

@@ -102,12 +102,19 @@ pub struct Parts {
     /// “rejected”: the rejected records of the run that starts this one.
     #[arg(long, value_name = "END")]
     source: Option<String>,
+    /// How records lie in the file of the source; else its name tells. What separates the
+    /// columns of csv is recognised.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    source_format: Option<Format>,
     /// A jq filter; empty: none.
     #[arg(long, value_name = "JQ")]
     mapping: Option<String>,
     /// Where records go: CONNECTION/ACTIVITY, or a file of the workspace.
     #[arg(long, value_name = "END")]
     target: Option<String>,
+    /// How records lie in the file of the target; else its name tells.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    target_format: Option<Format>,
     /// The operation to run when this one ended well; empty: none.
     #[arg(long, value_name = "NAME")]
     on_success: Option<String>,
@@ -119,16 +126,36 @@ pub struct Parts {
     only_changed: Option<bool>,
 }
 
-fn end(workspace: &Workspace, at: &Where, text: &str) -> Result<Endpoint, Failed> {
+fn end(
+    workspace: &Workspace,
+    at: &Where,
+    text: &str,
+    format: Option<Format>,
+) -> Result<Endpoint, Failed> {
     match text.split_once('/') {
         Some((connection, name)) => Ok(Endpoint::Activity {
             activity: activity::find(workspace, at, connection, name)?.id,
         }),
         None if text == "rejected" => Ok(Endpoint::Rejected),
         None => Ok(Endpoint::File {
-            format: Format::of_path(Path::new(text))?,
+            format: match format {
+                Some(format) => format,
+                None => Format::of_path(Path::new(text))?,
+            },
             path: text.to_owned(),
         }),
+    }
+}
+
+/// Says how records lie in the file that an end is.
+fn lie_as(end: &mut Option<Endpoint>, chosen: Option<Format>, role: &str) -> Result<(), Failed> {
+    match (end, chosen) {
+        (_, None) => Ok(()),
+        (Some(Endpoint::File { format, .. }), Some(chosen)) => {
+            *format = chosen;
+            Ok(())
+        }
+        _ => Err(format!("the {role} is no file, and has no --{role}-format").into()),
     }
 }
 
@@ -170,11 +197,13 @@ impl OperationCommand {
                 let mut draft = saved.cloned().map(OperationDraft::from).unwrap_or_default();
                 draft.name = name;
                 if let Some(source) = &parts.source {
-                    draft.source = Some(end(workspace, at, source)?);
+                    draft.source = Some(end(workspace, at, source, parts.source_format)?);
                 }
                 if let Some(target) = &parts.target {
-                    draft.target = Some(end(workspace, at, target)?);
+                    draft.target = Some(end(workspace, at, target, parts.target_format)?);
                 }
+                lie_as(&mut draft.source, parts.source_format, "source")?;
+                lie_as(&mut draft.target, parts.target_format, "target")?;
                 draft.mapping = parts.mapping.or(draft.mapping);
                 draft.only_changed = parts.only_changed.unwrap_or(draft.only_changed);
                 let next = |name: &String| -> Result<_, Failed> {

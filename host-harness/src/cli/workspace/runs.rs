@@ -199,6 +199,7 @@ fn text(run: &Run) -> String {
         (run.counts.before, "dealt with by the run before"),
         (run.counts.left_out, "left out as unchanged"),
         (run.counts.gone, "gone"),
+        (run.counts.blank, "empty rows passed over"),
     ];
     let more: Vec<String> = more
         .iter()
@@ -214,6 +215,8 @@ fn text(run: &Run) -> String {
             connector.role, connector.connector, connector.version, connector.digest
         ));
     }
+    let warnings = run.warnings.iter();
+    lines.extend(warnings.map(|warning| format!("warning: {warning}")));
     lines.extend(run.error.iter().map(|error| format!("error: {error}")));
     lines.extend(run.output.iter().map(|output| format!("output: {output}")));
     if run.resumable {

@@ -42,7 +42,7 @@ fn a_file_has_its_name_only_once_it_is_whole() {
 fn a_partial_file_is_kept_resumed_and_committed() {
     for (format, whole) in [
         (Format::Ndjson, "{\"a\":1}\n{\"a\":2}\n"),
-        (Format::Csv, "a\n1\n2\n"),
+        (Format::Csv, "a,*:json\n1,\n2,\n"),
     ] {
         let place = place();
         let file = OutputFile::create(&place.path, format).unwrap();
@@ -65,7 +65,7 @@ fn a_record_that_was_cut_off_is_removed_before_going_on() {
         (Format::Ndjson, "{\"a\"", "{\"a\":2}\n"),
         (Format::Csv, "a\n\"1\n1\"\n\"2\n2", "a\n\"1\n1\"\n2\n"),
         (Format::Csv, "a\n", "a\n2\n"),
-        (Format::Csv, "a,", "a\n2\n"),
+        (Format::Csv, "a,", "a,*:json\n2,\n"),
     ] {
         let place = place();
         fs::write(&place.part, broken_off).unwrap();
@@ -77,15 +77,38 @@ fn a_record_that_was_cut_off_is_removed_before_going_on() {
 
 #[test]
 fn a_resumed_csv_file_keeps_its_columns() {
+    for (begun, more) in [
+        ("b,a,*:json\n1,2,\n", "3,4,\"{\"\"c\"\":5}\"\n"),
+        // One that has no place for all the rest.
+        ("b,a\n1,2\n", ""),
+    ] {
+        let place = place();
+        fs::write(&place.part, begun).unwrap();
+        let file = OutputFile::resume(&place.path, Format::Csv).unwrap();
+        let mut writer = RecordWriter::resume(file);
+        let written = writer.write("{\"a\":4,\"c\":5,\"b\":3}");
+        assert_eq!(written.is_err(), more.is_empty());
+        writer.finish().unwrap().0.commit().unwrap();
+        assert_eq!(
+            fs::read_to_string(&place.path).unwrap(),
+            format!("{begun}{more}")
+        );
+    }
+}
+
+#[test]
+fn what_a_link_leads_to_is_written_and_a_part_that_is_no_file_is_not() {
     let place = place();
-    fs::write(&place.part, "b,a\n1,2\n").unwrap();
-    let file = OutputFile::resume(&place.path, Format::Csv).unwrap();
-    let mut writer = RecordWriter::resume(file);
-    writer.write("{\"a\":4,\"c\":5,\"b\":3}").unwrap();
-    let (file, report) = writer.finish().unwrap();
-    file.commit().unwrap();
-    assert_eq!(fs::read_to_string(&place.path).unwrap(), "b,a\n1,2\n3,4\n");
-    assert_eq!(report.dropped_columns, ["c"]);
+    let link = place.path.with_extension("link");
+    std::os::unix::fs::symlink("orders", &link).unwrap();
+    let file = OutputFile::create(&link, Format::Ndjson).unwrap();
+    assert_eq!(write(file, &["{}"]).commit().unwrap(), place.path);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&link).unwrap(), "{}\n");
+    fs::write(place.path.with_extension("other"), "somebody's").unwrap();
+    std::os::unix::fs::symlink("orders.other", &place.part).unwrap();
+    OutputFile::create(&link, Format::Ndjson).unwrap_err();
+    assert_eq!(fs::read_to_string(&place.part).unwrap(), "somebody's");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{Journal, Observer, Place, Progress, Receiver, Rejected};
 use crate::observability::{self, Ended, Fate, metrics};
 use crate::run::report::{Counts, Outcome, Report};
 use crate::run::{RunError, Taken};
-use crate::runtime::types::{Answer, Notice};
+use crate::runtime::types::{Answer, Notice, NoticeKind};
 
 /// An observer that counts what another one hears.
 pub(super) struct Counted<'a> {
@@ -26,6 +26,16 @@ impl<'a> Counted<'a> {
     pub(super) fn end(mut self, report: Option<&Report>) {
         if let Some(report) = report {
             self.count(report.counts);
+            if report.counts.blank > 0 {
+                self.observer.notice(&Notice {
+                    kind: NoticeKind::Warning,
+                    message: format!(
+                        "{} rows whose cells are all empty were passed over",
+                        report.counts.blank
+                    ),
+                    wait: None,
+                });
+            }
         }
         metrics().run_ended(match report.map(|report| report.outcome) {
             Some(Outcome::Success) => Ended::Success,

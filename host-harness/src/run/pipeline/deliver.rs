@@ -331,6 +331,10 @@ impl Delivery<'_> {
                 self.counts.rejected += 1;
                 self.observer.rejected(*rejected)
             }
+            Step::Blank => {
+                self.counts.blank += 1;
+                Ok(())
+            }
             Step::Checkpoint(checkpoint) => {
                 self.ledger.checkpoint(checkpoint);
                 Ok(())

@@ -12,7 +12,7 @@ mod store;
 pub(crate) use store::open_output;
 
 use super::report::{Counts, Report};
-use super::{ContentDigest, Journal, RunError, Taken, rejection};
+use super::{ContentDigest, Journal, RunError, Taken, columns, rejection};
 use crate::mapping::{Mapper, Mapping, MappingError};
 use crate::records::Format;
 use crate::runtime::Session;
@@ -251,11 +251,17 @@ impl Pipeline {
                 let source = source::start(self.source, self.resume, stop.clone()).await?;
                 store::run(source, mapper, output, stop, observer).await
             }
-            Target::Activity { session, call } => {
+            Target::Activity { mut session, call } => {
                 if let Source::Activity { session: other, .. } = &self.source {
                     session.works_beside(other);
                 }
                 let source = source::start(self.source, self.resume, stop.clone()).await?;
+                // What a mapping makes of them has other names.
+                if let (Some(columns), None) = (&source.columns, &mapper)
+                    && let Some(notice) = columns::check(&mut session, &call, columns).await?
+                {
+                    observer.notice(&notice);
+                }
                 deliver::run(source, mapper, session, call, stop, observer).await
             }
         }

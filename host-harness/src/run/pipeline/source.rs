@@ -24,6 +24,8 @@ pub(super) enum Step {
     },
     /// Something in a file that is no record.
     Invalid(Box<Rejected>),
+    /// A row of a file that says nothing.
+    Blank,
     Checkpoint(String),
     Notice(Notice),
 }
@@ -33,6 +35,8 @@ pub(super) struct Running {
     steps: mpsc::Receiver<Step>,
     ended: JoinHandle<Result<(), String>>,
     pub(super) measured: Measured,
+    /// Of a CSV file: what its columns stand for.
+    pub(super) columns: Option<Vec<String>>,
     /// Hears what has been taken for good, where the source wants to know.
     pub(super) acknowledger: Option<Acknowledger>,
 }
@@ -69,6 +73,7 @@ pub(super) async fn start(
     let (sender, steps) = mpsc::channel(AHEAD);
     let resume = resume.map(|place| place.checkpoint);
     let mut acknowledger = None;
+    let mut columns = None;
     let (ended, measured) = match source {
         Source::Activity {
             session,
@@ -98,6 +103,7 @@ pub(super) async fn start(
             let reader = tokio::task::spawn_blocking(open)
                 .await
                 .map_err(|error| RunError::Thread(error.to_string()))??;
+            columns = reader.columns();
             let read = move || read(reader, skip, &sender, &stop);
             (tokio::task::spawn_blocking(read), Measured::nothing())
         }
@@ -106,6 +112,7 @@ pub(super) async fn start(
         steps,
         ended,
         measured,
+        columns,
         acknowledger,
     })
 }
@@ -182,6 +189,7 @@ fn read(
                 json,
                 place: Some(count.to_string()),
             },
+            Entry::Blank { .. } => Step::Blank,
             Entry::Invalid {
                 key,
                 raw,

@@ -2,11 +2,12 @@
 
 use super::source::{Running, Step};
 use super::{Content, Observer, Place, Progress, Rejected, Stop, content, map};
+use crate::atomic_file;
 use crate::mapping::Mapper;
-use crate::records::{Format, OutputFile, RecordWriter, WriteReport};
+use crate::records::{Format, OutputFile, RecordWriter, is_object};
 use crate::run::report::{Counts, Measured, Report};
-use crate::run::{RunError, fit_for_acknowledged};
-use crate::runtime::types::Summary;
+use crate::run::{RunError, fit_for_acknowledged, not_an_object, unwritable};
+use crate::runtime::types::{Error, Summary};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -24,11 +25,23 @@ pub(super) enum Records {
 }
 
 impl Records {
-    fn write(&mut self, record: &str, observer: &mut dyn Observer) -> Result<(), RunError> {
+    /// Writes a record, or answers why it cannot be.
+    fn write(
+        &mut self,
+        record: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Error>, RunError> {
         match self {
-            Self::File(writer) => Ok(writer.write(record)?),
+            Self::File(writer) => match writer.write(record) {
+                Ok(()) => Ok(None),
+                Err(error) if error.is_about_the_record() => Ok(Some(unwritable(&error))),
+                Err(error) => Err(error.into()),
+            },
+            // Who writes it there knows no more of the source than the record itself, and
+            // could not say which one it was.
+            Self::Received if !is_object(record) => Ok(Some(not_an_object())),
             Self::Received => match observer.receiver() {
-                Some(receiver) => receiver.deliver(record),
+                Some(receiver) => receiver.deliver(record).map(|()| None),
                 None => Err(RunError::Observer("nobody takes the records".to_owned())),
             },
         }
@@ -43,16 +56,15 @@ impl Records {
     }
 
     /// Gives a file its name where it is whole, and answers that.
-    fn close(self, whole: bool) -> Result<Option<(PathBuf, WriteReport)>, RunError> {
+    fn close(self, whole: bool) -> Result<Option<PathBuf>, RunError> {
         let Self::File(writer) = self else {
             return Ok(None);
         };
-        let (file, written) = writer.finish()?;
-        let path = match whole {
+        let (file, _) = writer.finish()?;
+        Ok(Some(match whole {
             true => file.commit()?,
             false => file.keep_partial()?,
-        };
-        Ok(Some((path, written)))
+        }))
     }
 }
 
@@ -67,6 +79,8 @@ pub(crate) fn open_output(
     resume: Option<&Place>,
     acknowledged: bool,
 ) -> Result<RecordWriter<OutputFile>, RunError> {
+    // Whoever runs operations does not sit before a pipe's other end.
+    let path = &atomic_file::plain(path)?;
     if let Some(place) = resume {
         let file = OutputFile::resume_at(path, format, place.bytes.unwrap_or(0))?;
         return Ok(RecordWriter::resume(file));
@@ -139,6 +153,28 @@ impl Output {
         observer.reached(Place { checkpoint, bytes }, self.before)
     }
 
+    /// A record was not taken: it counts as changed the next time.
+    fn reject(
+        &mut self,
+        key: &str,
+        source_record: &str,
+        record: String,
+        error: Error,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        self.counts.rejected += 1;
+        if let Some(taken) = observer.taken() {
+            taken.rejected(key)?;
+        }
+        observer.rejected(Rejected {
+            key: key.to_owned(),
+            source_record: source_record.to_owned(),
+            record,
+            error,
+            uncertain: false,
+        })
+    }
+
     fn progress(&self, measured: &Measured) -> Progress {
         let (requests, waited_ms) = measured.traffic();
         Progress {
@@ -203,9 +239,8 @@ pub(super) async fn run(
     });
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
     match output.records.close(whole) {
-        Ok(Some((path, written))) => {
+        Ok(Some(path)) => {
             report.output = Some(path);
-            report.dropped_columns = written.dropped_columns;
         }
         Ok(None) => {}
         Err(error) => report.fail(error.to_string()),
@@ -255,23 +290,13 @@ async fn take(
                     }
                     output.counts.skipped += u64::from(records.is_empty());
                     for record in records {
-                        output.records.write(&record, observer)?;
-                        output.counts.written += 1;
+                        match output.records.write(&record, observer)? {
+                            None => output.counts.written += 1,
+                            Some(error) => output.reject(&key, &json, record, error, observer)?,
+                        }
                     }
                 }
-                Err(error) => {
-                    output.counts.rejected += 1;
-                    if let Some(taken) = observer.taken() {
-                        taken.rejected(&key)?;
-                    }
-                    observer.rejected(Rejected {
-                        key,
-                        record: json.clone(),
-                        source_record: json,
-                        error,
-                        uncertain: false,
-                    })?;
-                }
+                Err(error) => output.reject(&key, &json, json.clone(), error, observer)?,
             }
             if let Some(place) = place {
                 output.reached(place, false, measured, observer)?;
@@ -283,6 +308,7 @@ async fn take(
             output.beyond = true;
             observer.rejected(*rejected)?;
         }
+        Step::Blank => output.counts.blank += 1,
         Step::Checkpoint(checkpoint) => {
             // What the source is told of has to be on the disk before.
             if output.reached(checkpoint.clone(), acknowledged, measured, observer)? {

@@ -100,7 +100,8 @@ export function modal(label, answer = () => {}) {
   return { open, close };
 }
 
-function dialog(title, content, buttons) {
+/** A question with buttons; answers the value of the one that was pressed. */
+export function dialog(title, content, buttons) {
   return new Promise((resolve) => {
     const { open, close } = modal(title, resolve);
     const answer = (value) => close(typeof value === "function" ? value() : value);

@@ -1,5 +1,5 @@
 // The canvas: a palette of what there is, and operations to place it in.
-import { ask, attempt, confirm, dependentsText, el, get, menu, modal, post, put, remove, replace, say, show, table } from "./dom.js";
+import { ask, attempt, confirm, dependentsText, dialog, el, get, menu, modal, post, put, remove, replace, say, show, table } from "./dom.js";
 import { drawForm } from "./form.js";
 import { compareVersions } from "./shadow.js";
 
@@ -193,6 +193,28 @@ function activityMenu(world, activity, takeOut) {
   ]);
 }
 
+const formats = [
+  ["", "as its name says"], ["ndjson", "NDJSON"], ["json", "JSON"], ["csv", "CSV"], ["csv-comma", "CSV with commas"],
+  ["csv-semicolon", "CSV with semicolons"], ["csv-tab", "CSV with tabs"], ["csv-pipe", "CSV with |"],
+];
+
+const formatOf = (path) =>
+  ({ csv: "csv", tsv: "csv-tab", tab: "csv-tab", json: "json" })[path.split(".").pop().toLowerCase()] ?? "ndjson";
+
+/** Asks for a file and how records lie in it. */
+function askFile(role, name) {
+  const path = el("input", { id: "asked", value: name });
+  const format = el("select", { id: "asked-format" }, formats.map(([value, text]) => el("option", { value }, text)));
+  return dialog(`File as the ${role}`, [
+    el("div", { class: "field" }, el("label", { for: "asked" }, "File name, such as orders.csv"), path),
+    el("div", { class: "field" }, el("label", { for: "asked-format" }, "Format"), format,
+      role === "source" ? el("p", { class: "hint" }, "What separates the columns of CSV is recognised; say it where that fails.") : null),
+  ], [
+    ["Cancel", undefined, ""],
+    ["OK", () => ({ path: path.value, format: format.value }), "primary"],
+  ]);
+}
+
 async function place(world, operation, role, what, save) {
   if (what.kind === "rejected") return save({ [role]: { kind: "rejected" } });
   if (what.kind === "activity") return save({ [role]: { kind: "activity", activity: what.id } });
@@ -201,10 +223,10 @@ async function place(world, operation, role, what, save) {
     if (made) return save({ [role]: { kind: "activity", activity: made.id } });
     return undefined;
   }
-  const path = await ask(`File as the ${role}`, "File name, such as orders.csv", role === "source" ? world.files[0]?.name ?? "" : "records.ndjson");
-  if (!path) return undefined;
-  const ending = path.split(".").pop().toLowerCase();
-  const format = { csv: "csv", json: "json" }[ending] ?? "ndjson";
+  const file = await askFile(role, role === "source" ? world.files[0]?.name ?? "" : "records.ndjson");
+  if (!file?.path) return undefined;
+  const { path } = file;
+  const format = file.format || formatOf(path);
   return save({ [role]: { kind: "file", path, format } });
 }
 

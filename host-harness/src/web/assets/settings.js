@@ -158,7 +158,7 @@ function quarantine(broken) {
 
 export async function files() {
   const list = await get("/files");
-  const file = el("input", { type: "file", id: "upload", accept: ".csv,.json,.ndjson,.jsonl", onchange: async () => {
+  const file = el("input", { type: "file", id: "upload", accept: ".csv,.tsv,.json,.ndjson,.jsonl", onchange: async () => {
     const chosen = file.files[0];
     if (chosen && await attempt(() => sendFile("PUT", `/files/${encodeURIComponent(chosen.name)}`, chosen))) { say("Uploaded."); again(); }
   } });

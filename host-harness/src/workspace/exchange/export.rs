@@ -1,6 +1,7 @@
 //! Writing the folder.
 
 use super::document;
+use crate::atomic_file::{self, Access};
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::{
     ActivityId, Endpoint, Operation, OperationId, ProjectId, Scope, Workspace, activity,
@@ -198,7 +199,7 @@ fn write(folder: &Path, files: &[(PathBuf, String)]) -> Result<Exported, Workspa
             std::fs::create_dir_all(parent).map_err(|source| at(parent, source))?;
             folders.insert(parent.to_owned());
         }
-        std::fs::write(&path, text).map_err(|source| at(&path, source))?;
+        atomic_file::write(&path, text.as_bytes(), Access::Everyone)?;
         written.insert(path);
     }
     // Only in folders of projects that were exported, and only what an export

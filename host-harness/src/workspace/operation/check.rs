@@ -324,11 +324,13 @@ impl Workspace {
                     let reader =
                         RecordReader::open(file, format).map_err(crate::run::RunError::from)?;
                     let mut samples = Vec::new();
-                    for entry in reader.take(count) {
+                    let says_nothing =
+                        |entry: &Result<_, _>| matches!(entry, Ok(Entry::Blank { .. }));
+                    for entry in reader.filter(|entry| !says_nothing(entry)).take(count) {
                         match entry.map_err(crate::run::RunError::from)? {
                             Entry::Record { json, .. } => samples.push(json),
                             // A preview shows what can be mapped.
-                            Entry::Invalid { .. } => {}
+                            Entry::Invalid { .. } | Entry::Blank { .. } => {}
                         }
                     }
                     Ok(samples)

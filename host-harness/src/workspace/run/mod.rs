@@ -103,6 +103,9 @@ pub struct RunCounts {
     pub uncertain: u64,
     /// Records that the mapping made nothing of.
     pub skipped: u64,
+    /// Rows of a CSV file whose cells are all empty: they were passed over.
+    #[serde(default)]
+    pub blank: u64,
     /// Records that were left out: they are as they were when they were last taken.
     #[serde(default)]
     pub left_out: u64,

@@ -182,6 +182,7 @@ pub(super) fn counts(counts: crate::run::Counts) -> RunCounts {
         rejected: counts.rejected,
         uncertain: counts.uncertain,
         skipped: counts.skipped,
+        blank: counts.blank,
         left_out: counts.left_out,
         gone: 0,
         before: counts.before,
