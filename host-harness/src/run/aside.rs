@@ -73,7 +73,8 @@ impl Aside {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
-                let file = OutputFile::create(unused(&self.path), Format::Ndjson)?;
+                self.path = unused(&self.path);
+                let file = OutputFile::create(&self.path, Format::Ndjson)?;
                 self.writer.insert(RecordWriter::new(file, Format::Ndjson))
             }
         };
@@ -81,6 +82,39 @@ impl Aside {
         // A run that dies must not take the lines with it.
         writer.flush()?;
         Ok(())
+    }
+
+    /// Goes on with the lines that a run before has left.
+    pub(super) fn going_on(path: PathBuf, writer: RecordWriter<OutputFile>) -> Self {
+        Self {
+            path,
+            writer: Some(writer),
+        }
+    }
+
+    /// What the file will be called, which is about to be made; none where it is there.
+    pub(super) fn begun_as(&mut self) -> Option<PathBuf> {
+        if self.writer.is_some() {
+            return None;
+        }
+        self.path = unused(&self.path);
+        Some(self.path.clone())
+    }
+
+    /// What the file is called, and how many bytes it has; none where there is no line.
+    pub(super) fn position(&mut self) -> Result<Option<(PathBuf, u64)>, RunError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(None);
+        };
+        Ok(Some((self.path.clone(), writer.position()?)))
+    }
+
+    /// Leaves what there is of the file; none where there is no line.
+    pub(super) fn keep(self) -> Result<Option<PathBuf>, RunError> {
+        match self.writer {
+            Some(writer) => Ok(Some(writer.finish()?.0.keep_partial()?)),
+            None => Ok(None),
+        }
     }
 
     /// Gives the file its name; none where there is no line.

@@ -10,6 +10,7 @@ mod acknowledge;
 mod aside;
 mod changed;
 mod checkpoint_file;
+mod handover;
 mod journal;
 mod pipeline;
 mod read;
@@ -18,6 +19,7 @@ mod state_file;
 mod write;
 
 pub use changed::{ContentDigest, Gone, Taken};
+pub use handover::JournalPlace;
 pub(crate) use journal::SCHEMA as JOURNAL_SCHEMA;
 pub use journal::{Handed, Journal, Known, SqliteJournal};
 pub(crate) use pipeline::open_output;
@@ -55,6 +57,14 @@ pub enum RunError {
         /// Which file.
         path: PathBuf,
         /// What is wrong, and what to do.
+        why: String,
+    },
+    /// What a run that was broken off has left stands in the way, or is missing.
+    #[error("{path}: {why}")]
+    LeftOver {
+        /// Which file.
+        path: PathBuf,
+        /// What it is, and what to do.
         why: String,
     },
     /// Records that the source has been told are taken would be lost.

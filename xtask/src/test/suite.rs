@@ -13,7 +13,8 @@ pub const ROWS: usize = 4;
 /// can change. It is the connector's own tests, and of what is built on it the feeds that
 /// are marked, the creates that are looked up after a crash, and the like. What the
 /// others ask of Coupa are a query and a create, or they ask something else than Coupa.
-const MODULES: [(&str, bool); 31] = [
+const MODULES: [(&str, bool); 32] = [
+    ("broken_off::", true),
     ("contract::", true),
     ("coverage::", true),
     ("faults::", true),
@@ -73,7 +74,12 @@ pub fn of_a_row(tests: &[String]) -> Result<Vec<&str>> {
 }
 
 /// Modules of tests that go more rounds in `--soak` than every day.
-pub const OF_MORE_ROUNDS: [&str; 3] = ["group::rounds::", "platform::crash::", "switches::"];
+pub const OF_MORE_ROUNDS: [&str; 4] = [
+    "broken_off::",
+    "group::rounds::",
+    "platform::crash::",
+    "switches::",
+];
 
 #[cfg(test)]
 mod tests {

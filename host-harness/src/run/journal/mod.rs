@@ -10,6 +10,7 @@ mod sqlite;
 
 pub(crate) use sqlite::SCHEMA;
 pub use sqlite::SqliteJournal;
+pub(super) use sqlite::{NO_RECORD, Offered, Written};
 
 use super::RunError;
 

@@ -1,5 +1,9 @@
 //! The journal in a SQLite file.
 
+mod alone;
+
+pub(in crate::run) use alone::{NO_RECORD, Offered, Written};
+
 use super::{Handed, Journal, Known};
 use crate::blocking::blocking;
 use crate::run::RunError;
@@ -116,6 +120,70 @@ fn source_record(record: &Handed) -> Option<&str> {
     (record.source_record != record.record).then_some(record.source_record.as_str())
 }
 
+/// Looks for a record among those of earlier runs, and makes it this run's.
+fn meet(t: &Transaction<'_>, run: i64, record: &Handed) -> rusqlite::Result<Known> {
+    let digest = digest(&record.record);
+    let found: Option<(u64, Vec<u8>, bool)> = t
+        .prepare_cached(
+            "SELECT id, digest, answered FROM handed
+             WHERE run_id = ? AND key = ? AND number IS NULL ORDER BY id LIMIT 1",
+        )?
+        .query_row(params![run, record.key], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((id, before, answered)) = found else {
+        return Ok(Known::Nothing);
+    };
+    if answered && before == digest {
+        t.prepare_cached("UPDATE handed SET number = ? WHERE run_id = ? AND id = ?")?
+            .execute(params![record.number, run, id])?;
+        return Ok(Known::Answered);
+    }
+    t.prepare_cached(
+        "UPDATE handed SET number = ?, digest = ?, answered = 0, source_record = ?,
+             record = ? WHERE run_id = ? AND id = ?",
+    )?
+    .execute(params![
+        record.number,
+        digest,
+        source_record(record),
+        record.record,
+        run,
+        id
+    ])?;
+    Ok(Known::Uncertain(id))
+}
+
+fn begin(t: &Transaction<'_>, run: i64, record: &Handed) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "INSERT INTO handed
+             (run_id, id, number, key, digest, answered, source_record, record)
+         VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
+    )?
+    .execute(params![
+        run,
+        record.id,
+        record.number,
+        record.key,
+        digest(&record.record),
+        source_record(record),
+        record.record
+    ])?;
+    Ok(())
+}
+
+fn answered(t: &Transaction<'_>, run: i64, ids: &[u64]) -> rusqlite::Result<()> {
+    let mut update = t.prepare_cached(
+        "UPDATE handed SET answered = 1, source_record = NULL, record = NULL
+         WHERE run_id = ? AND id = ?",
+    )?;
+    for id in ids {
+        update.execute(params![run, id])?;
+    }
+    Ok(())
+}
+
 impl Journal for SqliteJournal {
     fn earlier(&mut self) -> Result<Vec<u64>, RunError> {
         let read = || -> rusqlite::Result<Vec<u64>> {
@@ -142,39 +210,7 @@ impl Journal for SqliteJournal {
             return Ok(Known::Nothing);
         }
         let run = self.run;
-        let digest = digest(&record.record);
-        let known = self.write(true, |t| {
-            let found: Option<(u64, Vec<u8>, bool)> = t
-                .prepare_cached(
-                    "SELECT id, digest, answered FROM handed
-                     WHERE run_id = ? AND key = ? AND number IS NULL ORDER BY id LIMIT 1",
-                )?
-                .query_row(params![run, record.key], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })
-                .optional()?;
-            let Some((id, before, answered)) = found else {
-                return Ok(Known::Nothing);
-            };
-            if answered && before == digest {
-                t.prepare_cached("UPDATE handed SET number = ? WHERE run_id = ? AND id = ?")?
-                    .execute(params![record.number, run, id])?;
-                return Ok(Known::Answered);
-            }
-            t.prepare_cached(
-                "UPDATE handed SET number = ?, digest = ?, answered = 0, source_record = ?,
-                     record = ? WHERE run_id = ? AND id = ?",
-            )?
-            .execute(params![
-                record.number,
-                digest,
-                source_record(record),
-                record.record,
-                run,
-                id
-            ])?;
-            Ok(Known::Uncertain(id))
-        })?;
+        let known = self.write(true, |t| meet(t, run, record))?;
         self.earlier -= u64::from(known != Known::Nothing);
         Ok(known)
     }
@@ -182,21 +218,8 @@ impl Journal for SqliteJournal {
     fn begin(&mut self, records: &[Handed]) -> Result<(), RunError> {
         let run = self.run;
         self.write(true, |t| {
-            let mut insert = t.prepare_cached(
-                "INSERT INTO handed
-                     (run_id, id, number, key, digest, answered, source_record, record)
-                 VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
-            )?;
             for record in records {
-                insert.execute(params![
-                    run,
-                    record.id,
-                    record.number,
-                    record.key,
-                    digest(&record.record),
-                    source_record(record),
-                    record.record
-                ])?;
+                begin(t, run, record)?;
             }
             Ok(())
         })
@@ -205,13 +228,7 @@ impl Journal for SqliteJournal {
     fn answered(&mut self, ids: &[u64]) -> Result<(), RunError> {
         let run = self.run;
         self.write(false, |t| {
-            let mut update = t.prepare_cached(
-                "UPDATE handed SET answered = 1, source_record = NULL, record = NULL
-                 WHERE run_id = ? AND id = ?",
-            )?;
-            for id in ids {
-                update.execute(params![run, id])?;
-            }
+            answered(t, run, ids)?;
             Ok(())
         })
     }
