@@ -21,6 +21,7 @@ mod write;
 pub use changed::{ContentDigest, Gone, Taken};
 pub use handover::JournalPlace;
 pub(crate) use journal::SCHEMA as JOURNAL_SCHEMA;
+pub(crate) use journal::is_owned;
 pub use journal::{Handed, Journal, Known, SqliteJournal};
 pub(crate) use pipeline::open_output;
 pub use pipeline::{Observer, Pipeline, Place, Progress, Receiver, Rejected, Source, Stop, Target};
@@ -78,6 +79,12 @@ pub enum RunError {
     /// The mapping cannot run any longer.
     #[error(transparent)]
     Mapping(#[from] crate::mapping::MappingError),
+    /// Another process goes on with the run.
+    #[error(
+        "the run is another process's by now: this one was taken for dead, and does nothing more \
+         of it"
+    )]
+    Lost,
     /// Whoever looks on could not keep what it was told.
     #[error("the run's progress could not be kept: {0}")]
     Observer(String),
@@ -159,7 +166,7 @@ fn malformed(place: &impl Display, message: &str, fix: &str) -> Error {
 }
 
 /// The target took the record, and never said what became of it.
-fn unanswered() -> Error {
+pub(crate) fn unanswered() -> Error {
     rejection(
         ErrorKind::Uncertain,
         "run.unanswered",

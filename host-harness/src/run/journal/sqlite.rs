@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct SqliteJournal {
     connection: Connection,
     run: i64,
+    /// The process that the run has to be of, by the row that the same file has of it.
+    owner: Option<String>,
     /// Records of earlier runs that were not met yet.
     earlier: u64,
 }
@@ -48,10 +50,21 @@ impl SqliteJournal {
             Ok(Self {
                 connection,
                 run,
+                owner: None,
                 earlier,
             })
         };
         open().map_err(|error| failed(path.display(), error))
+    }
+
+    /// Keeps something only while the run is under way, and `process` conducts it: a
+    /// process that has lost it hands nothing over any more. Its row lies in the same
+    /// file, so that both hold at the same moment.
+    pub(crate) fn owned_by(self, process: String) -> Self {
+        Self {
+            owner: Some(process),
+            ..self
+        }
     }
 
     /// Makes everything that run `from` has handed over known to run `to`, which
@@ -66,6 +79,22 @@ impl SqliteJournal {
             params![to, from],
         )?;
         Ok(())
+    }
+
+    /// What a run has handed over without an answer: it counts as dealt with from now on.
+    pub(crate) fn unanswered(
+        transaction: &Transaction<'_>,
+        run: i64,
+    ) -> rusqlite::Result<Vec<Handed>> {
+        let mut statement = transaction.prepare(
+            "SELECT id, key, coalesce(source_record, record), record FROM handed
+             WHERE run_id = ? AND answered = 0 ORDER BY id",
+        )?;
+        let rows = statement.query_map([run], of_row)?;
+        let unanswered = rows.collect::<rusqlite::Result<Vec<Handed>>>()?;
+        let ids: Vec<u64> = unanswered.iter().map(|handed| handed.id).collect();
+        answered(transaction, run, &ids)?;
+        Ok(unanswered)
     }
 
     /// Forgets the records up to a place that a run has reached, by their number.
@@ -93,18 +122,40 @@ impl SqliteJournal {
         durably: bool,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, RunError> {
-        let write = || -> rusqlite::Result<T> {
+        let (run, owner) = (self.run, self.owner.clone());
+        let write = || -> rusqlite::Result<Option<T>> {
             let level = if durably { "FULL" } else { "NORMAL" };
             self.connection.pragma_update(None, "synchronous", level)?;
             let transaction = self
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if let Some(owner) = owner
+                && !is_owned(&transaction, run, &owner)?
+            {
+                return Ok(None);
+            }
             let done = work(&transaction)?;
             transaction.commit()?;
-            Ok(done)
+            Ok(Some(done))
         };
-        blocking(write).map_err(|error| failed("the journal", error))
+        blocking(write)
+            .map_err(|error| failed("the journal", error))?
+            .ok_or(RunError::Lost)
     }
+}
+
+/// That a run is under way, and conducted by a process.
+pub(crate) fn is_owned(
+    transaction: &Transaction<'_>,
+    run: i64,
+    process: &str,
+) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM runs
+                 WHERE id = ? AND state = 'running' AND process = ?)",
+        )?
+        .query_row(params![run, process], |row| row.get(0))
 }
 
 fn failed(what: impl std::fmt::Display, error: rusqlite::Error) -> RunError {
@@ -171,6 +222,17 @@ fn begin(t: &Transaction<'_>, run: i64, record: &Handed) -> rusqlite::Result<()>
         record.record
     ])?;
     Ok(())
+}
+
+/// A row of id, key, record of the source, and record.
+fn of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Handed> {
+    Ok(Handed {
+        id: row.get(0)?,
+        number: 0,
+        key: row.get(1)?,
+        source_record: row.get(2)?,
+        record: row.get(3)?,
+    })
 }
 
 fn answered(t: &Transaction<'_>, run: i64, ids: &[u64]) -> rusqlite::Result<()> {
@@ -250,15 +312,7 @@ impl Journal for SqliteJournal {
                 "SELECT id, key, coalesce(source_record, record), record FROM handed
                  WHERE run_id = ? AND number IS NULL AND answered = 0 ORDER BY id",
             )?;
-            let rows = statement.query_map([self.run], |row| {
-                Ok(Handed {
-                    id: row.get(0)?,
-                    number: 0,
-                    key: row.get(1)?,
-                    source_record: row.get(2)?,
-                    record: row.get(3)?,
-                })
-            })?;
+            let rows = statement.query_map([self.run], of_row)?;
             rows.collect()
         };
         blocking(read).map_err(|error| failed("the journal", error))
@@ -332,5 +386,33 @@ mod tests {
         );
         third.write(true, |t| SqliteJournal::ended(t, 3)).unwrap();
         assert_eq!(third.last_id().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_process_that_has_lost_its_run_hands_nothing_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let others = Connection::open(&path).unwrap();
+        others
+            .execute_batch(
+                "CREATE TABLE runs (id INTEGER, state TEXT, process TEXT);
+                 INSERT INTO runs VALUES (1, 'running', 'this');",
+            )
+            .unwrap();
+        let journal = SqliteJournal::open(&path, 1).unwrap();
+        let mut journal = journal.owned_by("this".to_owned());
+        journal.begin(&[record(1, "a", "{}")]).unwrap();
+        for lost in [
+            "process = 'other'",
+            "process = 'this', state = 'interrupted'",
+        ] {
+            others
+                .execute(&format!("UPDATE runs SET {lost}"), [])
+                .unwrap();
+            let refused = journal.begin(&[record(2, "b", "{}")]);
+            assert!(matches!(refused, Err(RunError::Lost)), "{lost}");
+            assert!(matches!(journal.answered(&[101]), Err(RunError::Lost)));
+        }
+        assert_eq!(journal.last_id().unwrap(), 101);
     }
 }

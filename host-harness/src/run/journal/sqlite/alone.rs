@@ -62,6 +62,7 @@ impl SqliteJournal {
             Ok(Self {
                 connection,
                 run: RUN,
+                owner: None,
                 earlier,
             })
         };
