@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod broken_off;
 mod chance;
 mod contract;
 mod coverage;

@@ -365,7 +365,7 @@ impl Drop for Running {
     }
 }
 
-fn start_and_signal(
+pub fn start_and_signal(
     folder: &Folder,
     arguments: &[&str],
     ready: impl Fn() -> bool,
@@ -514,7 +514,7 @@ fn ctrl_c_lets_records_under_way_finish_and_tries_no_more() {
     let created = sandbox.count("suppliers") - before;
     assert!(created < 300);
     assert_eq!(
-        lines(&folder.read("out.ndjson")).len() as u64,
+        lines(&folder.read("out.ndjson.part")).len() as u64,
         created,
         "every record written was answered"
     );
@@ -523,6 +523,18 @@ fn ctrl_c_lets_records_under_way_finish_and_tries_no_more() {
     assert_eq!(report["counts"]["uncertain"], 0);
     assert_eq!(report["not_tried_from"], format!("line {}", created + 1));
     assert!(!folder.read("report.json").contains(CLIENT_SECRET));
+
+    sandbox.clear_faults();
+    let mut resumed = run.to_vec();
+    resumed.push("--resume");
+    let (code, said) = folder.code(&resumed);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains(&format!("{created} had been dealt with")),
+        "{said}"
+    );
+    assert_eq!(sandbox.count("suppliers") - before, 300);
+    assert_eq!(lines(&folder.read("out.ndjson")).len(), 300);
 }
 
 #[test]
@@ -658,4 +670,37 @@ fn files_are_uploaded_and_downloaded_by_the_program() {
     let (code, said) = folder.code(&["run", "download", "invoices/1/attachments"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("no place for files"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_addresses_are_limited_it_runs_and_says_so_in_one_line() {
+    let sandbox = sandbox(&[("suppliers", 120)]);
+    let folder = Folder::new(&sandbox);
+    let run = |kib: &str| {
+        let mut limited = Command::new("sh");
+        let (script, query) = (
+            "ulimit -v \"$0\" && exec \"$@\"",
+            ["run", "query", "suppliers", "-o", "fields=id"],
+        );
+        limited.args(["-c", script, kib]).arg(program()).args(query);
+        let usual = folder.command(&[]);
+        limited.current_dir(folder.folder.path());
+        for (name, value) in usual.get_envs() {
+            limited.env(name, value.unwrap());
+        }
+        let output = limited.stdin(Stdio::null()).output().unwrap();
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{kib} KiB: {said}");
+        assert_eq!(lines(&text(&output.stdout)).len(), 120, "{kib} KiB");
+        said
+    };
+    // A quarter of a tebibyte, as a batch scheduler has it, and very little.
+    for kib in ["256000000", "4000000"] {
+        let said = run(kib);
+        let told = said.lines().filter(|line| line.contains("address space"));
+        assert_eq!(told.count(), 1, "{kib} KiB: {said}");
+        assert!(said.contains("[limits]"), "{said}");
+    }
+    assert!(!run("unlimited").contains("address space"));
 }

@@ -1,5 +1,7 @@
 //! `harness run`.
 
+mod journal;
+
 use super::progress::Progress;
 use super::workspace::RunCommand;
 use super::{Connected, Failed};
@@ -53,7 +55,7 @@ pub struct RunArguments {
     /// source beside the output.
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
-    /// Go on where a run into the same output was broken off.
+    /// Go on where the same run was broken off.
     #[arg(long, conflicts_with = "resume_from")]
     resume: bool,
     /// Go on after this checkpoint, as an interrupted run printed it.
@@ -72,6 +74,10 @@ pub struct RunArguments {
     /// a dry run what would be done, as NDJSON; else beside the input.
     #[arg(long, value_name = "FILE")]
     differing: Option<PathBuf>,
+    /// Of a target: where is kept what was handed over, until the run has come to its
+    /// end; else beside the rejected records.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// Keep the report of the run in this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -249,12 +255,15 @@ async fn write(
     if arguments.state.is_some() {
         return Err(format!("{} is a target and has no --state", arguments.activity).into());
     }
-    if arguments.resume || arguments.resume_from.is_some() {
+    if arguments.resume_from.is_some() {
         return Err(format!(
-            "{} is a target and has no place to resume at; give it the rest of the input",
+            "{} is a target and has no checkpoints: go on with --resume",
             arguments.activity
         )
         .into());
+    }
+    if arguments.resume && arguments.dry_run {
+        return Err("a dry run writes nothing, and there is nothing of it to resume".into());
     }
     let input_format = format(arguments.input_format, input)?;
     let source: Box<dyn Read + Send> = if input.as_os_str() == "-" {
@@ -278,10 +287,16 @@ async fn write(
         None => None,
     };
     let rejected = arguments.rejected.clone();
+    let rejected = rejected.unwrap_or_else(|| beside("rejected"));
     let differing = arguments.differing.clone();
+    let journal = match arguments.dry_run {
+        true => None,
+        false => Some(journal::place(&connection, arguments, input, &rejected)),
+    };
     let results = Results {
         answers,
-        rejected: rejected.unwrap_or_else(|| beside("rejected")),
+        rejected,
+        journal,
         differing: differing.unwrap_or_else(|| {
             beside(if arguments.dry_run {
                 "would"
@@ -382,6 +397,12 @@ fn tell(report: &Report, arguments: &RunArguments) {
             counts.uncertain
         ));
     }
+    if counts.before > 0 {
+        lines.push(format!(
+            "{} had been dealt with by the run that was broken off",
+            counts.before
+        ));
+    }
     let effects = [
         (counts.created, "created"),
         (counts.updated, "updated"),
@@ -434,6 +455,12 @@ fn tell(report: &Report, arguments: &RunArguments) {
     }
     if let Some(key) = &report.not_tried_from {
         lines.push(format!("not tried: everything from {key} on"));
+    }
+    if let Some(journal) = &report.journal {
+        lines.push(format!(
+            "to go on: the same command with --resume ({} says what was handed over)",
+            journal.display()
+        ));
     }
     if let Some(checkpoint) = &report.checkpoint {
         lines.push(match &arguments.output {

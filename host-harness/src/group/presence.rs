@@ -5,7 +5,8 @@ use super::name::GroupName;
 use super::streams::Group;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use utoipa::ToSchema;
 
 /// How often an agent says that it is there.
@@ -82,6 +83,31 @@ pub struct Seen {
     pub alive: bool,
 }
 
+/// How long it is known what the server's clock says, before it is asked again.
+const KNOWN_FOR: Duration = Duration::from_secs(10);
+
+/// What the server's clock said, and when, on this machine's monotonic clock.
+#[derive(Default)]
+pub(super) struct Clock(Mutex<Option<(Instant, i128)>>);
+
+impl Clock {
+    fn now(&self) -> Option<i128> {
+        let said = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, said) = said?;
+        let since = at.elapsed();
+        (since < KNOWN_FOR).then(|| said + i128::try_from(since.as_nanos()).unwrap_or(0))
+    }
+
+    fn set(&self, said: i128) -> i128 {
+        let mut clock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *clock = Some((Instant::now(), said));
+        said
+    }
+}
+
+/// The key of a value that is put there to learn what the server's clock says.
+const CLOCK: &str = "clock";
+
 fn key(name: &str) -> String {
     format!("agent.{name}")
 }
@@ -116,7 +142,8 @@ impl Group {
         let Some(before) = entry().await.map_err(&failed)? else {
             return Ok(());
         };
-        let Some(seen) = seen(&before.value, before.created.unix_timestamp_nanos()) else {
+        let now = self.server_time().await;
+        let Some(seen) = seen(&before.value, before.created.unix_timestamp_nanos(), now) else {
             return Ok(());
         };
         if !seen.alive {
@@ -136,17 +163,35 @@ impl Group {
         Ok(())
     }
 
+    /// What the server's clock says, in nanoseconds since 1970: when agents said
+    /// something is told by it, and no other clock may be held against it. A server that
+    /// does not take a value just now leaves this machine's.
+    async fn server_time(&self) -> i128 {
+        if let Some(now) = self.clock().now() {
+            return now;
+        }
+        let told = async {
+            self.values().put(CLOCK, "".into()).await.ok()?;
+            self.values().entry(CLOCK).await.ok()?
+        };
+        match told.await {
+            Some(entry) => self.clock().set(entry.created.unix_timestamp_nanos()),
+            None => jiff::Timestamp::now().as_nanosecond(),
+        }
+    }
+
     /// The agents that have been there in the last hour, by name.
     ///
     /// # Errors
     /// If the server does not answer.
     pub async fn agents(&self) -> Result<Vec<Seen>, GroupError> {
         let mut agents = Vec::new();
+        let now = self.server_time().await;
         let mut from = 1;
         while let Some((sequence, value, at)) = self.next_value("agent.*", from).await? {
             from = sequence + 1;
             agents.extend(
-                seen(&value, at)
+                seen(&value, at, now)
                     .filter(|seen| u128::from(seen.seen_ms_ago) < FORGOTTEN_AFTER.as_millis()),
             );
         }
@@ -155,12 +200,11 @@ impl Group {
     }
 }
 
-fn seen(value: &[u8], at: i128) -> Option<Seen> {
+/// `at` and `now` are the server's.
+fn seen(value: &[u8], at: i128, now: i128) -> Option<Seen> {
     // What is left of one that has gone is empty.
     let presence: Presence = serde_json::from_slice(value).ok()?;
-    let at = at / 1_000_000;
-    let now = i128::from(jiff::Timestamp::now().as_millisecond());
-    let ago = u64::try_from(now - at).unwrap_or(0);
+    let ago = u64::try_from((now - at) / 1_000_000).unwrap_or(0);
     Some(Seen {
         presence,
         seen_ms_ago: ago,

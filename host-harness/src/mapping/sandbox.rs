@@ -109,9 +109,9 @@ fn compile() -> wasmtime::Result<Code> {
         .async_stack_size(THREAD_STACK)
         .max_wasm_stack(MOST_STACK)
         .wasm_backtrace_max_frames(None);
-    let engine = Engine::with(&config)?;
+    let engine = Engine::with(&mut config)?;
     let component = match KEPT_IN.get() {
-        Some(kept) => kept.load(engine.wasmtime(), &Compiler::default(), digest(), COMPONENT)?,
+        Some(kept) => kept.load(&engine, &Compiler::default(), digest(), COMPONENT)?,
         None => Component::new(engine.wasmtime(), COMPONENT)?,
     };
     let linker = Linker::new(engine.wasmtime());

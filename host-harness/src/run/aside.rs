@@ -95,7 +95,10 @@ impl Aside {
         })?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            None => self.writer.insert(open(unused(&self.path))?),
+            None => {
+                self.path = unused(&self.path);
+                self.writer.insert(open(self.path.clone())?)
+            }
         };
         writer.write(&json)?;
         self.lines += 1;
@@ -110,6 +113,41 @@ impl Aside {
             writer.sync()?;
         }
         Ok(())
+    }
+
+    /// Goes on with the lines that a run before has left.
+    pub(super) fn going_on(path: PathBuf, writer: RecordWriter<OutputFile>) -> Self {
+        Self {
+            path,
+            writer: Some(writer),
+            lines: 1,
+        }
+    }
+
+    /// What the file will be called, which is about to be made; none where it is there.
+    pub(super) fn begun_as(&mut self) -> Option<PathBuf> {
+        if self.writer.is_some() {
+            return None;
+        }
+        self.path = unused(&self.path);
+        Some(self.path.clone())
+    }
+
+    /// What the file is called, and how many bytes it has; none where there is no line.
+    pub(super) fn position(&mut self) -> Result<Option<(PathBuf, u64)>, RunError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(None);
+        };
+        Ok(Some((self.path.clone(), writer.position()?)))
+    }
+
+    /// Leaves what there is of the file; none where there is no line.
+    pub(super) fn keep(self) -> Result<Option<PathBuf>, RunError> {
+        let Some(writer) = self.writer else {
+            return Ok(None);
+        };
+        let path = writer.finish()?.0.keep_partial()?;
+        Ok((self.lines > 0).then_some(path))
     }
 
     /// Gives the file its name; none where there is no line.

@@ -11,6 +11,7 @@ mod aside;
 mod changed;
 mod checkpoint_file;
 mod columns;
+mod handover;
 mod journal;
 mod pipeline;
 mod read;
@@ -19,7 +20,9 @@ mod state_file;
 mod write;
 
 pub use changed::{ContentDigest, Gone, Taken};
+pub use handover::JournalPlace;
 pub(crate) use journal::SCHEMA as JOURNAL_SCHEMA;
+pub(crate) use journal::is_owned;
 pub use journal::{Handed, Journal, Known, SqliteJournal};
 pub(crate) use pipeline::open_output;
 pub use pipeline::{Observer, Pipeline, Place, Progress, Receiver, Rejected, Source, Stop, Target};
@@ -70,6 +73,14 @@ pub enum RunError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// What a run that was broken off has left stands in the way, or is missing.
+    #[error("{path}: {why}")]
+    LeftOver {
+        /// Which file.
+        path: PathBuf,
+        /// What it is, and what to do.
+        why: String,
+    },
     /// Records that the source has been told are taken would be lost.
     #[error("{path} {why}")]
     Taken {
@@ -81,6 +92,12 @@ pub enum RunError {
     /// The mapping cannot run any longer.
     #[error(transparent)]
     Mapping(#[from] crate::mapping::MappingError),
+    /// Another process goes on with the run.
+    #[error(
+        "the run is another process's by now: this one was taken for dead, and does nothing more \
+         of it"
+    )]
+    Lost,
     /// Whoever looks on could not keep what it was told.
     #[error("the run's progress could not be kept: {0}")]
     Observer(String),
@@ -186,7 +203,7 @@ fn not_an_object() -> Error {
 }
 
 /// The target took the record, and never said what became of it.
-fn unanswered() -> Error {
+pub(crate) fn unanswered() -> Error {
     rejection(
         ErrorKind::Uncertain,
         "run.unanswered",

@@ -3,6 +3,7 @@
 use super::acknowledge::Acknowledger;
 use super::aside::Aside;
 use super::checkpoint_file::CheckpointFile;
+use super::handover::refuse_left_over;
 use super::report::{Counts, Measured, Report, Told};
 use super::{RunError, fit_for_acknowledged, unwritable};
 use crate::atomic_file;
@@ -251,6 +252,13 @@ impl Output {
             } => {
                 if acknowledged {
                     fit_for_acknowledged(&path, format)?;
+                } else if format != Format::Json && CheckpointFile::path(&path).exists() {
+                    refuse_left_over(
+                        &path,
+                        "a run into this file was broken off, and this is what it has read: go on \
+                         with the same command and --resume. To begin anew, move the file away \
+                         first",
+                    )?;
                 }
                 let file = OutputFile::create(path, format)?;
                 if file.is_stream() {

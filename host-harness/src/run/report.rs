@@ -97,6 +97,8 @@ pub struct Report {
     pub continues_at: Option<String>,
     /// Target: the first record that was not tried.
     pub not_tried_from: Option<String>,
+    /// Target: by which file a run that was broken off is gone on with.
+    pub journal: Option<PathBuf>,
     /// The file with the records, or what there is of them.
     pub output: Option<PathBuf>,
     /// The file with the rejected records, where there are any.
@@ -154,6 +156,7 @@ impl Report {
             checkpoint: None,
             continues_at: None,
             not_tried_from: None,
+            journal: None,
             output: None,
             rejected: None,
             differing: None,

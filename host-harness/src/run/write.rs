@@ -1,24 +1,25 @@
 //! A file or a stream into a target.
 
-use super::aside::Aside;
-use super::report::{Counts, Measured, Outcome, Report, Told};
-use super::{RunError, columns, malformed, unanswered};
+mod input;
+mod outputs;
+
+use super::handover::{Handover, JournalPlace, Shared};
+use super::report::{Measured, Outcome, Report, Told};
+use super::{RunError, columns};
 use crate::atomic_file;
-use crate::records::{Entry, Format, OutputFile, RecordReader, RecordWriter};
-use crate::runtime::types::{Answer, Call, ErrorKind, Event, Item, Rejection, Summary};
+use crate::records::{Format, RecordReader};
+use crate::runtime::types::{Call, ErrorKind, Event, Summary};
 use crate::runtime::{Execution, RuntimeError, Session};
 use futures::{Stream, StreamExt};
-use std::collections::BTreeMap;
+use input::Input;
+use outputs::Outputs;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
-/// Entries read ahead of what the connector takes.
-const READ_AHEAD: usize = 16;
-/// How long the input is given to say whether there is more, when a run has ended.
-const LEFT_OVER: Duration = Duration::from_millis(200);
+/// Records that were not taken for a reason that lies elsewhere, and that are kept in
+/// memory until the end, at most.
+const HELD_BACK: usize = 1000;
 /// How long records that are under way may take when the run is stopped.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -39,6 +40,9 @@ pub struct Results {
     /// What the remote system took otherwise than it was given, or in a dry run
     /// what would be done, one line of NDJSON each.
     pub differing: PathBuf,
+    /// Where it is kept what was handed over, so that a run that is broken off can be
+    /// gone on with. Without it nobody knows.
+    pub journal: Option<JournalPlace>,
 }
 
 /// Gives the records of `origin` to a target until they end, or until `stop` says
@@ -49,18 +53,18 @@ pub struct Results {
 /// Only where the files cannot be used. That the connector failed is in the report.
 pub async fn write(
     mut session: Session,
-    call: Call,
+    mut call: Call,
     origin: Origin,
     results: Results,
     stop: impl Stream<Item = ()>,
     mut told: impl FnMut(Told<'_>),
 ) -> Result<Report, RunError> {
     // Whatever cannot be written is told before anything is read.
-    let (rejected, differing) = (
-        Aside::new(results.rejected)?,
-        Aside::new(results.differing)?,
-    );
-    if let Some((path, _)) = &results.answers {
+    let answers = results.answers.as_ref().map(|(path, _)| path);
+    for path in [&results.rejected, &results.differing]
+        .into_iter()
+        .chain(answers)
+    {
         atomic_file::check(path)?;
     }
     // Standard input may be long in sending its first bytes.
@@ -73,15 +77,39 @@ pub async fn write(
     {
         told(Told::Notice(&notice));
     }
-    let mut outputs = Outputs::create(results.answers, rejected, differing, call.dry_run)?;
+    let handover = match &results.journal {
+        Some(place) => Some(Handover::open(place)?),
+        None => None,
+    };
+    let mut outputs = match Outputs::create(results, handover.as_ref(), call.dry_run) {
+        Ok(outputs) => outputs,
+        Err(error) => {
+            if let Some(handover) = handover {
+                handover.close()?;
+            }
+            return Err(error);
+        }
+    };
+    if let Some(handover) = &handover {
+        call.resume = handover.earlier()?;
+    }
+    let holds_back = handover.is_some();
+    let handover = handover.map(Shared::of);
+    if let Some(handover) = &handover {
+        outputs.keep_in(handover.clone());
+    }
     let started = Instant::now();
-    let mut input = Input::start(reader)?;
+    let mut input = Input::start(reader, handover)?;
     let mut execution = session.execute(call, input.take_items());
     let measured = Measured::of(&execution);
     let mut stop = std::pin::pin!(stop.fuse());
     let mut grace = std::pin::pin!(tokio::time::sleep(GRACE));
     let mut interrupted = false;
     let mut ending = false;
+    // Rejected for no fault of the records: what becomes of them the end decides.
+    let mut held_back = Vec::new();
+    // The ids of the others that were certainly not taken.
+    let mut not_taken = Vec::new();
     let ended = loop {
         let stopping = interrupted || outputs.failed.is_some();
         let events = tokio::select! {
@@ -99,7 +127,7 @@ pub async fn write(
             // What is still under way becomes of unknown fate.
             () = &mut grace, if stopping => break Err(RuntimeError::Cancelled),
             Some(invalid) = input.next_invalid() => {
-                outputs.reject(&invalid);
+                outputs.put_aside(&invalid);
                 continue;
             }
             step = step(&mut execution, ending) => step,
@@ -112,15 +140,33 @@ pub async fn write(
             }
             Step::Ended(ended) => break ended,
         };
+        let mut dealt_with = Vec::new();
         for event in events {
             match event {
-                Event::Answered(answer) if input.answered(&answer.key) => outputs.answer(&answer),
-                Event::Rejected(rejection) if input.answered(&rejection.key) => {
-                    outputs.reject(&rejection);
-                }
-                Event::Answered(Answer { key, .. }) | Event::Rejected(Rejection { key, .. }) => {
-                    outputs.miscounted.get_or_insert(key);
-                }
+                Event::Answered(answer) => match input.answered(&answer.key) {
+                    Some(id) => {
+                        outputs.answer(&answer);
+                        dealt_with.push(id);
+                    }
+                    None => _ = outputs.miscounted.get_or_insert(answer.key),
+                },
+                Event::Rejected(rejection) => match input.answered(&rejection.key) {
+                    Some(id)
+                        if holds_back
+                            && held_back.len() < HELD_BACK
+                            && is_of_the_call(rejection.error.kind) =>
+                    {
+                        held_back.push((id, rejection));
+                    }
+                    Some(id) => {
+                        outputs.reject(&rejection);
+                        dealt_with.push(id);
+                        if rejection.error.kind != ErrorKind::Uncertain {
+                            not_taken.push(id);
+                        }
+                    }
+                    None => _ = outputs.miscounted.get_or_insert(rejection.key),
+                },
                 Event::Notice(notice) => {
                     told(Told::Notice(&notice));
                 }
@@ -128,24 +174,50 @@ pub async fn write(
                 Event::Item(_) | Event::Checkpoint(_) => {}
             }
         }
-        outputs.flush();
+        outputs.settle(&dealt_with, &[]);
         if outputs.failed.is_some() && !stopping {
             // Records are under way: they are waited for, and no more are sent.
             input.stop();
             grace.as_mut().reset(tokio::time::Instant::now() + GRACE);
         }
-        outputs.count(&input);
+        input.count(&mut outputs.counts);
         told(Told::Counts(outputs.counts));
     };
     drop(execution);
     let not_tried_from = input.not_tried_from().await;
     while let Some(invalid) = input.try_next_invalid() {
-        outputs.reject(&invalid);
+        outputs.put_aside(&invalid);
     }
-    for unanswered in input.take_unanswered() {
+    let (mut given_up, mut untaken) = (Vec::new(), Vec::new());
+    for (id, rejection) in held_back {
+        outputs.reject(&rejection);
+        untaken.push(id);
+    }
+    for (id, unanswered) in input.take_unanswered() {
         outputs.reject(&unanswered);
+        given_up.push(id);
     }
-    outputs.count(&input);
+    let is_whole = !interrupted
+        && not_tried_from.is_none()
+        && outputs.failed.is_none()
+        && outputs.miscounted.is_none()
+        && input.broken().is_none()
+        && ended.as_ref().is_ok_and(|summary| !summary.stopped_early);
+    if is_whole {
+        given_up.extend(untaken);
+        outputs.settle(&given_up, &[]);
+        outputs.reject_left();
+    } else {
+        // What was given up stays of unknown fate: whoever goes on with the run finds it
+        // out, and what was not taken is tried again. Of both it is told once more then,
+        // in place of what is told now.
+        let stopped_early = ended.as_ref().is_ok_and(|summary| summary.stopped_early);
+        let mut withdrawn = input.take_ready();
+        withdrawn.extend(untaken);
+        withdrawn.extend(not_taken.into_iter().filter(|_| stopped_early));
+        outputs.withdraw(&withdrawn);
+    }
+    input.count(&mut outputs.counts);
     let counts = outputs.counts;
     told(Told::Counts(counts));
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
@@ -153,11 +225,30 @@ pub async fn write(
         report.outcome = Outcome::Partial;
     }
     report.not_tried_from = not_tried_from;
-    outputs.finish(&mut report);
-    if let Some(broken) = input.broken() {
+    let broken = input.broken();
+    outputs.finish(&mut report, is_whole);
+    // Of all that was tried, before it was broken off as well.
+    if report.rejected.is_some() && report.outcome == Outcome::Success {
+        report.outcome = Outcome::Partial;
+    }
+    if let Some(broken) = broken {
         report.fail(broken);
     }
     Ok(report)
+}
+
+/// Whether a record was not taken for a reason that lies elsewhere: it may be gone when
+/// the run is gone on with.
+fn is_of_the_call(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidSettings
+            | ErrorKind::Unreachable
+            | ErrorKind::Authentication
+            | ErrorKind::RateLimited
+            | ErrorKind::TimedOut
+            | ErrorKind::RemoteFailure
+    )
 }
 
 /// What comes next of an execution.
@@ -175,286 +266,4 @@ async fn step(execution: &mut Execution, ending: bool) -> Step {
         Some(events) => Step::Events(events),
         None => Step::NoMore,
     }
-}
-
-/// What is written while a target runs. The first failure is kept, and does not
-/// keep the run from waiting for what is under way.
-struct Outputs {
-    answers: Option<RecordWriter<OutputFile>>,
-    rejected: Aside,
-    differing: Aside,
-    dry_run: bool,
-    counts: Counts,
-    failed: Option<RunError>,
-    /// Records that were taken, and whose answers are not in the output, with why.
-    unwritable: Vec<(String, String)>,
-    /// A key that the connector answered though it was not asked, or twice.
-    miscounted: Option<String>,
-}
-
-impl Outputs {
-    fn create(
-        answers: Option<(PathBuf, Format)>,
-        rejected: Aside,
-        differing: Aside,
-        dry_run: bool,
-    ) -> Result<Self, RunError> {
-        let answers = match answers {
-            Some((path, format)) => {
-                Some(RecordWriter::new(OutputFile::create(path, format)?, format))
-            }
-            None => None,
-        };
-        Ok(Self {
-            answers,
-            rejected,
-            differing,
-            dry_run,
-            counts: Counts::default(),
-            failed: None,
-            unwritable: Vec::new(),
-            miscounted: None,
-        })
-    }
-
-    /// A run that dies must not take the answers with it.
-    fn flush(&mut self) {
-        if let Some(writer) = &mut self.answers
-            && let Err(error) = writer.flush()
-        {
-            self.failed.get_or_insert(error.into());
-        }
-    }
-
-    /// What has been read so far.
-    fn count(&mut self, input: &Input) {
-        let state = lock(&input.state);
-        self.counts.read = state.read;
-        self.counts.blank = state.blank;
-    }
-
-    fn answer(&mut self, answer: &Answer) {
-        self.counts.count(answer);
-        if (self.dry_run || !answer.differences.is_empty())
-            && let Err(error) = self.differing.differ(answer)
-        {
-            self.failed.get_or_insert(error);
-        }
-        if let Some(writer) = &mut self.answers
-            && !answer.data.is_empty()
-            && let Err(error) = writer.write(&answer.data)
-        {
-            match error.is_about_the_record() {
-                true => self
-                    .unwritable
-                    .push((answer.key.clone(), error.to_string())),
-                false => {
-                    self.failed.get_or_insert(error.into());
-                }
-            }
-        }
-    }
-
-    fn reject(&mut self, rejection: &Rejection) {
-        let uncertain = rejection.error.kind == ErrorKind::Uncertain;
-        self.counts.rejected += 1;
-        self.counts.uncertain += u64::from(uncertain);
-        if let Err(error) = self.rejected.reject(rejection, uncertain) {
-            self.failed.get_or_insert(error);
-        }
-    }
-
-    /// Gives the files their names, and tells them and what failed.
-    fn finish(mut self, report: &mut Report) {
-        if let Some(writer) = self.answers.take() {
-            let finished = writer.finish().map_err(RunError::from);
-            match finished.and_then(|(file, _)| Ok(file.commit()?)) {
-                Ok(path) => {
-                    report.output = Some(path);
-                }
-                Err(error) => {
-                    self.failed.get_or_insert(error);
-                }
-            }
-        }
-        for (file, named) in [
-            (self.rejected, &mut report.rejected),
-            (self.differing, &mut report.differing),
-        ] {
-            match file.finish() {
-                Ok(path) => *named = path,
-                Err(error) => {
-                    self.failed.get_or_insert(error);
-                }
-            }
-        }
-        if let Some(error) = self.failed {
-            report.fail(error.to_string());
-        }
-        if let Some((key, why)) = self.unwritable.first() {
-            report.fail(format!(
-                "{} records were taken, and their answers are not in the output; of “{key}”: {why}",
-                self.unwritable.len()
-            ));
-        }
-        if let Some(key) = self.miscounted {
-            report.fail(format!(
-                "the connector answered “{key}”, which it was not given, or twice"
-            ));
-        }
-    }
-}
-
-/// The input, read in a thread of its own and handed over as it is taken.
-struct Input {
-    state: Arc<Mutex<State>>,
-    stop: watch::Sender<bool>,
-    entries: Arc<AsyncMutex<mpsc::Receiver<Entry>>>,
-    invalid: mpsc::Receiver<Rejection>,
-    put_aside: mpsc::Sender<Rejection>,
-}
-
-#[derive(Default)]
-struct State {
-    read: u64,
-    blank: u64,
-    /// Records that the connector took and has not answered.
-    under_way: BTreeMap<String, String>,
-    broken: Option<String>,
-}
-
-impl Input {
-    fn start(reader: RecordReader<Box<dyn Read + Send>>) -> Result<Self, RunError> {
-        let state: Arc<Mutex<State>> = Arc::default();
-        let (sender, entries) = mpsc::channel(READ_AHEAD);
-        let (put_aside, invalid) = mpsc::channel(READ_AHEAD);
-        let shared = Arc::clone(&state);
-        // A thread of its own, for it may wait for standard input for ever.
-        std::thread::Builder::new()
-            .name("input".to_owned())
-            .spawn(move || {
-                for entry in reader {
-                    match entry {
-                        Ok(entry) => {
-                            if sender.blocking_send(entry).is_err() {
-                                return;
-                            }
-                        }
-                        Err(error) => {
-                            lock(&shared).broken = Some(error.to_string());
-                            return;
-                        }
-                    }
-                }
-            })
-            .map_err(|error| RunError::Thread(error.to_string()))?;
-        let entries = Arc::new(AsyncMutex::new(entries));
-        Ok(Self {
-            state,
-            stop: watch::Sender::new(false),
-            entries,
-            invalid,
-            put_aside,
-        })
-    }
-
-    /// The records, as the connector takes them. What is no record is put aside.
-    fn take_items(&self) -> futures::stream::BoxStream<'static, Item> {
-        let (state, entries) = (Arc::clone(&self.state), Arc::clone(&self.entries));
-        let (stopped, put_aside) = (self.stop.subscribe(), self.put_aside.clone());
-        futures::stream::unfold((stopped, put_aside), move |(mut stopped, put_aside)| {
-            let (state, entries) = (Arc::clone(&state), Arc::clone(&entries));
-            async move {
-                loop {
-                    let entry = tokio::select! {
-                        biased;
-                        _ = stopped.wait_for(|stopped| *stopped) => return None,
-                        entry = async { entries.lock().await.recv().await } => entry?,
-                    };
-                    if matches!(entry, Entry::Blank { .. }) {
-                        lock(&state).blank += 1;
-                        continue;
-                    }
-                    lock(&state).read += 1;
-                    match entry {
-                        Entry::Blank { .. } => {}
-                        Entry::Record { key, json } => {
-                            lock(&state).under_way.insert(key.clone(), json.clone());
-                            return Some((Item { key, data: json }, (stopped, put_aside)));
-                        }
-                        Entry::Invalid {
-                            key,
-                            raw,
-                            place,
-                            message,
-                            fix,
-                        } => {
-                            let error = malformed(&place, &message, &fix);
-                            let rejection = Rejection {
-                                key,
-                                data: raw,
-                                error,
-                            };
-                            // Only where the run has ended does nobody take it.
-                            put_aside.send(rejection).await.ok()?;
-                        }
-                    }
-                }
-            }
-        })
-        .boxed()
-    }
-
-    fn stop(&self) {
-        self.stop.send_replace(true);
-    }
-
-    /// Whether the record was under way.
-    fn answered(&self, key: &str) -> bool {
-        lock(&self.state).under_way.remove(key).is_some()
-    }
-
-    /// What was put aside; never none, for this holds a sender itself.
-    async fn next_invalid(&mut self) -> Option<Rejection> {
-        self.invalid.recv().await
-    }
-
-    fn try_next_invalid(&mut self) -> Option<Rejection> {
-        self.invalid.try_recv().ok()
-    }
-
-    /// Records that the connector took and never answered: whether they were
-    /// written, nobody knows.
-    fn take_unanswered(&self) -> Vec<Rejection> {
-        let under_way = std::mem::take(&mut lock(&self.state).under_way);
-        under_way
-            .into_iter()
-            .map(|(key, data)| Rejection {
-                key,
-                data,
-                error: unanswered(),
-            })
-            .collect()
-    }
-
-    /// The first entry that nobody took, once the run has ended.
-    async fn not_tried_from(&self) -> Option<String> {
-        let left = async {
-            loop {
-                match self.entries.lock().await.recv().await? {
-                    Entry::Record { key, .. } | Entry::Invalid { key, .. } => return Some(key),
-                    Entry::Blank { .. } => {}
-                }
-            }
-        };
-        tokio::time::timeout(LEFT_OVER, left).await.ok()?
-    }
-
-    fn broken(&self) -> Option<String> {
-        lock(&self.state).broken.clone()
-    }
-}
-
-fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

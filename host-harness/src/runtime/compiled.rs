@@ -1,6 +1,7 @@
 //! Compiled code on the disk, so that only the first load of a version compiles.
 
 use super::compiler::{CompileError, Compiler};
+use super::engine::Engine;
 use crate::atomic_file::{Access, AtomicFile, AtomicFileError};
 use crate::registry::Digest;
 use std::hash::{Hash, Hasher};
@@ -62,13 +63,13 @@ impl CompiledCode {
     #[expect(unsafe_code, reason = "the proof stands beside it")]
     pub(crate) fn load(
         &self,
-        engine: &wasmtime::Engine,
+        engine: &Engine,
         compiler: &Compiler,
         digest: Digest,
         bytes: &[u8],
     ) -> Result<Component, CompileError> {
-        let path = self.path(engine, digest);
-        if let Some(component) = read(engine, &path) {
+        let path = self.path(engine.wasmtime(), digest);
+        if let Some(component) = read(engine.wasmtime(), &path) {
             return Ok(component);
         }
         let code = compiler.compile(engine, bytes)?;
@@ -78,7 +79,7 @@ impl CompiledCode {
         // SAFETY: the code was made by `precompile_component` just above, in this
         // process or in one of this very program that only this one could write
         // to, and nothing has touched it since. wasmtime refuses another engine's.
-        let loaded = unsafe { Component::deserialize(engine, &code) };
+        let loaded = unsafe { Component::deserialize(engine.wasmtime(), &code) };
         loaded.map_err(|error| CompileError::Broken(format!("{error:#}")))
     }
 

@@ -7,6 +7,7 @@
 //! limit. A library that has no such program compiles in a thread: that is given
 //! up on at the limit of time, but nothing can end it before the process ends.
 
+use super::address_space::Memories;
 use super::engine::Engine;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -109,11 +110,7 @@ impl Compiler {
     }
 
     /// Compiled code for the engine that runs connectors. Blocks.
-    pub(super) fn compile(
-        &self,
-        engine: &wasmtime::Engine,
-        bytes: &[u8],
-    ) -> Result<Vec<u8>, CompileError> {
+    pub(super) fn compile(&self, engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
         let most = self.limits.component;
         if bytes.len() > most {
             return Err(CompileError::TooLarge {
@@ -122,8 +119,8 @@ impl Compiler {
             });
         }
         match &self.program {
-            Some(program) => self.in_process(program, bytes),
-            None => self.in_thread(engine, bytes),
+            Some(program) => self.in_process(program, engine.memories(), bytes),
+            None => self.in_thread(engine.wasmtime(), bytes),
         }
     }
 
@@ -143,7 +140,12 @@ impl Compiler {
         }
     }
 
-    fn in_process(&self, program: &PathBuf, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+    fn in_process(
+        &self,
+        program: &PathBuf,
+        memories: Memories,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>, CompileError> {
         let broken = |error: std::io::Error| CompileError::Broken(error.to_string());
         // Files, and not pipes: nobody has to keep up with anybody.
         let mut given = tempfile::tempfile().map_err(broken)?;
@@ -156,6 +158,7 @@ impl Compiler {
         let process = Command::new(program)
             .arg("compile-component")
             .env(MEMORY, self.limits.memory.to_string())
+            .env(MEMORIES, memories.name())
             .stdin(Stdio::from(given))
             .stdout(Stdio::from(output))
             .stderr(Stdio::from(complaints))
@@ -206,6 +209,8 @@ fn ends_within(mut process: Child, time: Duration) -> std::io::Result<Option<Exi
 
 /// Where a process is told how much memory it may have.
 const MEMORY: &str = "HARNESS_COMPILE_MEMORY";
+/// Where it is told how instances of what it compiles get their memories.
+const MEMORIES: &str = "HARNESS_COMPILE_MEMORIES";
 /// How it ends where the component is at fault.
 const REFUSED: i32 = 65;
 
@@ -219,7 +224,8 @@ pub fn compile() -> u8 {
         eprintln!("the component cannot be read: {error}");
         return 1;
     }
-    let engine = match Engine::new() {
+    let memories = std::env::var(MEMORIES).unwrap_or_default();
+    let engine = match Engine::compiling_for(Memories::named(&memories)) {
         Ok(engine) => engine,
         Err(error) => {
             eprintln!("{error}");

@@ -152,7 +152,7 @@ impl Runtime {
         let started = Instant::now();
         let component = self
             .compiled
-            .load(self.engine.wasmtime(), &self.compiler, digest, bytes)
+            .load(&self.engine, &self.compiler, digest, bytes)
             .map_err(|source| RuntimeError::Compile { digest, source })?;
         metrics().made_ready(started.elapsed());
         self.linker

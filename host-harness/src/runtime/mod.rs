@@ -5,6 +5,7 @@
 //! linked once. A [`Session`] is one instance of it for one connection and one
 //! run; whatever goes wrong in it, dropping it is all there is to do.
 
+mod address_space;
 mod admission;
 pub mod bindings;
 mod compiled;

@@ -375,6 +375,18 @@ impl Workspace {
         })
     }
 
+    /// The name under which agents join the group of an environment over NATS; none
+    /// where only agents of this program are in it.
+    pub(super) fn joined_as(
+        &self,
+        environment: EnvironmentId,
+    ) -> Result<Option<String>, WorkspaceError> {
+        self.database().read(|t| {
+            let environment = environment::one(t, environment)?;
+            Ok(group::one(t, environment.group)?.joined_as)
+        })
+    }
+
     /// Remembers that an agent has a version now.
     pub(super) fn has_version(
         &self,

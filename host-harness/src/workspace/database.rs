@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What makes each format of the one before it; the first makes a new file. A
 /// step is never changed once it was released: files were made by it.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -21,6 +21,7 @@ const STEPS: [&str; 9] = [
     include_str!("schema/7.sql"),
     include_str!("schema/8.sql"),
     include_str!("schema/9.sql"),
+    include_str!("schema/10.sql"),
 ];
 /// The format that this program writes; older ones are brought up to it.
 const FORMAT: i64 = STEPS.len() as i64;
@@ -44,12 +45,18 @@ impl Database {
                  PRAGMA secure_delete = ON;",
             )
             .map_err(failed)?;
+        let format = |connection: &Connection| -> Result<i64, WorkspaceError> {
+            let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
+            found.map_err(failed)
+        };
+        // Whoever only looks waits for nobody who writes.
+        if format(&connection)? == FORMAT {
+            return Ok(Self(Mutex::new(connection)));
+        }
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed)?;
-        let found: i64 = transaction
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(failed)?;
+        let found = format(&transaction)?;
         let steps = usize::try_from(found)
             .ok()
             .and_then(|found| STEPS.get(found..));

@@ -24,12 +24,16 @@ const INSTANCES: usize = 3;
 pub(super) struct OwnRuns {
     own: Mutex<Own>,
     places: Arc<Semaphore>,
+    /// Whether those that wait for their turn are to wait no longer.
+    set_aside: watch::Sender<bool>,
 }
 
 #[derive(Default)]
 struct Own {
     draining: bool,
     running: BTreeSet<RunId>,
+    /// Of these, those that wait for their turn.
+    waiting: BTreeSet<RunId>,
 }
 
 /// How the runs of a process ended when it was drained.
@@ -37,8 +41,10 @@ struct Own {
 pub struct Drained {
     /// Those that came to their own end.
     pub finished: usize,
-    /// Those that were stopped; each can be resumed where it reached a place.
+    /// Those that were stopped; each can be resumed.
     pub stopped: Vec<RunId>,
+    /// Those whose turn had not come: [`Workspace::begin_set_aside`] begins them again.
+    pub set_aside: Vec<RunId>,
 }
 
 impl OwnRuns {
@@ -49,6 +55,7 @@ impl OwnRuns {
         Self {
             own: Mutex::default(),
             places: Arc::new(Semaphore::new((instances / INSTANCES).max(1))),
+            set_aside: watch::Sender::new(false),
         }
     }
 
@@ -81,13 +88,26 @@ impl OwnRuns {
     /// A place for a run, once its turn has come; none where it is to stop before.
     pub(super) async fn place(
         &self,
+        run: RunId,
         stop: &mut watch::Receiver<Stop>,
     ) -> Option<OwnedSemaphorePermit> {
-        tokio::select! {
+        self.own().waiting.insert(run);
+        let mut set_aside = self.set_aside.subscribe();
+        let place = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop > Stop::No) => None,
+            _ = set_aside.wait_for(|set_aside| *set_aside) => None,
             place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+        };
+        if place.is_some() {
+            self.own().waiting.remove(&run);
         }
+        place
+    }
+
+    /// Whether those that wait for their turn wait no longer.
+    pub(super) fn sets_aside(&self) -> bool {
+        *self.set_aside.borrow()
     }
 
     pub(super) fn begun(&self, run: RunId) {
@@ -95,7 +115,9 @@ impl OwnRuns {
     }
 
     pub(super) fn ended(&self, run: RunId) {
-        self.own().running.remove(&run);
+        let mut own = self.own();
+        own.running.remove(&run);
+        own.waiting.remove(&run);
     }
 
     fn running(&self) -> BTreeSet<RunId> {
@@ -116,7 +138,8 @@ impl OwnRuns {
 
 impl Workspace {
     /// Takes no more runs, gives those of this process `grace` to come to their
-    /// end, and stops the others at the next place where they can be resumed.
+    /// end, and stops the others at the next place where they can be resumed. Those whose
+    /// turn has not come by then are set aside.
     ///
     /// # Errors
     /// If a run cannot be asked to stop.
@@ -130,7 +153,9 @@ impl Workspace {
             if runs.all_ended(patience).await {
                 break;
             }
-            for run in runs.running() {
+            runs.set_aside.send_replace(true);
+            let waiting = runs.own().waiting.clone();
+            for run in runs.running().difference(&waiting).copied() {
                 match self.cancel_run(run) {
                     // It has ended just now.
                     Ok(()) | Err(WorkspaceError::Refused(_)) => {}
@@ -139,18 +164,22 @@ impl Workspace {
             }
             patience = next;
         }
-        let mut stopped = Vec::new();
+        let (mut stopped, mut set_aside) = (Vec::new(), Vec::new());
         for id in &all {
             if matches!(
                 self.run(*id)?.state,
                 RunState::Interrupted | RunState::Running
             ) {
-                stopped.push(*id);
+                match self.is_set_aside(*id)? {
+                    true => set_aside.push(*id),
+                    false => stopped.push(*id),
+                }
             }
         }
         Ok(Drained {
-            finished: all.len() - stopped.len(),
+            finished: all.len() - stopped.len() - set_aside.len(),
             stopped,
+            set_aside,
         })
     }
 }

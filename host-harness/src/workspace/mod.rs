@@ -103,6 +103,8 @@ struct Inner {
     own_runs: drain::OwnRuns,
     /// The runs that this process looks after.
     attendance: run::Attendance,
+    /// Since when nothing was heard of runs whose process no lock tells of.
+    silences: run::Silences,
     shadows: shadow::ShadowRuns,
     described: described::Described,
     /// This process, once it conducts a run.
@@ -142,6 +144,7 @@ impl Workspace {
             agents: Mutex::default(),
             own_runs: drain::OwnRuns::of(instances),
             attendance: run::Attendance::default(),
+            silences: run::Silences::default(),
             shadows: shadow::ShadowRuns::default(),
             described: described::Described::default(),
             living: Mutex::default(),

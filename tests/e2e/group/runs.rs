@@ -5,7 +5,7 @@ use super::place::{Plant, assert_each_once, slowly};
 use super::server::NatsServer;
 use crate::platform::{DEVELOPMENT, PROJECT, code, oauth};
 use crate::support::{CLIENT_SECRET, sandbox};
-use host_harness::workspace::RunState;
+use host_harness::workspace::{GroupId, RunState};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,6 +41,38 @@ async fn agents_do_runs_and_report_them() {
     let again = workspace.rerun_rejected(run, false).await.unwrap();
     let again = plant.ended(again).await;
     assert_eq!(again.counts.rejected, 120, "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_only_has_joined_agents_runs_on_them() {
+    let server = NatsServer::start();
+    let plant = Plant::new(&server).await;
+    let workspace = &plant.place.workspace;
+    let ((_from, source), (to, target)) = plant.ends(20).await;
+    let copy = plant.copy("Copy", &source, &target).await;
+    for agent in workspace.agents().unwrap() {
+        workspace.delete_agent(agent.id).unwrap();
+    }
+    let _agent = plant.agent(&server.url(), "north", &[]);
+    let plan = workspace.plan_operation(copy, DEVELOPMENT, false).await;
+    assert!(plan.is_ok(), "{plan:?}");
+    let run = plant.start(copy).await;
+    let ended = plant.ended(run).await;
+    assert_eq!(ended.state, RunState::Success, "{ended:?}");
+    assert_eq!(ended.agent, "north");
+    assert_each_once(&to, "suppliers", 20, "a run on a joined agent alone").await;
+    // Without the name under which they join, nobody is there.
+    let group = workspace.group(GroupId(1)).unwrap();
+    workspace
+        .join_group(group.id, group.revision, None)
+        .unwrap();
+    let refused = workspace.start_run(copy, DEVELOPMENT).await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("has no agent: add one, or name the group"),
+        "{refused}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

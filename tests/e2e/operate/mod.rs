@@ -4,6 +4,7 @@
 mod bundle;
 mod joined;
 mod monitoring;
+mod queued;
 mod traces;
 
 use crate::program::program;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A home with the operation “Copy”: suppliers of one Coupa into another's `object`.
-fn home(from: &Sandbox, to: &Sandbox, object: &str, mapping: &str) -> tempfile::TempDir {
+pub fn home(from: &Sandbox, to: &Sandbox, object: &str, mapping: &str) -> tempfile::TempDir {
     let home = ready_home();
     let run = |arguments: &[&str]| {
         let (code, _, complained) = harness(home.path(), arguments);

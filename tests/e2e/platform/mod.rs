@@ -13,6 +13,7 @@ pub mod hostile;
 mod limits;
 mod only_changed;
 mod operations;
+mod paused;
 mod proxy;
 pub mod quarantine;
 mod rejected_onward;

@@ -14,6 +14,7 @@ pub const ROWS: usize = 4;
 /// are marked, the creates that are looked up after a crash, and the like. What the
 /// others ask of Coupa are a query and a create, or they ask something else than Coupa.
 const MODULES: [(&str, bool); 32] = [
+    ("broken_off::", true),
     ("contract::", true),
     ("coverage::", true),
     ("faults::", true),
@@ -74,7 +75,12 @@ pub fn of_a_row(tests: &[String]) -> Result<Vec<&str>> {
 }
 
 /// Modules of tests that go more rounds in `--soak` than every day.
-pub const OF_MORE_ROUNDS: [&str; 3] = ["group::rounds::", "platform::crash::", "switches::"];
+pub const OF_MORE_ROUNDS: [&str; 4] = [
+    "broken_off::",
+    "group::rounds::",
+    "platform::crash::",
+    "switches::",
+];
 
 #[cfg(test)]
 mod tests {

@@ -45,6 +45,12 @@ pub async fn serve(workspace: Workspace, arguments: ServeArguments) -> Result<Ex
     }
     let server = Server::bind(arguments.listen, access, workspace.clone()).await?;
     print(&format!("Open {}", server.url()))?;
+    for (run, again) in workspace.begin_set_aside().await? {
+        match again {
+            Ok(again) => eprintln!("run {run} waited for its turn: it is begun as run {again}"),
+            Err(error) => eprintln!("run {run} waited for its turn, and is not begun: {error}"),
+        }
+    }
     let draining = async {
         interrupted().await;
         eprintln!("ending: no more runs are taken; asked again, it ends at once");
@@ -64,6 +70,12 @@ pub async fn serve(workspace: Workspace, arguments: ServeArguments) -> Result<Ex
         Some(drained) => {
             for run in drained.stopped {
                 eprintln!("stopped run {run}; to go on: harness run resume {run}");
+            }
+            for run in drained.set_aside {
+                eprintln!(
+                    "run {run} waits for its turn: it is begun when harness serve is started \
+                     again, or by harness run resume {run}"
+                );
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -10,6 +10,8 @@ mod sqlite;
 
 pub(crate) use sqlite::SCHEMA;
 pub use sqlite::SqliteJournal;
+pub(crate) use sqlite::is_owned;
+pub(super) use sqlite::{NO_RECORD, Offered, Written};
 
 use super::RunError;
 

@@ -1,5 +1,9 @@
 //! The journal in a SQLite file.
 
+mod alone;
+
+pub(in crate::run) use alone::{NO_RECORD, Offered, Written};
+
 use super::{Handed, Journal, Known};
 use crate::blocking::blocking;
 use crate::run::RunError;
@@ -20,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct SqliteJournal {
     connection: Connection,
     run: i64,
+    /// The process that the run has to be of, by the row that the same file has of it.
+    owner: Option<String>,
     /// Records of earlier runs that were not met yet.
     earlier: u64,
 }
@@ -44,10 +50,21 @@ impl SqliteJournal {
             Ok(Self {
                 connection,
                 run,
+                owner: None,
                 earlier,
             })
         };
         open().map_err(|error| failed(path.display(), error))
+    }
+
+    /// Keeps something only while the run is under way, and `process` conducts it: a
+    /// process that has lost it hands nothing over any more. Its row lies in the same
+    /// file, so that both hold at the same moment.
+    pub(crate) fn owned_by(self, process: String) -> Self {
+        Self {
+            owner: Some(process),
+            ..self
+        }
     }
 
     /// Makes everything that run `from` has handed over known to run `to`, which
@@ -62,6 +79,22 @@ impl SqliteJournal {
             params![to, from],
         )?;
         Ok(())
+    }
+
+    /// What a run has handed over without an answer: it counts as dealt with from now on.
+    pub(crate) fn unanswered(
+        transaction: &Transaction<'_>,
+        run: i64,
+    ) -> rusqlite::Result<Vec<Handed>> {
+        let mut statement = transaction.prepare(
+            "SELECT id, key, coalesce(source_record, record), record FROM handed
+             WHERE run_id = ? AND answered = 0 ORDER BY id",
+        )?;
+        let rows = statement.query_map([run], of_row)?;
+        let unanswered = rows.collect::<rusqlite::Result<Vec<Handed>>>()?;
+        let ids: Vec<u64> = unanswered.iter().map(|handed| handed.id).collect();
+        answered(transaction, run, &ids)?;
+        Ok(unanswered)
     }
 
     /// Forgets the records up to a place that a run has reached, by their number.
@@ -89,18 +122,40 @@ impl SqliteJournal {
         durably: bool,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, RunError> {
-        let write = || -> rusqlite::Result<T> {
+        let (run, owner) = (self.run, self.owner.clone());
+        let write = || -> rusqlite::Result<Option<T>> {
             let level = if durably { "FULL" } else { "NORMAL" };
             self.connection.pragma_update(None, "synchronous", level)?;
             let transaction = self
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if let Some(owner) = owner
+                && !is_owned(&transaction, run, &owner)?
+            {
+                return Ok(None);
+            }
             let done = work(&transaction)?;
             transaction.commit()?;
-            Ok(done)
+            Ok(Some(done))
         };
-        blocking(write).map_err(|error| failed("the journal", error))
+        blocking(write)
+            .map_err(|error| failed("the journal", error))?
+            .ok_or(RunError::Lost)
     }
+}
+
+/// That a run is under way, and conducted by a process.
+pub(crate) fn is_owned(
+    transaction: &Transaction<'_>,
+    run: i64,
+    process: &str,
+) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM runs
+                 WHERE id = ? AND state = 'running' AND process = ?)",
+        )?
+        .query_row(params![run, process], |row| row.get(0))
 }
 
 fn failed(what: impl std::fmt::Display, error: rusqlite::Error) -> RunError {
@@ -114,6 +169,81 @@ fn digest(record: &str) -> Vec<u8> {
 /// The record as the source gave it, where it is another one.
 fn source_record(record: &Handed) -> Option<&str> {
     (record.source_record != record.record).then_some(record.source_record.as_str())
+}
+
+/// Looks for a record among those of earlier runs, and makes it this run's.
+fn meet(t: &Transaction<'_>, run: i64, record: &Handed) -> rusqlite::Result<Known> {
+    let digest = digest(&record.record);
+    let found: Option<(u64, Vec<u8>, bool)> = t
+        .prepare_cached(
+            "SELECT id, digest, answered FROM handed
+             WHERE run_id = ? AND key = ? AND number IS NULL ORDER BY id LIMIT 1",
+        )?
+        .query_row(params![run, record.key], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((id, before, answered)) = found else {
+        return Ok(Known::Nothing);
+    };
+    if answered && before == digest {
+        t.prepare_cached("UPDATE handed SET number = ? WHERE run_id = ? AND id = ?")?
+            .execute(params![record.number, run, id])?;
+        return Ok(Known::Answered);
+    }
+    t.prepare_cached(
+        "UPDATE handed SET number = ?, digest = ?, answered = 0, source_record = ?,
+             record = ? WHERE run_id = ? AND id = ?",
+    )?
+    .execute(params![
+        record.number,
+        digest,
+        source_record(record),
+        record.record,
+        run,
+        id
+    ])?;
+    Ok(Known::Uncertain(id))
+}
+
+fn begin(t: &Transaction<'_>, run: i64, record: &Handed) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "INSERT INTO handed
+             (run_id, id, number, key, digest, answered, source_record, record)
+         VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
+    )?
+    .execute(params![
+        run,
+        record.id,
+        record.number,
+        record.key,
+        digest(&record.record),
+        source_record(record),
+        record.record
+    ])?;
+    Ok(())
+}
+
+/// A row of id, key, record of the source, and record.
+fn of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Handed> {
+    Ok(Handed {
+        id: row.get(0)?,
+        number: 0,
+        key: row.get(1)?,
+        source_record: row.get(2)?,
+        record: row.get(3)?,
+    })
+}
+
+fn answered(t: &Transaction<'_>, run: i64, ids: &[u64]) -> rusqlite::Result<()> {
+    let mut update = t.prepare_cached(
+        "UPDATE handed SET answered = 1, source_record = NULL, record = NULL
+         WHERE run_id = ? AND id = ?",
+    )?;
+    for id in ids {
+        update.execute(params![run, id])?;
+    }
+    Ok(())
 }
 
 impl Journal for SqliteJournal {
@@ -142,39 +272,7 @@ impl Journal for SqliteJournal {
             return Ok(Known::Nothing);
         }
         let run = self.run;
-        let digest = digest(&record.record);
-        let known = self.write(true, |t| {
-            let found: Option<(u64, Vec<u8>, bool)> = t
-                .prepare_cached(
-                    "SELECT id, digest, answered FROM handed
-                     WHERE run_id = ? AND key = ? AND number IS NULL ORDER BY id LIMIT 1",
-                )?
-                .query_row(params![run, record.key], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })
-                .optional()?;
-            let Some((id, before, answered)) = found else {
-                return Ok(Known::Nothing);
-            };
-            if answered && before == digest {
-                t.prepare_cached("UPDATE handed SET number = ? WHERE run_id = ? AND id = ?")?
-                    .execute(params![record.number, run, id])?;
-                return Ok(Known::Answered);
-            }
-            t.prepare_cached(
-                "UPDATE handed SET number = ?, digest = ?, answered = 0, source_record = ?,
-                     record = ? WHERE run_id = ? AND id = ?",
-            )?
-            .execute(params![
-                record.number,
-                digest,
-                source_record(record),
-                record.record,
-                run,
-                id
-            ])?;
-            Ok(Known::Uncertain(id))
-        })?;
+        let known = self.write(true, |t| meet(t, run, record))?;
         self.earlier -= u64::from(known != Known::Nothing);
         Ok(known)
     }
@@ -182,21 +280,8 @@ impl Journal for SqliteJournal {
     fn begin(&mut self, records: &[Handed]) -> Result<(), RunError> {
         let run = self.run;
         self.write(true, |t| {
-            let mut insert = t.prepare_cached(
-                "INSERT INTO handed
-                     (run_id, id, number, key, digest, answered, source_record, record)
-                 VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
-            )?;
             for record in records {
-                insert.execute(params![
-                    run,
-                    record.id,
-                    record.number,
-                    record.key,
-                    digest(&record.record),
-                    source_record(record),
-                    record.record
-                ])?;
+                begin(t, run, record)?;
             }
             Ok(())
         })
@@ -205,13 +290,7 @@ impl Journal for SqliteJournal {
     fn answered(&mut self, ids: &[u64]) -> Result<(), RunError> {
         let run = self.run;
         self.write(false, |t| {
-            let mut update = t.prepare_cached(
-                "UPDATE handed SET answered = 1, source_record = NULL, record = NULL
-                 WHERE run_id = ? AND id = ?",
-            )?;
-            for id in ids {
-                update.execute(params![run, id])?;
-            }
+            answered(t, run, ids)?;
             Ok(())
         })
     }
@@ -233,15 +312,7 @@ impl Journal for SqliteJournal {
                 "SELECT id, key, coalesce(source_record, record), record FROM handed
                  WHERE run_id = ? AND number IS NULL AND answered = 0 ORDER BY id",
             )?;
-            let rows = statement.query_map([self.run], |row| {
-                Ok(Handed {
-                    id: row.get(0)?,
-                    number: 0,
-                    key: row.get(1)?,
-                    source_record: row.get(2)?,
-                    record: row.get(3)?,
-                })
-            })?;
+            let rows = statement.query_map([self.run], of_row)?;
             rows.collect()
         };
         blocking(read).map_err(|error| failed("the journal", error))
@@ -315,5 +386,33 @@ mod tests {
         );
         third.write(true, |t| SqliteJournal::ended(t, 3)).unwrap();
         assert_eq!(third.last_id().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_process_that_has_lost_its_run_hands_nothing_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let others = Connection::open(&path).unwrap();
+        others
+            .execute_batch(
+                "CREATE TABLE runs (id INTEGER, state TEXT, process TEXT);
+                 INSERT INTO runs VALUES (1, 'running', 'this');",
+            )
+            .unwrap();
+        let journal = SqliteJournal::open(&path, 1).unwrap();
+        let mut journal = journal.owned_by("this".to_owned());
+        journal.begin(&[record(1, "a", "{}")]).unwrap();
+        for lost in [
+            "process = 'other'",
+            "process = 'this', state = 'interrupted'",
+        ] {
+            others
+                .execute(&format!("UPDATE runs SET {lost}"), [])
+                .unwrap();
+            let refused = journal.begin(&[record(2, "b", "{}")]);
+            assert!(matches!(refused, Err(RunError::Lost)), "{lost}");
+            assert!(matches!(journal.answered(&[101]), Err(RunError::Lost)));
+        }
+        assert_eq!(journal.last_id().unwrap(), 101);
     }
 }

@@ -88,6 +88,10 @@ impl Workspace {
             situation.project = crate::workspace::project::one(t, on.project)?.name;
             if let Some(agent) = on.agent {
                 situation.agent.clone_from(&agent.name);
+            } else if situation.agent.is_empty() {
+                // Which of those that join over NATS it will be is not known.
+                let group = crate::workspace::group::one(t, environment.group)?;
+                situation.agent = group.joined_as.unwrap_or_default();
             }
             let values = self.values(t, on.project, on.environment, &situation)?;
             let settings = settings(&descriptor.properties, &pairs(&draft.settings), &values)?;

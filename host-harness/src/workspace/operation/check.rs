@@ -232,15 +232,17 @@ impl Workspace {
         let types = self.offered_lately(&connector, &connection).await?;
         let form = activity::type_of(&types, &activity)?;
         let agents = self.agents_of(environment)?;
-        let Some(agent) = agents.first() else {
+        if agents.is_empty() && self.joined_as(environment)?.is_none() {
             return Err(WorkspaceError::Refused(
-                "the environment's agent group has no agent: add one first".to_owned(),
+                "the environment's agent group has no agent: add one, or name the group for \
+                 agents that join it over NATS"
+                    .to_owned(),
             ));
-        };
+        }
         let on = On {
             project: connection.project,
             environment,
-            agent: Some(agent),
+            agent: agents.first(),
             situation: Situation {
                 operation: Some((String::new(), String::new())),
                 ..Situation::default()

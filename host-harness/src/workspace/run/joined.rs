@@ -5,6 +5,7 @@ use super::attend::Attending;
 use super::file::{Claim, FileRecord, Writing, bytes_of};
 use super::job::Made;
 use super::observe::{counts, rejection};
+use super::process::Fate;
 use super::quiet::Quiet;
 use super::start::Begin;
 use super::{LogLine, Run, RunState, one, save};
@@ -20,7 +21,7 @@ use crate::workspace::{Operation, Workspace};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is looked for reports where none are heard of: those that were told
 /// while the connection was down are not.
@@ -139,6 +140,9 @@ struct Follower {
     /// Whether the file has its name already.
     named: bool,
     quiet: Quiet,
+    /// When it began, and how many records were written then.
+    since: Instant,
+    written_before: Option<u64>,
 }
 
 impl Follower {
@@ -154,7 +158,16 @@ impl Follower {
             writer,
             named: false,
             quiet: Quiet::new(),
+            since: Instant::now(),
+            written_before: None,
         }
+    }
+
+    /// Records in a second, since it follows the run.
+    fn rate(&mut self, written: u64) -> f64 {
+        let before = *self.written_before.get_or_insert(0);
+        let seconds = self.since.elapsed().as_secs_f64();
+        written.saturating_sub(before) as f64 / seconds.max(0.001)
     }
 
     /// Waits until it is worth looking again.
@@ -312,7 +325,9 @@ impl Workspace {
         })?;
         for (id, job, process) in running {
             let job: JobRecord = json(&job)?;
-            if job.queued.is_none() && process.is_some_and(|process| self.has_died(&process)) {
+            if job.queued.is_none()
+                && process.is_some_and(|process| self.fate(&process) == Fate::Died)
+            {
                 // It may be in the queue all the same: then an agent is told.
                 self.database().write(|t| {
                     t.execute("UPDATE runs SET cancel = max(cancel, 1) WHERE id = ?", [id])?;
@@ -357,6 +372,9 @@ impl Workspace {
         let Some(followed) = followed.filter(|followed| followed.running) else {
             return Ok(false);
         };
+        if follower.written_before.is_none() {
+            follower.written_before = Some(self.run(id)?.counts.written);
+        }
         let job = &followed.job;
         let group = self.reached(&job.group).await?;
         if follower.hearing.is_none() {
@@ -386,6 +404,7 @@ impl Workspace {
         };
         follower.quiet.broken();
         let since = batch.since;
+        let rate = follower.rate(batch.progress.counts.written);
         follower.unremoved += bytes_of(&batch);
         let mut job = followed.job.clone();
         let mut writing = Writing {
@@ -398,7 +417,7 @@ impl Workspace {
         let writer = writing.writer;
         let ended = self
             .database()
-            .write(|t| self.take_reports(t, id, sequence, batch, &job, output))?;
+            .write(|t| self.take_reports(t, id, sequence, batch, &job, output, rate))?;
         follower.writer = writer;
         if let Some(run) = ended {
             if let Some(queued) = job.queued {
@@ -463,6 +482,7 @@ impl Workspace {
         batch: Batch,
         job: &JobRecord,
         output: Option<String>,
+        rate: f64,
     ) -> Result<Option<Run>, WorkspaceError> {
         let Some(followed) = followed(t, id)? else {
             return Ok(None);
@@ -476,6 +496,7 @@ impl Workspace {
         }
         run.waiting = None;
         count(&mut run, batch.progress);
+        run.rate = rate;
         let mut has_ended = false;
         for report in batch.reports {
             match report {
@@ -567,11 +588,6 @@ fn count(run: &mut Run, progress: crate::run::Progress) {
     run.requests = progress.requests;
     run.retries = progress.retries;
     run.waited_ms = progress.waited_ms;
-    let since = run.started_at.parse::<Timestamp>().ok();
-    let seconds = since.map_or(0.0, |since| {
-        Timestamp::now().duration_since(since).as_secs_f64()
-    });
-    run.rate = run.counts.written as f64 / seconds.max(0.001);
 }
 
 fn end_run(run: &mut Run, end: End) {

@@ -2,6 +2,7 @@
 
 mod attend;
 mod bundle;
+mod bury;
 mod called;
 mod continuation;
 mod file;
@@ -12,9 +13,11 @@ mod process;
 mod quiet;
 mod rejected_source;
 mod start;
+mod turn;
 
 pub(super) use attend::Attendance;
 pub use bundle::{BUNDLE_FORMAT, BundleManifest};
+pub(super) use bury::Silences;
 pub(super) use joined::JobRecord;
 pub(super) use process::Living;
 
@@ -23,15 +26,9 @@ use super::database::{all, first, json, to_json};
 use super::dependent::Dependent;
 use super::error::WorkspaceError;
 use super::id::{AgentId, EnvironmentId, OperationId, ProjectId, RunId};
-use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
-
-/// A run whose process says nothing for so long is dead, in milliseconds, whatever
-/// is known of the process.
-const DEAD_AFTER: i64 = 15_000;
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -241,36 +238,41 @@ pub struct RunFilter {
     pub count: Option<u32>,
 }
 
-const COLUMNS: &str = "SELECT id, operation_id, state, record,
-    resumed = 0 AND (place IS NOT NULL OR EXISTS (SELECT 1 FROM handed WHERE run_id = runs.id))
-    FROM runs";
+/// Whether a run can be gone on with, as a condition in SQL: it reached a place, or has
+/// handed something over; or it was broken off before either, and is begun again.
+const RESUMABLE: &str = "resumed = 0 AND state IN ('interrupted', 'failure')
+    AND (place IS NOT NULL OR state = 'interrupted'
+         OR EXISTS (SELECT 1 FROM handed WHERE run_id = runs.id))";
+
+fn columns() -> String {
+    format!("SELECT id, operation_id, state, record, {RESUMABLE} FROM runs")
+}
 
 fn make(row: &rusqlite::Row<'_>) -> Result<Run, WorkspaceError> {
     let mut run: Run = json(&row.get::<_, String>(3)?)?;
     run.id = row.get(0)?;
     run.operation = row.get(1)?;
-    let saved: bool = row.get(4)?;
-    run.resumable = saved
-        && run.operation.is_some()
-        && matches!(run.state, RunState::Interrupted | RunState::Failure);
+    let resumable: bool = row.get(4)?;
+    run.resumable = resumable && run.operation.is_some();
     Ok(run)
 }
 
 fn one(transaction: &Transaction<'_>, id: RunId) -> Result<Run, WorkspaceError> {
-    first(transaction, &format!("{COLUMNS} WHERE id = ?"), [id], make)?
-        .ok_or_else(|| WorkspaceError::no("run", id))
+    first(
+        transaction,
+        &format!("{} WHERE id = ?", columns()),
+        [id],
+        make,
+    )?
+    .ok_or_else(|| WorkspaceError::no("run", id))
 }
 
 fn save(transaction: &Transaction<'_>, run: &Run) -> Result<(), WorkspaceError> {
     transaction.execute(
-        "UPDATE runs SET state = ?, record = ?, heartbeat = ? WHERE id = ?",
-        params![run.state.name(), to_json(run)?, now(), run.id],
+        "UPDATE runs SET state = ?, record = ? WHERE id = ?",
+        params![run.state.name(), to_json(run)?, run.id],
     )?;
     Ok(())
-}
-
-fn now() -> i64 {
-    Timestamp::now().as_millisecond()
 }
 
 /// The runs that an agent has under way.
@@ -280,7 +282,10 @@ pub(super) fn on_agent(
 ) -> Result<Vec<Dependent>, WorkspaceError> {
     all(
         transaction,
-        &format!("{COLUMNS} WHERE agent_id = ? AND state = 'running' ORDER BY id"),
+        &format!(
+            "{} WHERE agent_id = ? AND state = 'running' ORDER BY id",
+            columns()
+        ),
         [agent],
         |row| {
             let run = make(row)?;
@@ -305,9 +310,10 @@ impl Workspace {
             all(
                 t,
                 &format!(
-                    "{COLUMNS} WHERE (?1 IS NULL OR project_id = ?1)
+                    "{} WHERE (?1 IS NULL OR project_id = ?1)
                      AND (?2 IS NULL OR operation_id = ?2) AND (?3 IS NULL OR state = ?3)
-                     ORDER BY id DESC LIMIT ?4"
+                     ORDER BY id DESC LIMIT ?4",
+                    columns()
                 ),
                 params![
                     filter.project,
@@ -374,49 +380,5 @@ impl Workspace {
             t.execute("UPDATE runs SET cancel = cancel + 1 WHERE id = ?", [id])?;
             Ok(())
         })
-    }
-
-    /// Ends the runs whose process has died. Where they were is saved, so they
-    /// can be resumed.
-    pub(super) fn bury(&self) -> Result<(), WorkspaceError> {
-        let dead_since = now() - DEAD_AFTER;
-        let running: Vec<(RunId, i64, Option<String>)> = self.database().read(|t| {
-            all(
-                t,
-                "SELECT id, heartbeat, process FROM runs
-                 WHERE state = 'running' AND job IS NULL",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
-        })?;
-        // Each process is looked at once: it may have thousands of runs.
-        let mut died: BTreeMap<&str, bool> = BTreeMap::new();
-        let mut dead = Vec::new();
-        for (id, heartbeat, process) in &running {
-            let has_died = process
-                .as_deref()
-                .is_some_and(|name| *died.entry(name).or_insert_with(|| self.has_died(name)));
-            if has_died || *heartbeat < dead_since {
-                dead.push((*id, *heartbeat));
-            }
-        }
-        for (id, heartbeat) in dead {
-            let mut run = self.database().read(|t| one(t, id))?;
-            run.state = RunState::Interrupted;
-            run.waiting = None;
-            run.ended_at = Some(Timestamp::now().to_string());
-            run.error = Some("the program that ran it has ended".to_owned());
-            self.database().write(|t| {
-                // Another process may have been quicker.
-                let still: i64 = t.query_row(
-                    "SELECT count(*) FROM runs WHERE id = ? AND state = 'running'
-                     AND heartbeat = ?",
-                    params![run.id, heartbeat],
-                    |row| row.get(0),
-                )?;
-                if still == 1 { save(t, &run) } else { Ok(()) }
-            })?;
-        }
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Keeping what a run tells.
 
+use super::bury::{is_own, lost};
 use super::{LogLine, Rejection, Run, RunCounts, RunState, save};
 use crate::run::{
     Journal, Observer, Place, Progress, Receiver, Rejected, Report, RunError, SqliteJournal, Taken,
@@ -10,7 +11,7 @@ use crate::workspace::Workspace;
 use crate::workspace::database::to_json;
 use crate::workspace::error::WorkspaceError;
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 use std::time::{Duration, Instant};
 
 /// How often progress is kept.
@@ -27,6 +28,8 @@ const MOST_WARNINGS: usize = 20;
 /// Keeps what a run tells in the workspace.
 pub(super) struct Keeper {
     workspace: Workspace,
+    /// This process, while the run is its own.
+    process: String,
     run: Run,
     started: Instant,
     saved_at: Option<Instant>,
@@ -43,9 +46,10 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Keeps a run.
-    pub(super) fn new(workspace: Workspace, run: Run) -> Self {
+    pub(super) fn new(workspace: Workspace, process: String, run: Run) -> Self {
         Self {
             workspace,
+            process,
             journal: None,
             taken: None,
             reads_everything: false,
@@ -91,7 +95,7 @@ impl Keeper {
     fn keep(&mut self) -> Result<(), WorkspaceError> {
         self.saved_at = Some(Instant::now());
         let run = &self.run;
-        self.workspace.database().write(|t| {
+        self.write(|t| {
             if matches!(run.state, RunState::Success | RunState::Partial) {
                 SqliteJournal::ended(t, run.id.0)?;
             }
@@ -99,8 +103,27 @@ impl Keeper {
         })
     }
 
-    /// Keeps how the run ended, and answers that.
-    pub(super) fn end(mut self, ended: Result<Report, String>) -> Run {
+    /// Writes something of the run, where it is still its own; where another process has
+    /// it by now, this one does nothing more of it.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, WorkspaceError>,
+    ) -> Result<T, WorkspaceError> {
+        let written =
+            self.workspace
+                .database()
+                .write(|t| match is_own(t, self.run.id, &self.process)? {
+                    true => work(t),
+                    false => Err(lost()),
+                });
+        if let Err(WorkspaceError::Run(RunError::Lost)) = written {
+            self.workspace.give_up(self.run.id);
+        }
+        written
+    }
+
+    /// Keeps how the run ended, and answers that; none where it is another's by now.
+    pub(super) fn end(mut self, ended: Result<Report, String>) -> Option<Run> {
         if ended.as_ref().is_ok_and(|report| report.complete) {
             self.complete();
         }
@@ -133,10 +156,17 @@ impl Keeper {
                 run.error = Some(why);
             }
         }
-        if let Err(error) = self.keep() {
-            tracing::error!(%error, "how a run ended could not be kept");
+        match self.keep() {
+            Ok(()) => Some(self.run),
+            Err(WorkspaceError::Run(RunError::Lost)) => {
+                tracing::error!(run = self.run.id.0, "the run is another process's by now");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "how a run ended could not be kept");
+                Some(self.run)
+            }
         }
-        self.run
     }
 }
 
@@ -257,7 +287,7 @@ impl Observer for Keeper {
         self.rejected += 1;
         let id = self.run.id;
         let rejection = rejection(self.rejected, rejected);
-        let kept = self.workspace.database().write(|t| {
+        let kept = self.write(|t| {
             t.execute(
                 "INSERT INTO rejected (run_id, seq, record) VALUES (?, ?, ?)",
                 params![
@@ -273,7 +303,7 @@ impl Observer for Keeper {
 
     fn reached(&mut self, place: Place, number: u64) -> Result<(), RunError> {
         let id = self.run.id;
-        let kept = self.workspace.database().write(|t| {
+        let kept = self.write(|t| {
             t.execute(
                 "UPDATE runs SET place = ? WHERE id = ?",
                 params![to_json(&place)?, id],

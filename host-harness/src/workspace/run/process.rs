@@ -1,27 +1,39 @@
 //! Whether the process that conducts a run still lives: it holds a file locked, and
-//! the system lets go of that when it dies, however it dies.
+//! the system lets go of that when it dies, however it dies, and not before: a process
+//! that is paused holds it, and no clock has a say in it.
 
 use crate::atomic_file::{self, Access};
 use crate::workspace::Workspace;
+use crate::workspace::database::all;
 use crate::workspace::error::WorkspaceError;
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
-/// The file that this process holds locked.
+/// So begins the name of a process that could lock nothing.
+const UNLOCKED: &str = "unlocked-";
+/// And that of a file that is not locked yet.
+const UNFINISHED: &str = ".";
+
+/// The file that this process holds locked. It stays when the process ends: whoever
+/// finds it unlocked ends the runs that name it, and takes it away.
 pub(in crate::workspace) struct Living {
-    path: PathBuf,
     name: String,
     /// Locked until it is dropped.
     _file: File,
 }
 
-impl Drop for Living {
-    fn drop(&mut self) {
-        // One that stays is taken away by whoever finds it unlocked.
-        let _ = std::fs::remove_file(&self.path);
-    }
+/// What is known of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It lives, whether or not it is heard of.
+    Lives,
+    /// It has certainly died.
+    Died,
+    /// No lock tells: the file system has none, or somebody has taken the file away.
+    Unknown,
 }
 
 impl Workspace {
@@ -37,16 +49,29 @@ impl Workspace {
         }
         let folder = self.processes();
         atomic_file::create_folder(&folder, Access::Owner)?;
+        self.tidy_processes()?;
         let make = || -> io::Result<Living> {
-            let file = tempfile::Builder::new().prefix("").tempfile_in(&folder)?;
-            file.as_file().try_lock()?;
+            let file = tempfile::Builder::new()
+                .prefix(UNFINISHED)
+                .tempfile_in(&folder)?;
+            let unlocked = match file.as_file().try_lock() {
+                Ok(()) => "",
+                Err(TryLockError::Error(error)) => {
+                    tracing::warn!(
+                        folder = %folder.display(), %error,
+                        "nothing can be locked here, so that a run counts as dead where its \
+                         process says nothing for 15 s"
+                    );
+                    UNLOCKED
+                }
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+            };
             let (file, path) = file.keep().map_err(|error| error.error)?;
-            let name = path.file_name().unwrap_or_default();
-            Ok(Living {
-                name: name.to_string_lossy().into_owned(),
-                path,
-                _file: file,
-            })
+            let made = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = format!("{unlocked}{}", made.trim_start_matches(UNFINISHED));
+            // Only what is locked has a name that others look at.
+            std::fs::rename(&path, folder.join(&name))?;
+            Ok(Living { name, _file: file })
         };
         let made = make().map_err(|source| WorkspaceError::Io {
             path: folder.clone(),
@@ -55,20 +80,47 @@ impl Workspace {
         Ok(living.insert(made).name.clone())
     }
 
-    /// Whether a process has certainly died. Where that cannot be told, as on a file
-    /// system without locks, it has not.
-    pub(super) fn has_died(&self, process: &str) -> bool {
-        let path = self.processes().join(process);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) => return error.kind() == io::ErrorKind::NotFound,
+    /// What is known of a process.
+    pub(super) fn fate(&self, process: &str) -> Fate {
+        if process.starts_with(UNLOCKED) {
+            return Fate::Unknown;
+        }
+        let Ok(file) = File::open(self.processes().join(process)) else {
+            return Fate::Unknown;
         };
         match file.try_lock() {
-            Ok(()) => {
-                let _ = std::fs::remove_file(&path);
-                true
-            }
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
+            Ok(()) => Fate::Died,
+            Err(TryLockError::WouldBlock) => Fate::Lives,
+            Err(TryLockError::Error(_)) => Fate::Unknown,
         }
+    }
+
+    /// Takes away what processes have left that are named by no run any more.
+    fn tidy_processes(&self) -> Result<(), WorkspaceError> {
+        let named: BTreeSet<String> = self
+            .database()
+            .read(|t| {
+                all(
+                    t,
+                    "SELECT DISTINCT process FROM runs
+                     WHERE state = 'running' AND process IS NOT NULL",
+                    [],
+                    |row| Ok(row.get(0)?),
+                )
+            })?
+            .into_iter()
+            .collect();
+        let Ok(files) = std::fs::read_dir(self.processes()) else {
+            return Ok(());
+        };
+        for file in files.flatten() {
+            let name = file.file_name().to_string_lossy().into_owned();
+            let is_old = !name.starts_with(UNFINISHED) && !named.contains(&name);
+            if is_old && self.fate(&name) == Fate::Died {
+                // Where it stays, the next one tries again.
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+        Ok(())
     }
 }

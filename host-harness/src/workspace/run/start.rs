@@ -1,11 +1,11 @@
 //! Starting a run: by hand, again for what was rejected, on from where another
 //! broke off, or after another in a chain.
 
-use super::attend::Attending;
 use super::joined::JobRecord;
 use super::observe::Keeper;
 use super::rejected_source::RejectedRecords;
-use super::{Rejection, Run, RunConnector, RunCounts, RunState, Trigger, now};
+use super::{RESUMABLE, Rejection, Run, RunConnector, RunCounts, RunState, Trigger};
+use crate::egress::Gate;
 use crate::mapping::Mapping;
 use crate::observability::SPANS;
 use crate::records::Format;
@@ -145,14 +145,12 @@ impl Workspace {
     /// # Errors
     /// If it was not, or was resumed already, or its operation cannot run.
     pub async fn resume_run(&self, id: RunId) -> Result<RunId, WorkspaceError> {
-        let run = self.run(id)?;
+        let run = self.certain(id).await?;
         let operation = ended_operation(&run)?;
         // Claimed first: of two who resume it, one does.
         let claimed = self.database().write(|t| {
             let claimed = t.execute(
-                "UPDATE runs SET resumed = 1 WHERE id = ? AND resumed = 0
-                 AND state IN ('interrupted', 'failure') AND (place IS NOT NULL
-                     OR EXISTS (SELECT 1 FROM handed WHERE run_id = runs.id))",
+                &format!("UPDATE runs SET resumed = 1 WHERE id = ? AND {RESUMABLE}"),
                 [id],
             )?;
             let place = "SELECT place FROM runs WHERE id = ?";
@@ -161,8 +159,8 @@ impl Workspace {
         })?;
         let Some(place) = claimed else {
             return Err(WorkspaceError::Refused(format!(
-                "run {id} has no place to go on at: it came to its end, never reached one, or was \
-                 resumed already"
+                "run {id} has no place to go on at: it came to its end, failed before it reached \
+                 one, or was resumed already"
             )));
         };
         let begun = self.go_on(&run, operation, place.as_deref()).await;
@@ -185,9 +183,21 @@ impl Workspace {
             of_run: Some(run.id),
             place: place.map(json).transpose()?,
             records: self.records_again(run)?,
+            previous_error: self.previous_error(run)?,
             ..Begin::by(Trigger::Resumed)
         };
         self.begin(operation, run.environment, begin).await
+    }
+
+    /// Why a run, or the one that it goes on with, was begun by another in a chain.
+    fn previous_error(&self, run: &Run) -> Result<Option<String>, WorkspaceError> {
+        let root = self.run(self.root_of(run)?)?;
+        match (root.trigger, root.of_run) {
+            (Trigger::OnSuccess | Trigger::OnFailure, Some(before)) => {
+                Ok(Some(why(&self.run(before)?)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The rejected records that a run, or the one that it goes on with, tries
@@ -279,14 +289,19 @@ impl Workspace {
             }
             let (run, agent) = self.enter(&operation, environment, &begin)?;
             let id = run.id;
-            let attending = self.attend(id);
+            let (attending, gate) = self.attend_own(id);
             let workspace = self.clone();
             let span = span_of(&run, &run.agent);
             self.own_runs().begun(id);
+            let place = Conducting {
+                agent,
+                process: self.process()?,
+                gate,
+            };
             let conducted = async move {
                 let own_runs = workspace.clone();
                 workspace
-                    .conduct_in_turn(operation, run, agent, begin, &attending)
+                    .conduct_in_turn(operation, run, place, begin, &attending)
                     .await;
                 own_runs.own_runs().ended(id);
             };
@@ -316,7 +331,7 @@ impl Workspace {
             run.agent.clone_from(&agent.name);
             insert(t, &mut run, begin)?;
             t.execute(
-                "UPDATE runs SET agent_id = ?, process = ? WHERE id = ?",
+                "UPDATE runs SET agent_id = ?, process = ?, begun = 0 WHERE id = ?",
                 params![agent.id, process, run.id],
             )?;
             Ok((run, agent))
@@ -354,67 +369,30 @@ impl Workspace {
         environment: EnvironmentId,
         begin: &Begin,
     ) -> Result<Option<String>, WorkspaceError> {
-        let group = self.database().read(|t| {
-            let environment = environment::one(t, environment)?;
-            crate::workspace::group::one(t, environment.group)
-        })?;
         // What is tried again, or was rejected, is compared with nothing.
         let compares = operation.only_changed
             && begin.records.is_none()
             && operation.source != Some(Endpoint::Rejected);
-        Ok(group.joined_as.filter(|_| !compares))
-    }
-
-    /// Runs it once there is a place for it, unless it is to stop before.
-    async fn conduct_in_turn(
-        self,
-        operation: Operation,
-        mut run: Run,
-        agent: Agent,
-        begin: Begin,
-        attending: &Attending,
-    ) {
-        let mut stop = attending.stop.clone();
-        let place = match self.own_runs().free_place() {
-            Some(place) => Some(place),
-            None => {
-                run.waiting = Some("waiting for other runs to end".to_owned());
-                self.keep_before_its_turn(&run);
-                self.own_runs().place(&mut stop).await
-            }
-        };
-        run.waiting = None;
-        let Some(_place) = place else {
-            run.state = RunState::Interrupted;
-            run.ended_at = Some(Timestamp::now().to_string());
-            self.keep_before_its_turn(&run);
-            return;
-        };
-        self.conduct(operation, run, agent, begin, stop).await;
-    }
-
-    fn keep_before_its_turn(&self, run: &Run) {
-        if let Err(error) = self.database().write(|t| super::save(t, run)) {
-            tracing::error!(%error, "how a run stands could not be kept");
-        }
+        Ok(self.joined_as(environment)?.filter(|_| !compares))
     }
 
     /// Runs it to its end, and what follows in the chain.
-    async fn conduct(
+    pub(super) async fn conduct(
         self,
         operation: Operation,
         mut run: Run,
-        agent: Agent,
+        place: Conducting,
         begin: Begin,
         stop: watch::Receiver<Stop>,
     ) {
         let again = begin.records.is_some();
-        let prepared = self.prepare(&operation, &mut run, &agent, begin).await;
+        let prepared = self.prepare(&operation, &mut run, &place, begin).await;
         let continues = !again && prepared.as_ref().is_ok_and(|prepared| prepared.continues);
-        let mut keeper = Keeper::new(self.clone(), run);
+        let process = place.process.clone();
+        let mut keeper = Keeper::new(self.clone(), place.process, run);
         let ready = match prepared {
             Ok(prepared) => self
-                .equip(&mut keeper, &prepared, &operation)
+                .equip(&mut keeper, process, &prepared, &operation)
                 .map(|()| prepared.pipeline)
                 .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -431,7 +409,9 @@ impl Workspace {
             .ok()
             .and_then(|report| report.continues_at.clone())
             .filter(|_| continues);
-        let mut run = keeper.end(ended);
+        let Some(mut run) = keeper.end(ended) else {
+            return;
+        };
         // What was rejected is kept with the run, so that going on leaves nothing out.
         if let (RunState::Success | RunState::Partial, Some(checkpoint)) = (run.state, continues_at)
             && let Err(error) = self.keep_continuation(operation.id, run.environment, &checkpoint)
@@ -454,16 +434,9 @@ impl Workspace {
         let Some(next) = next else {
             return;
         };
-        let why = match run.state {
-            RunState::Success => String::new(),
-            _ => run
-                .error
-                .clone()
-                .unwrap_or_else(|| format!("{} records were rejected", run.counts.rejected)),
-        };
         let begin = Begin {
             of_run: Some(run.id),
-            previous_error: Some(why),
+            previous_error: Some(why(&run)),
             ..Begin::by(trigger)
         };
         if let Err(error) = self.begin(next, run.environment, begin).await {
@@ -483,12 +456,13 @@ impl Workspace {
     fn equip(
         &self,
         keeper: &mut Keeper,
+        process: String,
         prepared: &Prepared,
         operation: &Operation,
     ) -> Result<(), WorkspaceError> {
         if matches!(prepared.pipeline.target, Target::Activity { .. }) {
             let journal = SqliteJournal::open(&self.database_path(), keeper.run().id.0)?;
-            keeper.remember(journal);
+            keeper.remember(journal.owned_by(process));
         }
         if operation.only_changed && prepared.compares {
             let path = self.taken_path(operation.id, keeper.run().environment)?;
@@ -503,7 +477,7 @@ impl Workspace {
         &self,
         operation: &Operation,
         run: &mut Run,
-        agent: &Agent,
+        place: &Conducting,
         begin: Begin,
     ) -> Result<Prepared, WorkspaceError> {
         let situation = Situation {
@@ -528,7 +502,7 @@ impl Workspace {
             },
             (None, Some(Endpoint::Activity { activity })) => {
                 let mut instance = self
-                    .instance(*activity, "source", run, agent, &situation, record)
+                    .instance(*activity, "source", run, place, &situation, record)
                     .await?;
                 continues = instance.continues;
                 goes_on = continues || instance.acknowledging.is_some();
@@ -560,7 +534,7 @@ impl Workspace {
             }
             Some(Endpoint::Activity { activity }) => {
                 let instance = self
-                    .instance(*activity, "target", run, agent, &situation, record)
+                    .instance(*activity, "target", run, place, &situation, record)
                     .await?;
                 Target::Activity {
                     session: Box::new(instance.session),
@@ -600,10 +574,11 @@ impl Workspace {
         id: ActivityId,
         role: &str,
         run: &mut Run,
-        agent: &Agent,
+        place: &Conducting,
         situation: &Situation,
         record: bool,
     ) -> Result<Instance, WorkspaceError> {
+        let agent = &place.agent;
         let (activity, connection) = self.with_connection(id)?;
         let fetched = self
             .fetch(
@@ -631,6 +606,7 @@ impl Workspace {
             .await?;
         let mut connection = called.resolved.connection;
         connection.files = Some(RunFiles::in_folder(self.files_folder()));
+        connection.gate = Some(place.gate.clone());
         let acknowledging = if called.acknowledged {
             Some(fetched.connector.session(connection.clone()).await?)
         } else {
@@ -646,6 +622,26 @@ impl Workspace {
             acknowledging,
             continues: called.continues,
         })
+    }
+}
+
+/// Who conducts a run.
+pub(super) struct Conducting {
+    pub(super) agent: Agent,
+    /// This process, as the run names it.
+    pub(super) process: String,
+    /// What its requests pass while the run is this process's.
+    pub(super) gate: Gate,
+}
+
+/// What a run tells the next one of its chain: nothing where it went well.
+fn why(run: &Run) -> String {
+    match run.state {
+        RunState::Success => String::new(),
+        _ => run
+            .error
+            .clone()
+            .unwrap_or_else(|| format!("{} records were rejected", run.counts.rejected)),
     }
 }
 
@@ -787,13 +783,12 @@ fn insert(
 ) -> Result<(), WorkspaceError> {
     t.execute(
         "INSERT INTO runs (operation_id, project_id, state, record, place, heartbeat)
-         VALUES (?, ?, 'running', ?, ?, ?)",
+         VALUES (?, ?, 'running', ?, ?, 0)",
         params![
             run.operation,
             run.project,
             to_json(run)?,
             begin.place.as_ref().map(to_json).transpose()?,
-            now(),
         ],
     )?;
     run.id = RunId(t.last_insert_rowid());
