@@ -31,6 +31,7 @@ mod screen;
 mod servers;
 mod size;
 mod sources;
+mod special_files;
 mod support;
 mod switches;
 mod targets;

@@ -1,10 +1,11 @@
 //! Files of records, as people have them: what CSV says is what the records say, in both
-//! directions, and what is no plain file is never replaced.
+//! directions.
 
 use crate::coverage::whole;
 use crate::platform::{DEVELOPMENT, Place};
-use crate::program::{Folder, lines, text};
-use crate::support::{call, connector, countable_sandbox, oauth};
+use crate::program::{Folder, connection, lines};
+use crate::special_files::{is_pipe, make_pipe};
+use crate::support::{call, connector, countable_sandbox, oauth, sandbox_with};
 use coupa_sandbox::{Fault, FaultRule, Sandbox};
 use host_harness::records::Format;
 use host_harness::run::{self, Destination, Origin, Reading, Report, Results};
@@ -12,9 +13,7 @@ use host_harness::runtime::Connector;
 use host_harness::workspace::{Endpoint, RunState};
 use serde_json::Value;
 use std::fs::File;
-use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
-use std::process::Command;
 
 /// The requests that wrote something.
 fn writes(sandbox: &Sandbox) -> usize {
@@ -186,6 +185,17 @@ fn spreadsheets_are_understood_or_refused_before_anything_is_sent() {
         assert!(!folder.path("answers.ndjson.part").exists());
     }
     assert_eq!(writes(&sandbox), before, "nothing was sent");
+    // Who may only write is not told of custom fields; a slip is one all the same.
+    let of_writer = sandbox_with(&[], |configuration| {
+        for client in &mut configuration.clients {
+            client.scopes.retain(|scope| scope == "core.supplier.write");
+        }
+    });
+    folder.write("writer.toml", &connection(&of_writer.base_url()));
+    folder.write("bad.csv", "nmae,number\nA,1\n");
+    let (code, said) = create("bad.csv", &["-c", "writer.toml"]);
+    assert_eq!((code, writes(&of_writer)), (Some(1), 0), "{said}");
+    assert!(said.contains("is “name” meant?"), "{said}");
     // It may be a custom field that nobody lists.
     folder.write("custom.csv", "name,favourite\nD1,blue\n");
     let (code, said) = create("custom.csv", &[]);
@@ -224,7 +234,7 @@ async fn operations_say_of_spreadsheets_what_the_command_line_says() {
     assert!(
         good.warnings
             .iter()
-            .any(|it| it.contains("1 rows whose cells")),
+            .any(|it| it.contains("1 row whose cells")),
         "{good:?}"
     );
     let said = run("b.csv", Format::CsvPipe, "name|website\nB1|a;b,c\n").await;
@@ -309,199 +319,4 @@ fn a_record_that_no_column_can_take_is_rejected_by_its_key_and_the_others_are_wr
     let (code, said) = run(&["--output", "out.csv"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(folder.read("out.csv").lines().count(), 201);
-}
-
-fn make_pipe(path: &Path) {
-    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
-}
-
-fn is_pipe(path: &Path) -> bool {
-    std::fs::symlink_metadata(path)
-        .unwrap()
-        .file_type()
-        .is_fifo()
-}
-
-/// Reads a pipe to its end beside what is done.
-fn read_beside<T>(pipe: &Path, work: impl FnOnce() -> T) -> (T, String) {
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(|| std::fs::read_to_string(pipe).unwrap());
-        let done = work();
-        (done, reader.join().unwrap())
-    })
-}
-
-#[test]
-fn pipes_devices_and_links_are_written_to_and_never_replaced() {
-    let sandbox = countable_sandbox(&[("suppliers", 20)]);
-    let folder = Folder::new(&sandbox);
-    let at = |name: &str| folder.path(name);
-    let query = |output: &str| {
-        folder.code(&[
-            "run",
-            "query",
-            "suppliers",
-            "--output-format",
-            "ndjson",
-            "--output",
-            output,
-        ])
-    };
-    make_pipe(&at("pipe"));
-    symlink("pipe", at("to-pipe")).unwrap();
-    for name in ["pipe", "to-pipe"] {
-        let ((code, said), got) = read_beside(&at("pipe"), || query(name));
-        assert_eq!(code, Some(0), "{said}");
-        assert_eq!(lines(&got).len(), 20);
-        assert!(is_pipe(&at("pipe")));
-    }
-    // Only root may make one; where the tests are not root's, the pipe stands for it.
-    let mut making = Command::new("mknod");
-    making.args(["device", "c", "1", "3"]).current_dir(at(""));
-    if making.output().unwrap().status.success() {
-        let into = ["--output-format", "csv", "--output", "device"];
-        let (code, said) = folder.code(&[&["run", "query", "suppliers"][..], &into].concat());
-        assert_eq!(code, Some(0), "{said}");
-        let kind = std::fs::symlink_metadata(at("device")).unwrap().file_type();
-        assert!(kind.is_char_device());
-    }
-    // As `/dev/stdout` is one.
-    symlink("/proc/self/fd/1", at("stdout")).unwrap();
-    let output = folder.run(&[
-        "run",
-        "query",
-        "suppliers",
-        "--output-format",
-        "ndjson",
-        "--output",
-        "stdout",
-    ]);
-    assert_eq!(lines(&text(&output.stdout)).len(), 20);
-    assert!(
-        std::fs::symlink_metadata(at("stdout"))
-            .unwrap()
-            .is_symlink()
-    );
-    let appended = File::options()
-        .append(true)
-        .create(true)
-        .open(at("appended"));
-    let mut appended = appended.unwrap();
-    std::io::Write::write_all(&mut appended, b"{}\n").unwrap();
-    let arguments = [
-        "run",
-        "query",
-        "suppliers",
-        "--output-format",
-        "ndjson",
-        "--output",
-        "stdout",
-    ];
-    let done = folder.command(&arguments).stdout(appended).status();
-    assert!(done.unwrap().success());
-    assert_eq!(lines(&folder.read("appended")).len(), 21);
-
-    std::fs::create_dir(at("real")).unwrap();
-    symlink("real/suppliers.ndjson", at("link.ndjson")).unwrap();
-    for _ in 0..2 {
-        let (code, said) = query("link.ndjson");
-        assert_eq!(code, Some(0), "{said}");
-        assert_eq!(lines(&folder.read("real/suppliers.ndjson")).len(), 20);
-        assert!(
-            std::fs::symlink_metadata(at("link.ndjson"))
-                .unwrap()
-                .is_symlink()
-        );
-    }
-    let left: Vec<_> = std::fs::read_dir(at("real")).unwrap().collect();
-    assert_eq!(left.len(), 1, "{left:?}");
-
-    // What is put aside, and the report.
-    folder.write("bad.ndjson", "{\"name\":\"A1\"}\n{\"name\":\n");
-    let create = |more: &[&str]| {
-        let create = ["run", "create", "suppliers", "--input", "bad.ndjson"];
-        folder.code(&[&create[..], more].concat())
-    };
-    let ((code, _), got) = read_beside(&at("pipe"), || create(&["--rejected", "pipe"]));
-    assert_eq!((code, lines(&got).len()), (Some(3), 1));
-    assert_eq!(lines(&got)[0]["key"], "line 2");
-    let ((code, _), got) = read_beside(&at("pipe"), || create(&["--report", "pipe"]));
-    assert_eq!(code, Some(3));
-    assert_eq!(
-        serde_json::from_str::<Value>(&got).unwrap()["counts"]["read"],
-        2
-    );
-    assert!(is_pipe(&at("pipe")));
-
-    // Whatever cannot be written is refused before anything is asked.
-    std::fs::create_dir(at("folder")).unwrap();
-    let asked = sandbox.log().len();
-    for (arguments, says) in [
-        (
-            &[
-                "query",
-                "suppliers",
-                "--output-format",
-                "csv",
-                "--output",
-                "folder",
-            ][..],
-            "it is a folder",
-        ),
-        (
-            &["query", "suppliers", "--rejected", "missing/r.ndjson"],
-            "missing/r.ndjson",
-        ),
-        (
-            &["query", "suppliers", "--report", "missing/report.json"],
-            "missing/report.json",
-        ),
-        (
-            &["changes", "suppliers", "--state", "pipe"],
-            "a plain file is needed",
-        ),
-        (
-            &["changes", "suppliers", "--state", "missing/state"],
-            "missing/state",
-        ),
-        (
-            &[
-                "create",
-                "suppliers",
-                "--input",
-                "bad.ndjson",
-                "--rejected",
-                "folder",
-            ],
-            "it is a folder",
-        ),
-        (
-            &[
-                "create",
-                "suppliers",
-                "--input",
-                "bad.ndjson",
-                "--differing",
-                "missing/d",
-            ],
-            "missing/d",
-        ),
-        (
-            &[
-                "create",
-                "suppliers",
-                "--input",
-                "bad.ndjson",
-                "--output",
-                "missing/a.csv",
-            ],
-            "missing/a.csv",
-        ),
-    ] {
-        let (code, said) = folder.code(&[&["run"][..], arguments].concat());
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains(says), "{said}");
-    }
-    assert_eq!(sandbox.log().len(), asked);
-    assert!(is_pipe(&at("pipe")));
 }

@@ -428,12 +428,7 @@ fn tell(report: &Report, arguments: &RunArguments) {
             counts.differing
         ));
     }
-    if counts.blank > 0 {
-        lines.push(format!(
-            "{} rows whose cells are all empty were passed over",
-            counts.blank
-        ));
-    }
+    lines.extend(counts.blank_rows());
     if let Some(error) = &report.error {
         lines.push(format!("error: {error}"));
     }

@@ -35,22 +35,24 @@ pub(super) async fn check(
         let described = session
             .describe_object(&call.activity, &call.object, refresh)
             .await;
-        // Whoever cannot say what fields there are does not say that one is none.
-        let Ok(shape) = described else {
+        let (request, response) = match described {
+            Ok(shape) => (shape.request, shape.response),
+            // Who may only write is told nothing: what the connector knows has to do.
+            Err(_) if refresh => break,
+            Err(_) => return Ok(None),
+        };
+        let Some(request) = request else {
             return Ok(None);
         };
-        let Some(request) = shape.request else {
-            return Ok(None);
-        };
-        let schemas: Vec<Value> = [Some(request), shape.response]
+        let schemas: Vec<Value> = [Some(request), response]
             .iter()
             .flatten()
             .filter_map(|schema| serde_json::from_str(schema).ok())
             .collect();
-        unknown = columns
+        let found = columns
             .iter()
-            .filter_map(|column| unknown_in(column, &schemas))
-            .collect();
+            .filter_map(|column| unknown_in(column, &schemas));
+        unknown = found.collect();
         if unknown.is_empty() {
             return Ok(None);
         }

@@ -55,6 +55,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// What to say of rows that were passed over, where there are any.
+    pub fn blank_rows(&self) -> Option<String> {
+        match self.blank {
+            0 => None,
+            1 => Some("1 row whose cells are all empty was passed over".to_owned()),
+            rows => Some(format!(
+                "{rows} rows whose cells are all empty were passed over"
+            )),
+        }
+    }
+
     /// Counts what became of a record.
     pub(super) fn count(&mut self, answer: &Answer) {
         self.written += 1;

@@ -26,13 +26,10 @@ impl<'a> Counted<'a> {
     pub(super) fn end(mut self, report: Option<&Report>) {
         if let Some(report) = report {
             self.count(report.counts);
-            if report.counts.blank > 0 {
+            if let Some(message) = report.counts.blank_rows() {
                 self.observer.notice(&Notice {
                     kind: NoticeKind::Warning,
-                    message: format!(
-                        "{} rows whose cells are all empty were passed over",
-                        report.counts.blank
-                    ),
+                    message,
                     wait: None,
                 });
             }
