@@ -54,6 +54,7 @@ async fn compared(connector: &Connector, sandbox: &Sandbox, object: &str, path: 
         answers: None,
         rejected: path.with_extension("rejected"),
         differing: path.with_extension("differing"),
+        journal: None,
     };
     let stop = futures::stream::pending();
     let written = run::write(session, call, origin, results, stop, |_| {}).await;
