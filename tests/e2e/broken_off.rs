@@ -199,7 +199,7 @@ fn over_another_connection_a_killed_run_is_not_gone_on_with() {
 }
 
 #[test]
-fn a_run_that_failed_goes_on_when_the_reason_is_gone() {
+fn what_never_handed_anything_over_is_simply_begun_again() {
     let sandbox = sandbox(&[]);
     let folder = Folder::new(&sandbox);
     input(&folder, |n| {
@@ -222,10 +222,46 @@ fn a_run_that_failed_goes_on_when_the_reason_is_gone() {
     let (code, said) = folder.code(&run);
     assert_eq!(code, Some(1), "{said}");
     folder.write("connection.toml", &right);
+    let (code, said) = folder.code(&run);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(names(&folder, "Begun").len() as u64, COUNT);
+}
+
+#[test]
+fn a_run_that_failed_midway_goes_on_when_the_reason_is_gone() {
+    let sandbox = sandbox(&[]);
+    let folder = Folder::new(&sandbox);
+    input(&folder, |n| {
+        format!("{{\"name\":\"Midway {n}\",\"number\":\"M-{n}\"}}")
+    });
+    let run = ["run", "create", "suppliers", "--input", "in.ndjson"];
+    // The token is not accepted any more, and no other is granted.
+    let refused = Fault::Status {
+        status: 401,
+        retry_after: None,
+        processed: false,
+    };
+    sandbox.add_fault(
+        FaultRule {
+            times: None,
+            ..FaultRule::next(1, refused)
+        }
+        .on_method("POST")
+        .after(30),
+    );
+    let (code, said) = folder.code(&run);
+    assert_eq!(code, Some(1), "{said}");
+    sandbox.clear_faults();
+    let created = names(&folder, "Midway").len() as u64;
+    assert!(created > 0 && created < COUNT, "{created}");
+    let (code, said) = folder.code(&run);
+    assert_eq!(code, Some(1), "{said}");
     let (code, said) = folder.code(&[&run[..], &["--resume"]].concat());
     assert_eq!(code, Some(0), "{said}");
     assert!(!folder.path("in.ndjson.rejected.ndjson").exists());
-    assert_eq!(names(&folder, "Begun").len() as u64, COUNT);
+    let written = names(&folder, "Midway");
+    assert_eq!(written.len() as u64, COUNT);
+    assert!(written.values().all(|count| *count == 1), "{written:?}");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use super::name::GroupName;
 use super::streams::Group;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use utoipa::ToSchema;
 
 /// How often an agent says that it is there.
@@ -82,6 +83,28 @@ pub struct Seen {
     pub alive: bool,
 }
 
+/// How long it is known what the server's clock says, before it is asked again.
+const KNOWN_FOR: Duration = Duration::from_secs(10);
+
+/// What the server's clock said, and when, on this machine's monotonic clock.
+#[derive(Default)]
+pub(super) struct Clock(Mutex<Option<(Instant, i128)>>);
+
+impl Clock {
+    fn now(&self) -> Option<i128> {
+        let said = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, said) = said?;
+        let since = at.elapsed();
+        (since < KNOWN_FOR).then(|| said + i128::try_from(since.as_nanos()).unwrap_or(0))
+    }
+
+    fn set(&self, said: i128) -> i128 {
+        let mut clock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *clock = Some((Instant::now(), said));
+        said
+    }
+}
+
 /// The key of a value that is put there to learn what the server's clock says.
 const CLOCK: &str = "clock";
 
@@ -144,12 +167,15 @@ impl Group {
     /// something is told by it, and no other clock may be held against it. A server that
     /// does not take a value just now leaves this machine's.
     async fn server_time(&self) -> i128 {
+        if let Some(now) = self.clock().now() {
+            return now;
+        }
         let told = async {
             self.values().put(CLOCK, "".into()).await.ok()?;
             self.values().entry(CLOCK).await.ok()?
         };
         match told.await {
-            Some(entry) => entry.created.unix_timestamp_nanos(),
+            Some(entry) => self.clock().set(entry.created.unix_timestamp_nanos()),
             None => jiff::Timestamp::now().as_nanosecond(),
         }
     }

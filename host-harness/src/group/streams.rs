@@ -60,6 +60,7 @@ struct Joined {
     key: Arc<SealingKey>,
     lease: Duration,
     ears: Ears,
+    clock: super::presence::Clock,
 }
 
 impl Group {
@@ -168,6 +169,7 @@ impl Group {
             key,
             lease,
             ears: Ears::default(),
+            clock: super::presence::Clock::default(),
         })))
     }
 
@@ -212,6 +214,10 @@ impl Group {
 
     pub(super) fn ears(&self) -> &Ears {
         &self.0.ears
+    }
+
+    pub(super) fn clock(&self) -> &super::presence::Clock {
+        &self.0.clock
     }
 
     pub(super) fn values(&self) -> &kv::Store {

@@ -4,8 +4,7 @@
 //!
 //! With each time that it is said, the gates of the runs are kept open for another
 //! while: shorter than the silence after which a run is taken for dead where no lock
-//! tells, and by this process's own clock that nobody sets. A process that was paused
-//! finds them closed.
+//! tells, and measured on a monotonic clock. A process that was paused finds them closed.
 
 use super::bury::SILENT_FOR;
 use crate::egress::{Gate, GateKeeper};

@@ -2,8 +2,8 @@
 //!
 //! A run is dead when its process is: when the lock that it holds is free. That it says
 //! nothing for a while is no reason: it may be paused, and goes on writing. Only where no
-//! lock tells, a run is taken for dead when its process has said nothing for a while, as
-//! this process sees it on its own clock that nobody sets; then it is fenced off, too:
+//! lock tells, a run is taken for dead when its process has said nothing for a while,
+//! measured on the monotonic clock of this one; then it is fenced off, too:
 //! its requests wait at a [gate](crate::egress::Gate) since before that, and what it
 //! keeps is refused, so that it hands nothing over any more. A request may have passed the
 //! gate and not be sent when it was paused: what was handed over without an answer is

@@ -6,15 +6,20 @@ use super::attend::Attending;
 use super::bury::{is_own, lost};
 use super::start::{Begin, Conducting};
 use super::{Run, RunState};
+use crate::run::{RunError, Stop};
 use crate::workspace::database::all;
 use crate::workspace::error::WorkspaceError;
 use crate::workspace::id::RunId;
 use crate::workspace::{Operation, Workspace};
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// Why a run that waits is set aside.
 const SET_ASIDE: &str = "the program that was to run it has ended before its turn came: it is \
      begun again when the program serves again";
+
+/// How long to wait for a database that others hold locked.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Those that are set aside, as a condition in SQL. What somebody cancelled is not wanted
 /// any more.
@@ -36,11 +41,10 @@ impl Workspace {
             Some(place) => Some(place),
             None => {
                 run.waiting = Some("waiting for other runs to end".to_owned());
-                let kept = self.keep_turn(&run, &conducting.process, false);
-                match kept {
-                    Ok(()) => self.own_runs().place(run.id, &mut stop).await,
-                    Err(_) => None,
+                if let Err(error) = self.keep_turn(&run, &conducting.process, false) {
+                    tracing::warn!(run = run.id.0, %error, "that a run waits could not be kept");
                 }
+                self.own_runs().place(run.id, &mut stop).await
             }
         };
         run.waiting = None;
@@ -48,14 +52,16 @@ impl Workspace {
         if !has_turn {
             run.state = RunState::Interrupted;
             run.ended_at = Some(Timestamp::now().to_string());
-            let is_set_aside =
-                self.own_runs().sets_aside() && *stop.borrow() == crate::run::Stop::No;
+            let is_set_aside = self.own_runs().sets_aside() && *stop.borrow() == Stop::No;
             run.error = is_set_aside.then(|| SET_ASIDE.to_owned());
         }
-        // Where that cannot be kept, nothing is done that nobody would know of.
-        if let Err(error) = self.keep_turn(&run, &conducting.process, has_turn) {
-            tracing::error!(run = run.id.0, %error, "that a run has its turn could not be kept");
-            return;
+        // Until that is kept, nothing is done that nobody would know of.
+        while let Err(error) = self.keep_turn(&run, &conducting.process, has_turn) {
+            tracing::error!(run = run.id.0, %error, "that a run has its turn is not kept yet");
+            if matches!(error, WorkspaceError::Run(RunError::Lost)) {
+                return;
+            }
+            tokio::time::sleep(AGAIN).await;
         }
         if let Some(_place) = place {
             self.conduct(operation, run, conducting, begin, stop).await;
