@@ -121,6 +121,15 @@ pub(super) fn followed(
     }))
 }
 
+/// What reports come to, beside what they say.
+struct Taken<'a> {
+    job: &'a JobRecord,
+    /// The file, where they make one.
+    output: Option<String>,
+    /// Records in a second.
+    rate: f64,
+}
+
 /// Whoever follows a run, and how far.
 struct Follower {
     attending: Attending,
@@ -415,9 +424,14 @@ impl Workspace {
         };
         let output = writing.take(&mut job, &mut batch);
         let writer = writing.writer;
+        let taken = Taken {
+            job: &job,
+            output,
+            rate,
+        };
         let ended = self
             .database()
-            .write(|t| self.take_reports(t, id, sequence, batch, &job, output, rate))?;
+            .write(|t| self.take_reports(t, id, sequence, batch, taken))?;
         follower.writer = writer;
         if let Some(run) = ended {
             if let Some(queued) = job.queued {
@@ -480,10 +494,9 @@ impl Workspace {
         id: RunId,
         sequence: u64,
         batch: Batch,
-        job: &JobRecord,
-        output: Option<String>,
-        rate: f64,
+        taken: Taken<'_>,
     ) -> Result<Option<Run>, WorkspaceError> {
+        let Taken { job, output, rate } = taken;
         let Some(followed) = followed(t, id)? else {
             return Ok(None);
         };
