@@ -20,6 +20,7 @@ mod proxy;
 mod proxy_trouble;
 mod recorded;
 mod resolver;
+mod retry_after;
 mod send;
 mod traffic;
 mod trouble;
