@@ -1,5 +1,6 @@
 //! What is asked of a collection: filters, order, fields, and its pages.
 
+mod again;
 mod attribute;
 mod checkpoint;
 mod fields;
@@ -7,6 +8,7 @@ mod filter;
 mod pages;
 mod parents;
 
+pub use again::read_again;
 pub use attribute::{SPECIAL_FILTERS, closest, same_name};
 pub use checkpoint::read_checkpoint;
 pub use fields::Fields;

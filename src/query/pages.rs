@@ -17,6 +17,7 @@ use crate::client::{Client, is_about_the_question, not_json};
 use crate::contract::{Error, ErrorKind, Item, PlannedRequest};
 use crate::fingerprint::fingerprint;
 use crate::host::{Host, Response};
+use crate::time::Moment;
 use futures::SinkExt;
 use futures::channel::mpsc::Sender;
 use futures::stream::{FuturesOrdered, StreamExt};
@@ -98,6 +99,11 @@ impl Cursor {
         self
     }
 
+    /// The last record delivered, in keyset reading.
+    pub(super) fn last(&self) -> Option<i64> {
+        self.after
+    }
+
     /// Records delivered so far; under this parent, where there are several.
     pub fn taken(&self) -> u64 {
         self.taken
@@ -124,6 +130,8 @@ impl Cursor {
 pub struct Page {
     pub items: Vec<Item>,
     pub next: Cursor,
+    /// When Coupa answered it.
+    pub at: Moment,
     /// Something that a person should know.
     pub warning: Option<String>,
 }
@@ -508,9 +516,8 @@ impl<H: Host> Pages<'_, H> {
                     format!("{} answered 404, which was read as: {what}", plan.path)
                 });
                 Ok(Fetched {
-                    items: Vec::new(),
-                    ids: Vec::new(),
                     warning,
+                    ..Fetched::default()
                 })
             }
             other => other,
@@ -519,10 +526,12 @@ impl<H: Host> Pages<'_, H> {
 }
 
 /// A page as it came.
+#[derive(Default)]
 pub(super) struct Fetched {
     pub(super) items: Vec<Item>,
     /// In the order of the items; none for one that has no id.
     pub(super) ids: Vec<Option<i64>>,
+    at: Moment,
     warning: Option<String>,
 }
 
@@ -547,6 +556,7 @@ impl Fetched {
         Ok(Self {
             items,
             ids,
+            at: response.answered_at(),
             warning: None,
         })
     }
@@ -619,6 +629,7 @@ async fn deliver(
     let page = Page {
         items: fetched.items,
         next: cursor.clone(),
+        at: fetched.at,
         warning: fetched.warning,
     };
     out.send(Ok(page)).await.is_ok()
@@ -633,6 +644,7 @@ async fn send_warning(
         let page = Page {
             items: Vec::new(),
             next: cursor,
+            at: fetched.at,
             warning: fetched.warning,
         };
         let _ = out.send(Ok(page)).await;

@@ -23,6 +23,7 @@ mod program;
 mod query;
 mod reach;
 mod registry;
+mod revised;
 mod row;
 mod sandbox;
 mod screen;

@@ -13,7 +13,7 @@ pub const ROWS: usize = 4;
 /// can change. It is the connector's own tests, and of what is built on it the feeds that
 /// are marked, the creates that are looked up after a crash, and the like. What the
 /// others ask of Coupa are a query and a create, or they ask something else than Coupa.
-const MODULES: [(&str, bool); 31] = [
+const MODULES: [(&str, bool); 32] = [
     ("contract::", true),
     ("coverage::", true),
     ("faults::", true),
@@ -35,6 +35,7 @@ const MODULES: [(&str, bool); 31] = [
     ("program::", true),
     ("query::", true),
     ("registry::", false),
+    ("revised::", true),
     ("sandbox::", false),
     ("screen::", false),
     ("size::", false),

@@ -183,7 +183,7 @@ pub(super) async fn run(
         }
         observer.progress(output.progress(&measured));
     }
-    let broken = source.failed().await;
+    let (broken, acknowledging) = source.ended(observer).await;
     let interrupted = *stop.borrow() > Stop::No;
     let whole = failed.is_none() && broken.is_none() && !interrupted;
     // Records that no checkpoint follows are read again when it is resumed.
@@ -202,6 +202,9 @@ pub(super) async fn run(
         stopped_early: false,
     });
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
+    if let Some(acknowledging) = &acknowledging {
+        report.add(acknowledging);
+    }
     match output.records.close(whole) {
         Ok(Some((path, written))) => {
             report.output = Some(path);
