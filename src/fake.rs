@@ -41,13 +41,7 @@ pub trait Answers: 'static {
 impl<A: Answers> Remote for A {
     fn respond(&mut self, request: &Request, _: Duration) -> Result<Response, SendError> {
         assert!(matches!(request.body, Body::Bytes(_)));
-        let (path, query) = request.path_and_query.split_once('?').unwrap();
-        let plain = |text| percent_decode_str(text).decode_utf8().unwrap().into_owned();
-        let query = query
-            .split('&')
-            .filter_map(|part| part.split_once('='))
-            .map(|(name, value)| (plain(name), plain(value)))
-            .collect();
+        let (path, query) = parts(request);
         let (status, body) = self.answer(path, &query);
         Ok(json(status, body))
     }
@@ -55,6 +49,18 @@ impl<A: Answers> Remote for A {
     fn unix_time(&self) -> i64 {
         Answers::now(self)
     }
+}
+
+/// The path of a request, and the parameters of its query.
+pub fn parts(request: &Request) -> (&str, BTreeMap<String, String>) {
+    let whole = request.path_and_query.as_str();
+    let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
+    let plain = |text| percent_decode_str(text).decode_utf8().unwrap().into_owned();
+    let query = query
+        .split('&')
+        .filter_map(|part| part.split_once('='))
+        .map(|(name, value)| (plain(name), plain(value)));
+    (path, query.collect())
 }
 
 /// An answer of JSON.
@@ -70,13 +76,18 @@ pub fn json(status: u16, body: impl Into<String>) -> Response {
 /// A connection to the remote.
 pub fn connection(settings: &[(&str, &str)]) -> Connection {
     let host = [("host", "https://fake.example")];
-    let settings = host.iter().chain(settings).map(|(name, value)| Setting {
-        name: (*name).to_owned(),
-        value: (*value).to_owned(),
-    });
+    let settings = host.iter().chain(settings);
     Connection {
         name: "fake".to_owned(),
-        settings: settings.collect(),
+        settings: settings.map(|(name, value)| setting(name, value)).collect(),
+    }
+}
+
+/// One of a connection's settings, or of a call's options.
+pub fn setting(name: &str, value: &str) -> Setting {
+    Setting {
+        name: name.to_owned(),
+        value: value.to_owned(),
     }
 }
 
@@ -85,13 +96,15 @@ pub fn settings(settings: &[(&str, &str)]) -> Settings {
     Settings::check(&connection(settings)).unwrap()
 }
 
-/// What was sent, path and query.
+/// What was sent, path and query, or said.
 pub type Sent = Rc<RefCell<Vec<String>>>;
 
 /// A host. A clone is another side of the same.
 pub struct Fake<R> {
     pub remote: Rc<RefCell<R>>,
     pub sent: Sent,
+    /// What was logged as a warning.
+    pub warned: Sent,
     /// By key: the value, and until when it is good.
     pub cache: Rc<RefCell<BTreeMap<String, (String, Duration)>>>,
     pub clock: Clock,
@@ -104,6 +117,7 @@ impl<R> Clone for Fake<R> {
         Self {
             remote: Rc::clone(&self.remote),
             sent: Rc::clone(&self.sent),
+            warned: Rc::clone(&self.warned),
             cache: Rc::clone(&self.cache),
             clock: self.clock.clone(),
             began: self.began,
@@ -116,6 +130,7 @@ impl<R> Fake<R> {
         Self {
             remote: Rc::new(RefCell::new(remote)),
             sent: Sent::default(),
+            warned: Sent::default(),
             cache: Rc::default(),
             clock: Clock::default(),
             began: Duration::ZERO,
@@ -145,7 +160,10 @@ impl<R: Remote> Host for Fake<R> {
         let now = self.clock.now();
         let response = self.remote.borrow_mut().respond(&request, now);
         self.clock.sleep(latency).await;
-        response
+        response.map(|response| Response {
+            came_at: self.unix_time(),
+            ..response
+        })
     }
     async fn sleep(&self, how_long: Duration) {
         self.clock.sleep(how_long).await;
@@ -173,7 +191,11 @@ impl<R: Remote> Host for Fake<R> {
     async fn cache_remove(&self, key: &str) {
         self.cache.borrow_mut().remove(key);
     }
-    fn log(&self, _: LogLevel, _: &str, _: &[(&str, String)]) {}
+    fn log(&self, level: LogLevel, message: &str, _: &[(&str, String)]) {
+        if level == LogLevel::Warn {
+            self.warned.borrow_mut().push(message.to_owned());
+        }
+    }
 }
 
 /// Time, which goes on only when everybody waits.

@@ -1,5 +1,6 @@
 //! What lies outside the connector: HTTP, clocks, secrets, cache and log.
 
+use crate::time::Moment;
 use std::time::Duration;
 
 /// An HTTP method that the connector uses.
@@ -82,9 +83,21 @@ pub struct Response {
     /// Empty where it was kept as a file.
     pub body: Vec<u8>,
     pub kept: Option<Kept>,
+    /// When it came, in seconds since 1970 by the host's clock.
+    pub came_at: i64,
 }
 
 impl Response {
+    /// When it was answered, by the other side's clock where it says so: that one wrote
+    /// the other moments in it.
+    #[inline(never)]
+    pub fn answered_at(&self) -> Moment {
+        let came_at = Moment::from_unix(self.came_at);
+        self.header("date")
+            .and_then(|date| Moment::parse_http(date, came_at))
+            .unwrap_or(came_at)
+    }
+
     /// The first header of this lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -166,6 +179,8 @@ pub enum SecretError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
     Info,
+    /// What a person should know.
+    Warn,
 }
 
 /// Everything that the connector asks of the outside. Single-threaded, as a

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Seconds since 1970 in UTC, without leap seconds. Coupa's times have no fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Moment(i64);
 
 /// The first and the last moment that can be written with four digits of a year.
@@ -21,8 +21,14 @@ impl Moment {
         Self(seconds.clamp(FIRST, LAST))
     }
 
+    /// Seconds since 1970.
+    pub fn unix(self) -> i64 {
+        self.0
+    }
+
     /// Reads `2026-01-31T08:00:00+01:00` (RFC 3339), with or without a fraction,
     /// which is dropped.
+    #[inline(never)]
     pub fn parse(text: &str) -> Option<Self> {
         let (date, rest) = text.split_at_checked(10)?;
         let days = date_of(date)?;
@@ -61,18 +67,34 @@ impl Moment {
             .map(|days| Self(days * DAY))
     }
 
-    /// Reads the date of HTTP, `Tue, 24 Nov 2026 21:00:00 GMT` (RFC 9110, 5.6.7).
-    pub fn parse_http(text: &str) -> Option<Self> {
-        let (_, rest) = text.trim().split_once(", ")?;
-        let mut words = rest.split(' ');
-        let mut word = || words.next();
-        let (day, month, year, time) = (word()?, word()?, word()?, word()?);
+    /// Reads a date of HTTP in the form that is sent, `Tue, 24 Nov 2026 21:00:00 GMT`, or
+    /// in one of the two that are obsolete and read all the same (RFC 9110, 5.6.7):
+    /// `Tuesday, 24-Nov-26 21:00:00 GMT`, of which `now` tells the century, and
+    /// `Tue Nov 24 21:00:00 2026`.
+    #[inline(never)]
+    pub fn parse_http(text: &str, now: Self) -> Option<Self> {
+        let words: Vec<_> = text.split_ascii_whitespace().collect();
+        let (day, month, year, time) = match *words.as_slice() {
+            [_, day, month, year, time, "GMT"] => (day, month, digits(year, 4)?, time),
+            [_, date, time, "GMT"] => {
+                let mut date = date.split('-');
+                let (day, month, year) = (date.next()?, date.next()?, date.next()?);
+                (day, month, near(digits(year, 2)?, now), time)
+            }
+            [_, month, day, time, year] => (day, month, digits(year, 4)?, time),
+            _ => return None,
+        };
         let names = [
             "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
         ];
         let month = names.iter().position(|name| *name == month)? + 1;
-        let days = date_of(&format!("{year}-{month:02}-{day}"))?;
-        (word()? == "GMT").then_some(Self(days * DAY + time_of(time)?))
+        let days = date_of(&format!("{year:04}-{month:02}-{day:0>2}"))?;
+        Some(Self(days * DAY + time_of(time)?))
+    }
+
+    /// So many seconds lie between an earlier moment and this one; none where it is later.
+    pub fn seconds_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0 - earlier.0).unwrap_or_default()
     }
 
     /// So many seconds earlier.
@@ -97,6 +119,13 @@ impl std::fmt::Display for Moment {
     }
 }
 
+/// The year of these last two digits that lies no more than fifty years ahead.
+fn near(last_two: i64, now: Moment) -> i64 {
+    let (this_year, ..) = civil(now.0.div_euclid(DAY));
+    let latest = this_year + 50;
+    latest - (latest - last_two).rem_euclid(100)
+}
+
 fn digits(text: &str, count: usize) -> Option<i64> {
     (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| text.parse().ok())
@@ -117,13 +146,13 @@ fn date_of(text: &str) -> Option<i64> {
     (civil(days) == (year, month, day)).then_some(days)
 }
 
-/// Seconds of `08:00:00`.
+/// Seconds of `08:00:00`; a leap second is the first of the next minute.
 fn time_of(text: &str) -> Option<i64> {
     let mut parts = text.split(':');
     let hour = digits(parts.next()?, 2)?;
     let minute = digits(parts.next()?, 2)?;
     let second = digits(parts.next()?, 2)?;
-    let fits = parts.next().is_none() && hour < 24 && minute < 60 && second < 60;
+    let fits = parts.next().is_none() && hour < 24 && minute < 60 && second <= 60;
     fits.then_some(hour * 3600 + minute * 60 + second)
 }
 
@@ -169,13 +198,33 @@ mod tests {
             if zoned.year() >= 1 && zoned.year() <= 9999 {
                 prop_assert_eq!(Moment::parse(&text), Some(moment), "{}", text);
             }
-            let http = theirs.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-            prop_assert_eq!(Moment::parse_http(&http), Some(moment), "{}", http);
+            let year = theirs.to_zoned_datetime(jiff::tz::TimeZone::UTC).year();
+            let two_digits = theirs.strftime("%A, %d-%b-").to_string()
+                + &format!("{:02}", year % 100)
+                + &theirs.strftime(" %H:%M:%S GMT").to_string();
+            for http in [
+                theirs.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+                two_digits,
+                theirs.strftime("%a %b %e %H:%M:%S %Y").to_string(),
+            ] {
+                prop_assert_eq!(Moment::parse_http(&http, moment), Some(moment), "{}", http);
+            }
         }
 
         #[test]
         fn no_text_is_too_strange(text in "\\PC{0,40}") {
-            let _ = (Moment::parse(&text), Moment::parse_http(&text), Moment::of_date(&text));
+            let now = Moment::from_unix(0);
+            let _ = (Moment::parse(&text), Moment::parse_http(&text, now), Moment::of_date(&text));
+        }
+    }
+
+    #[test]
+    fn a_year_of_two_digits_lies_at_most_fifty_years_ahead() {
+        let now = Moment::parse("2026-11-30T00:00:00Z").unwrap();
+        for (year, is) in [("26", 2026), ("76", 2076), ("77", 1977), ("94", 1994)] {
+            let text = format!("Sunday, 06-Nov-{year} 08:49:37 GMT");
+            let expected = Moment::parse(&format!("{is}-11-06T08:49:37Z"));
+            assert_eq!(Moment::parse_http(&text, now), expected, "{text}");
         }
     }
 

@@ -127,14 +127,24 @@ impl Prepared {
         input: impl Input,
         events: &mut impl Events,
     ) -> Result<Summary, Error> {
-        match self {
+        let ended = match self {
             Self::Query(query) => query.run(client, events).await,
             Self::Get(get) => get.run(client, events).await,
             Self::Changes(changes) => changes.run(client, events).await,
             Self::Export(export) => export.run(client, events).await,
             Self::Download(download) => download.run(client, events).await,
             Self::Target(target) => target.run(client, input, events).await,
+        };
+        // An error has no totals: what was tried before it is told by its notices.
+        let untold: Vec<_> = match ended {
+            Ok(_) => Vec::new(),
+            Err(_) => notices(client.ledger()).collect(),
+        };
+        if !untold.is_empty() {
+            // Whoever does not listen any more misses nothing.
+            let _ = events.emit(untold).await;
         }
+        ended
     }
 
     /// Tells Coupa that everything before a checkpoint has been taken.

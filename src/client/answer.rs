@@ -4,11 +4,13 @@
 //! 403 and 5xx, and gateways before it answer HTML or nothing. The status
 //! decides the kind.
 
-use super::{Repeat, front};
+use super::retry_after::retry_after;
+use super::{LONGEST_WAIT, front};
 use crate::contract::{Error, ErrorKind, FieldError};
-use crate::host::{Method, Response, SendError};
+use crate::host::{Method, Response};
 use crate::settings::{Authentication, Settings};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Longer texts of others are cut.
 const MOST_CHARACTERS: usize = 500;
@@ -25,7 +27,7 @@ pub fn refusal(response: &Response, method: Method) -> Error {
     if let Some(error) = front::refusal(response) {
         match status {
             400 if said.is_nothing() => {}
-            400 => {
+            400 | 406 => {
                 return Error {
                     kind: ErrorKind::InvalidInput,
                     ..error
@@ -54,9 +56,19 @@ pub fn refusal(response: &Response, method: Method) -> Error {
             "coupa.not-found",
             said.sentence("Coupa has no such record, or no such path"),
         ),
-        405 => Error::new(ErrorKind::InvalidInput, "coupa.not-allowed", "Coupa does not allow this for the object"),
+        410 => Error::new(
+            ErrorKind::NotFound,
+            "coupa.gone",
+            said.sentence("Coupa had it, and has it no more"),
+        ),
+        405 | 501 => Error::new(ErrorKind::InvalidInput, "coupa.not-allowed", "Coupa does not allow this for the object"),
+        // Where nothing says what was refused, it may be the form of the answer to what
+        // has been done.
         406 => Error::new(
-            ErrorKind::UnexpectedAnswer,
+            match said.messages.is_empty() {
+                true => ErrorKind::UnexpectedAnswer,
+                false => ErrorKind::InvalidInput,
+            },
             "coupa.not-acceptable",
             "Coupa does not answer in JSON here",
         ),
@@ -81,6 +93,19 @@ pub fn refusal(response: &Response, method: Method) -> Error {
         .remedy("Use the address that Coupa has now as the Host Name; redirects are not followed, so that credentials go nowhere else."),
         408 | 504 => Error::new(ErrorKind::TimedOut, "coupa.gateway-timeout", said.sentence("Coupa took too long"))
             .remedy("Try again later, or ask for less at once."),
+        // What a front says whose own client has gone; nobody knows how far it came.
+        460 | 499 => Error::new(
+            ErrorKind::RemoteFailure,
+            "coupa.interrupted",
+            said.sentence("the connection to Coupa was given up in between"),
+        )
+        .remedy("Try again later."),
+        // Whatever else begins with 4 means what 400 does (RFC 9110, 15).
+        400..500 => Error::new(
+            ErrorKind::InvalidInput,
+            "coupa.unexpected-status",
+            said.sentence("Coupa refused it in a way that it does not document"),
+        ),
         500.. => Error::new(
             ErrorKind::RemoteFailure,
             "coupa.server-error",
@@ -96,6 +121,14 @@ pub fn refusal(response: &Response, method: Method) -> Error {
     let mut error = error.status(status);
     error.message = status_shown(error.message, status);
     error.retry_after_ms = retry_after(response);
+    if let Some(asked) = error.retry_after_ms.map(Duration::from_millis)
+        && asked > LONGEST_WAIT
+    {
+        let seconds = asked.as_secs();
+        error
+            .message
+            .push_str(&format!("; it asks to come back in {seconds} s"));
+    }
     error.fields = said
         .messages
         .into_iter()
@@ -126,113 +159,6 @@ pub fn unauthorized(settings: &Settings) -> Error {
     error.status(401)
 }
 
-/// The error for a request to which no whole answer came.
-pub fn not_sent(error: &SendError, settings: &Settings) -> Error {
-    let origin = &settings.origin;
-    let (kind, code, remedy) = match error {
-        SendError::UnknownName => (
-            ErrorKind::Unreachable,
-            "reach.unknown-name",
-            "Check the Host Name for a slip, and that this machine can resolve names.",
-        ),
-        SendError::Refused => (
-            ErrorKind::Unreachable,
-            "reach.refused",
-            "Check the Host Name and its port; a firewall may refuse the connection.",
-        ),
-        SendError::NoRoute => (
-            ErrorKind::Unreachable,
-            "reach.no-route",
-            "Check this machine's network, and whether it needs a proxy.",
-        ),
-        SendError::ConnectTimeout => (
-            ErrorKind::Unreachable,
-            "reach.connect-timeout",
-            "Check whether a firewall drops the connection, or a proxy is needed.",
-        ),
-        SendError::Tls(_) => (
-            ErrorKind::Unreachable,
-            "reach.tls",
-            "Check the Host Name and its port. A certificate is not trusted where it is for another name, \
-             has expired, or is by an authority that this machine does not know, such as that of a proxy that opens TLS.",
-        ),
-        SendError::NoCommonProtocol => (
-            ErrorKind::Unreachable,
-            "reach.alpn",
-            "Set the connection's protocol to auto, or to http1 where it is auto; check the Host Name and its port.",
-        ),
-        SendError::Denied => (
-            ErrorKind::Unreachable,
-            "reach.denied",
-            "A connector may reach its connection's Host Name and nothing else, by https. Check that this is no address \
-             of the machine itself, its link or its cloud's metadata: only a development environment may reach this machine, by localhost or its address.",
-        ),
-        SendError::NotProcessed => (
-            ErrorKind::RemoteFailure,
-            "coupa.not-processed",
-            "It is safe to send it again, later. If it stays so, set the connection's protocol to http1.",
-        ),
-        SendError::AnswerTimeout => (
-            ErrorKind::TimedOut,
-            "coupa.timed-out",
-            "Raise the connection's Timeout, or ask for less at once.",
-        ),
-        SendError::Interrupted => (
-            ErrorKind::RemoteFailure,
-            "coupa.interrupted",
-            "Try again later.",
-        ),
-        SendError::TooLarge(_) => (
-            ErrorKind::UnexpectedAnswer,
-            "coupa.answer-too-large",
-            "Choose fewer fields.",
-        ),
-        SendError::NoFile(_) => (
-            ErrorKind::InvalidInput,
-            "file.unreadable",
-            "Name a file that lies where the run's files are.",
-        ),
-        SendError::NotKept(_) => (
-            ErrorKind::InvalidSettings,
-            "file.not-kept",
-            "Give the run a place for files, with enough room.",
-        ),
-        SendError::NotHttp => (
-            ErrorKind::UnexpectedAnswer,
-            "coupa.broken-http",
-            "Check the Host Name and its port: something else than a web server may listen there. \
-             If they are right, set the connection's protocol to http1.",
-        ),
-        SendError::Protocol(_) => (
-            ErrorKind::UnexpectedAnswer,
-            "coupa.broken-http",
-            "Try again later.",
-        ),
-    };
-    Error::new(kind, code, format!("{origin}: {error}")).remedy(remedy)
-}
-
-/// Whether the same request may fare better a moment later.
-pub fn is_passing(error: &Error) -> bool {
-    match error.kind {
-        ErrorKind::RateLimited | ErrorKind::TimedOut | ErrorKind::RemoteFailure => true,
-        ErrorKind::Unreachable => {
-            !matches!(error.code, "reach.denied" | "reach.tls" | "reach.alpn")
-        }
-        ErrorKind::UnexpectedAnswer => matches!(error.code, "coupa.broken-http" | "coupa.not-json"),
-        _ => false,
-    }
-}
-
-/// Whether a write that met this error after it was sent may have been processed.
-pub fn may_have_been_processed(error: &Error) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::TimedOut | ErrorKind::RemoteFailure | ErrorKind::UnexpectedAnswer
-    ) && !matches!(error.code, "coupa.redirect" | "coupa.media-type")
-        && !error.code.starts_with("front.")
-}
-
 /// Whether what was asked was refused, which may be the size of the page.
 pub fn is_about_the_question(error: &Error) -> bool {
     matches!(error.code, "coupa.refused" | "front.bad-request")
@@ -240,26 +166,6 @@ pub fn is_about_the_question(error: &Error) -> bool {
 
 pub(super) fn status_shown(message: String, status: u16) -> String {
     format!("{message} (status {status})")
-}
-
-/// The error of a write that was given up and may have been processed.
-pub fn uncertain(error: Error, repeat: Repeat) -> Error {
-    let remedy = match repeat {
-        Repeat::IfNotProcessed => {
-            "Look in Coupa before sending it again: a second time may make a duplicate."
-        }
-        Repeat::Freely => "Look in Coupa, or send it again: it has the same effect twice.",
-    };
-    Error {
-        kind: ErrorKind::Uncertain,
-        code: "write.uncertain",
-        message: format!(
-            "it was sent, and whether Coupa took it is not known: {}",
-            error.message
-        ),
-        remedy: Some(remedy.to_owned()),
-        ..error
-    }
 }
 
 /// An answer with a good status and a bad body.
@@ -314,6 +220,12 @@ impl Said {
     /// Whether it has a form that Coupa answers in, which are its own JSON and XML.
     pub(super) fn is_of_coupa(&self) -> bool {
         !self.messages.is_empty() || self.instead.as_deref() == Some(XML)
+    }
+
+    /// Whether it is a page or a text, which Coupa does not answer in.
+    pub(super) fn is_a_page(&self) -> bool {
+        let instead = self.instead.as_deref();
+        instead.is_some_and(|instead| instead != NOTHING && instead != XML)
     }
 
     fn is_nothing(&self) -> bool {
@@ -378,14 +290,6 @@ fn describe(response: &Response) -> Option<String> {
     }
     let looks_like_json = text.starts_with(['{', '[', '"']);
     (!looks_like_json).then(|| format!("“{}”", cut(text.lines().next().unwrap_or_default())))
-}
-
-/// How long the answer asks to wait: seconds, or a date (RFC 9110, 10.2.3).
-/// Coupa is not known to send it; others in between may. A date is left to the
-/// connector's own backoff.
-fn retry_after(response: &Response) -> Option<u64> {
-    let seconds: u64 = response.header("retry-after")?.trim().parse().ok()?;
-    Some(seconds.saturating_mul(1000))
 }
 
 fn cut(text: &str) -> &str {
@@ -498,17 +402,6 @@ mod tests {
                 "{status} {body}: {}",
                 error.message
             );
-        }
-    }
-
-    #[test]
-    fn a_write_that_may_have_been_processed_is_told() {
-        let may = |status| may_have_been_processed(&refusal(&response(status, ""), Method::Post));
-        for status in [406, 418, 500, 502, 504] {
-            assert!(may(status), "{status}");
-        }
-        for status in [302, 400, 403, 404, 415, 421, 429, 505] {
-            assert!(!may(status), "{status}");
         }
     }
 }

@@ -4,21 +4,23 @@
 mod answer;
 mod backoff;
 mod disposition;
+mod fate;
 mod front;
 mod multipart;
+mod retry_after;
 #[cfg(test)]
 mod tests;
 mod token;
+mod unsent;
 
-pub use answer::{
-    is_about_the_question, messages_per_field, not_json, not_sent as unreachable, refusal,
-};
+pub use answer::{is_about_the_question, messages_per_field, not_json, refusal};
 pub use backoff::Backoff;
 pub use disposition::file_name;
 pub use front::refusal as refusal_by_a_front;
 pub use multipart::Multipart;
 use token::{Next, Patience};
 pub use token::{Token, TokenStore, mint};
+pub use unsent::not_sent as unreachable;
 
 use crate::contract::{Error, ErrorKind, Notice, NoticeKind};
 use crate::host::{Body, Host, Keep, Method, Request, Response, SendError};
@@ -297,10 +299,10 @@ impl<H: Host> Client<H> {
                             Failure::AfterSending(answer::refusal(&response, exchange.method))
                         }
                         Err(error) if error.certainly_not_processed() => {
-                            Failure::BeforeSending(answer::not_sent(&error, &self.settings))
+                            Failure::BeforeSending(unsent::not_sent(&error, &self.settings))
                         }
                         Err(error) => {
-                            Failure::AfterSending(answer::not_sent(&error, &self.settings))
+                            Failure::AfterSending(unsent::not_sent(&error, &self.settings))
                         }
                     }
                 }
@@ -313,7 +315,7 @@ impl<H: Host> Client<H> {
                 }
                 // A write that was taken is not sent again for its answer's sake.
                 (Failure::Taken(_), _) if is_write => false,
-                _ => answer::is_passing(failure.error()),
+                _ => fate::is_passing(failure.error()),
             };
             let wait = if may_repeat {
                 self.wait(&mut backoff, failure.error())
@@ -322,14 +324,14 @@ impl<H: Host> Client<H> {
             };
             let uncertain = match &failure {
                 Failure::BeforeSending(_) => false,
-                Failure::AfterSending(error) => answer::may_have_been_processed(error),
+                Failure::AfterSending(error) => fate::may_have_been_processed(error),
                 Failure::Taken(_) => true,
             };
             in_doubt |= is_write && uncertain;
             let error = failure.into_error();
             let Some(wait) = wait else {
                 return Err(if in_doubt {
-                    answer::uncertain(error, exchange.repeat)
+                    fate::uncertain(error, exchange.repeat)
                 } else {
                     error
                 });

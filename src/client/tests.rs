@@ -164,6 +164,38 @@ fn a_front_is_told_as_what_it_is() {
             "gateway",
         ),
         (
+            431,
+            page("431 Request Header Fields Too Large"),
+            "reachable",
+            "front.headers-too-large",
+            "headers of this size",
+            "name in Scope those",
+        ),
+        (
+            407,
+            String::new(),
+            "reachable",
+            "front.sign-in",
+            "a proxy",
+            "proxy",
+        ),
+        (
+            411,
+            page("411 Length Required"),
+            "reachable",
+            "front.refused",
+            "“411 Length Required”",
+            "Host Name",
+        ),
+        (
+            406,
+            page("Not Acceptable"),
+            "reachable",
+            "front.bad-request",
+            "“Not Acceptable”",
+            "Host Name",
+        ),
+        (
             502,
             page("502 Bad Gateway"),
             "token",
@@ -258,6 +290,63 @@ fn write(remote: Same) -> (Result<(), Error>, usize) {
     (written, sent)
 }
 
+/// A read that is refused once, and how long it then waited.
+fn waited(status: u16, retry_after: &str) -> Duration {
+    let mut refused = json(status, "{}");
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    refused.headers = vec![
+        header("date", "Fri, 06 Nov 2026 08:49:37 GMT"),
+        header("retry-after", retry_after),
+    ];
+    let fake = Fake::new(Same {
+        first: vec![Ok(refused)],
+        then: Ok(json(200, "[]")),
+    });
+    let settings = settings(&[("authentication", "api-key")]);
+    let client = Client::new(Rc::new(fake.clone()), settings, Rc::<TokenStore>::default());
+    let read = fake.run(client.get("/api/suppliers".to_owned(), Ok));
+    assert!(read.is_ok(), "{retry_after}: {read:?}");
+    assert_eq!(client.ledger().retries.get(), 1);
+    fake.clock.now()
+}
+
+#[test]
+fn a_time_to_wait_is_waited_in_each_of_its_forms() {
+    for status in [429, 503] {
+        for asked in [
+            "40",
+            "Fri, 06 Nov 2026 08:50:17 GMT",
+            "Friday, 06-Nov-26 08:50:17 GMT",
+            "Fri Nov  6 08:50:17 2026",
+        ] {
+            assert_eq!(waited(status, asked), Duration::from_secs(40), "{asked}");
+        }
+        // What has passed, or is no time, leaves it to the client.
+        for asked in ["Fri, 06 Nov 2026 08:49:00 GMT", "soon", "-40", ""] {
+            assert!(waited(status, asked) < Duration::from_secs(1), "{asked}");
+        }
+    }
+}
+
+#[test]
+fn who_is_asked_to_stay_away_for_long_does_not_wait_and_says_so() {
+    for asked in ["3600", "Fri, 06 Nov 2026 09:49:37 GMT"] {
+        let mut refused = json(503, "{}");
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        refused.headers = vec![
+            header("date", "Fri, 06 Nov 2026 08:49:37 GMT"),
+            header("retry-after", asked),
+        ];
+        let (written, sent) = write(Same {
+            first: Vec::new(),
+            then: Ok(refused),
+        });
+        let error = written.unwrap_err();
+        assert_eq!((sent, error.retry_after_ms), (1, Some(3_600_000)));
+        assert!(error.message.contains("in 3600 s"), "{}", error.message);
+    }
+}
+
 #[test]
 fn a_write_that_was_not_processed_is_sent_again() {
     let unprocessed = Err(SendError::NotProcessed);
@@ -283,8 +372,22 @@ fn a_write_that_was_not_processed_is_sent_again() {
 fn a_write_that_a_front_refused_is_never_uncertain() {
     for (status, code, kind) in [
         (400, "front.bad-request", ErrorKind::InvalidInput),
+        (406, "front.bad-request", ErrorKind::InvalidInput),
+        (407, "front.sign-in", ErrorKind::UnexpectedAnswer),
+        (411, "front.refused", ErrorKind::UnexpectedAnswer),
+        (413, "coupa.too-large", ErrorKind::InvalidInput),
+        (414, "coupa.too-large", ErrorKind::InvalidInput),
+        (415, "coupa.media-type", ErrorKind::UnexpectedAnswer),
         (421, "front.misdirected", ErrorKind::UnexpectedAnswer),
+        (426, "front.refused", ErrorKind::UnexpectedAnswer),
+        (428, "coupa.unexpected-status", ErrorKind::InvalidInput),
+        (431, "front.headers-too-large", ErrorKind::UnexpectedAnswer),
+        (451, "coupa.unexpected-status", ErrorKind::InvalidInput),
+        (494, "front.headers-too-large", ErrorKind::UnexpectedAnswer),
+        (497, "front.refused", ErrorKind::UnexpectedAnswer),
+        (501, "coupa.not-allowed", ErrorKind::InvalidInput),
         (505, "front.http-version", ErrorKind::UnexpectedAnswer),
+        (521, "front.no-server", ErrorKind::RemoteFailure),
     ] {
         let (written, sent) = write(Same {
             first: Vec::new(),

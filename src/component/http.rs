@@ -27,6 +27,7 @@ pub async fn send(request: Request) -> Result<Response, SendError> {
     let mut answer = Response {
         status: response.get_status_code(),
         headers: headers(&response),
+        came_at: wasip3::clocks::system_clock::now().seconds,
         ..Response::default()
     };
     let (settled, read_to_the_end) = wasip3::wit_future::new(|| Ok(()));

@@ -51,6 +51,7 @@ impl Host for Outside {
     fn log(&self, level: LogLevel, message: &str, fields: &[(&str, String)]) {
         let level = match level {
             LogLevel::Info => log::Level::Info,
+            LogLevel::Warn => log::Level::Warn,
         };
         let fields: Vec<_> = fields
             .iter()

@@ -38,7 +38,9 @@ pub struct Error {
     pub fields: Vec<FieldError>,
 }
 
+// One copy of each: errors are made in hundreds of places, and none of them is in a hurry.
 impl Error {
+    #[inline(never)]
     pub fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -53,6 +55,7 @@ impl Error {
 
     /// Adds what the person can do.
     #[must_use]
+    #[inline(never)]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
@@ -65,6 +68,7 @@ impl Error {
     }
 
     /// An option of a call, or a setting, that is missing or malformed.
+    #[inline(never)]
     pub fn setting(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidSettings, code, message)
     }

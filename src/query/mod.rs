@@ -1,5 +1,6 @@
 //! What is asked of a collection: filters, order, fields, and its pages.
 
+mod again;
 mod ahead;
 mod attribute;
 mod checkpoint;
@@ -9,6 +10,7 @@ mod pages;
 mod parents;
 mod width;
 
+pub use again::read_again;
 pub use ahead::MOST_AT_ONCE;
 pub use attribute::{SPECIAL_FILTERS, closest, same_name};
 pub use checkpoint::read_checkpoint;

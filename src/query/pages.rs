@@ -18,6 +18,7 @@ use crate::client::{Client, is_about_the_question, not_json};
 use crate::contract::{Error, ErrorKind, Item, PlannedRequest};
 use crate::fingerprint::fingerprint;
 use crate::host::{Host, Response};
+use crate::time::Moment;
 use futures::SinkExt;
 use futures::channel::mpsc::Sender;
 use futures::stream::{FuturesOrdered, StreamExt};
@@ -132,6 +133,8 @@ impl Cursor {
 pub struct Page {
     pub items: Vec<Item>,
     pub next: Cursor,
+    /// When Coupa answered it.
+    pub at: Moment,
     /// Something that a person should know.
     pub warning: Option<String>,
 }
@@ -485,9 +488,8 @@ impl<H: Host> Pages<'_, H> {
                     format!("{} answered 404, which was read as: {what}", plan.path)
                 });
                 Ok(Fetched {
-                    items: Vec::new(),
-                    ids: Vec::new(),
                     warning,
+                    ..Fetched::default()
                 })
             }
             other => other,
@@ -496,10 +498,12 @@ impl<H: Host> Pages<'_, H> {
 }
 
 /// A page as it came.
+#[derive(Default)]
 pub(super) struct Fetched {
     pub(super) items: Vec<Item>,
     /// In the order of the items; none for one that has no id.
     pub(super) ids: Vec<Option<i64>>,
+    at: Moment,
     warning: Option<String>,
 }
 
@@ -524,6 +528,7 @@ impl Fetched {
         Ok(Self {
             items,
             ids,
+            at: response.answered_at(),
             warning: None,
         })
     }
@@ -616,6 +621,7 @@ pub(super) async fn deliver(
     let page = Page {
         items: fetched.items,
         next: cursor.clone(),
+        at: fetched.at,
         warning: fetched.warning,
     };
     out.send(Ok(page)).await.is_ok()
@@ -630,6 +636,7 @@ pub(super) async fn send_warning(
         let page = Page {
             items: Vec::new(),
             next: cursor,
+            at: fetched.at,
             warning: fetched.warning,
         };
         let _ = out.send(Ok(page)).await;

@@ -7,6 +7,7 @@ use super::pages::{Cursor, Fetched, PAGE, Page, Pages, Plan};
 use crate::client::Client;
 use crate::contract::{Error, Item};
 use crate::host::Host;
+use crate::time::Moment;
 use futures::SinkExt;
 use futures::channel::mpsc::{self, Receiver, Sender};
 use futures::future::{Either, select};
@@ -64,6 +65,11 @@ impl Plan {
             most_at_once: self.most_at_once.min(MOST_UNDER_ONE),
             ..self.clone()
         }
+    }
+
+    /// Has a record that was read under parents say so, as when all of them are read.
+    pub fn say_parents(&self, item: &mut Item, parents: &[i64]) {
+        say_parents(item, &self.parent_names(), parents);
     }
 
     /// The names in the braces, as fields: `supplier-id`.
@@ -266,6 +272,7 @@ impl<H: Host> Pages<'_, H> {
                 let page = Page {
                     items: Vec::new(),
                     next: of.clone().having(0, under.ids, before),
+                    at: Moment::default(),
                     warning: None,
                 };
                 if out.send(Ok(page)).await.is_err() {

@@ -25,6 +25,7 @@ mod query;
 mod reach;
 mod record_files;
 mod registry;
+mod revised;
 mod row;
 mod sandbox;
 mod screen;

@@ -24,6 +24,7 @@ mod proxy;
 mod proxy_trouble;
 mod recorded;
 mod resolver;
+mod retry_after;
 mod send;
 mod tls_error;
 mod traffic;

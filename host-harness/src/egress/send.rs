@@ -6,7 +6,7 @@ use super::client::{BetweenBytes, Server};
 use super::outgoing::Outgoing;
 use super::trouble::Trouble;
 use super::wait::{Reason, Wait};
-use super::{Door, Gate, Sent, protocol, resolver, tls_error};
+use super::{Door, Gate, Sent, protocol, resolver, retry_after, tls_error};
 use crate::observability::{Answer, metrics};
 use crate::runtime::Level;
 use http_body_util::BodyExt;
@@ -16,9 +16,6 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 /// Where the guest says nothing else.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// No connector waits for longer than a day: it ends, and says why.
-const LONGEST_TOLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often a request that was not processed is sent, the first time included. A server
 /// that ends its connections after every request, with 32 under way, needs a few.
@@ -173,7 +170,7 @@ impl Door {
                 budget.went_well();
             }
         }
-        if let Some(long) = asked_to_wait(answer) {
+        if let Some(long) = retry_after::asked_to_wait(status, answer.headers()) {
             self.traffic.tell_wait(Wait {
                 reason: Reason::Asked,
                 long,
@@ -250,16 +247,4 @@ fn fields(
         ("outcome", outcome),
         ("ms", took.as_millis().to_string()),
     ]
-}
-
-/// How long an answer that refuses asks to be left alone. A date instead of seconds is
-/// left to the connector, which waits for it.
-fn asked_to_wait(answer: &reqwest::Response) -> Option<Duration> {
-    let refuses = matches!(
-        answer.status(),
-        http::StatusCode::TOO_MANY_REQUESTS | http::StatusCode::SERVICE_UNAVAILABLE
-    );
-    let asked = answer.headers().get(http::header::RETRY_AFTER)?;
-    let seconds = asked.to_str().ok()?.trim().parse().ok()?;
-    (refuses && seconds <= LONGEST_TOLD.as_secs()).then(|| Duration::from_secs(seconds))
 }

@@ -1,7 +1,8 @@
 //! Telling a source that what it gave has been taken for good.
 
+use super::report::Measured;
 use crate::runtime::Session;
-use crate::runtime::types::Call;
+use crate::runtime::types::{Call, Notice, NoticeKind};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -14,6 +15,28 @@ const WAITING: usize = 32;
 pub(crate) struct Acknowledger {
     checkpoints: mpsc::Sender<String>,
     ended: JoinHandle<Option<String>>,
+    measured: Measured,
+}
+
+/// How telling a source went.
+pub(crate) struct Acknowledged {
+    /// Why not all could be told.
+    pub(crate) failed: Option<String>,
+    /// What it has used and said.
+    pub(crate) measured: Measured,
+}
+
+impl Acknowledged {
+    /// What a person should know of it, where there is no stream of events to say so: what
+    /// the connector logged as a warning.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = Notice> + use<> {
+        let warnings = self.measured.warnings().into_iter();
+        warnings.map(|message| Notice {
+            kind: NoticeKind::Warning,
+            message,
+            wait: None,
+        })
+    }
 }
 
 impl Acknowledger {
@@ -22,6 +45,7 @@ impl Acknowledger {
     /// told any more.
     pub(crate) fn start(mut session: Session, call: Call, before: Option<String>) -> Self {
         let (checkpoints, mut waiting) = mpsc::channel::<String>(WAITING);
+        let measured = Measured::of_session(&session);
         let ended = tokio::spawn(async move {
             let mut first = None;
             let mut next = before;
@@ -40,7 +64,11 @@ impl Acknowledger {
                 }
             }
         });
-        Self { checkpoints, ended }
+        Self {
+            checkpoints,
+            ended,
+            measured,
+        }
     }
 
     /// Everything before this checkpoint has been taken for good.
@@ -49,15 +77,19 @@ impl Acknowledger {
         let _ = self.checkpoints.send(checkpoint).await;
     }
 
-    /// Waits until all have been told; why one could not be.
-    pub(crate) async fn finish(self) -> Option<String> {
+    /// Waits until all have been told.
+    pub(crate) async fn finish(self) -> Acknowledged {
         drop(self.checkpoints);
-        match self.ended.await {
+        let failed = match self.ended.await {
             Ok(None) => None,
             Ok(Some(why)) => Some(format!(
                 "not all of what was taken could be acknowledged, and will come again: {why}"
             )),
             Err(error) => Some(format!("acknowledging broke down: {error}")),
+        };
+        Acknowledged {
+            failed,
+            measured: self.measured,
         }
     }
 }

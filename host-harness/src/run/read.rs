@@ -179,10 +179,15 @@ pub async fn read(
     if let Some(error) = failed {
         report.fail(error.to_string());
     }
-    if let Some(acknowledger) = acknowledger
-        && let Some(why) = acknowledger.finish().await
-    {
-        report.fail(why);
+    if let Some(acknowledger) = acknowledger {
+        let acknowledged = acknowledger.finish().await;
+        for warning in acknowledged.warnings() {
+            told(Told::Notice(&warning));
+        }
+        report.add(&acknowledged.measured);
+        if let Some(why) = acknowledged.failed {
+            report.fail(why);
+        }
     }
     if let Some(said) = miscounted {
         report.fail(format!(

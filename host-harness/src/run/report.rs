@@ -3,7 +3,7 @@
 use super::RunError;
 use crate::atomic_file::{self, Access};
 use crate::runtime::types::{Answer, Effect, Notice, Summary};
-use crate::runtime::{Execution, Line, RuntimeError};
+use crate::runtime::{Execution, Level, Line, RuntimeError, Session};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -230,7 +230,7 @@ impl Report {
 
 /// What can be read of an execution after it is gone.
 #[derive(Clone)]
-pub(super) struct Measured {
+pub(crate) struct Measured {
     usage: crate::runtime::Usage,
     traffic: crate::egress::Traffic,
     log: crate::runtime::RunLog,
@@ -243,6 +243,25 @@ impl Measured {
             traffic: execution.traffic().clone(),
             log: execution.log().clone(),
         }
+    }
+
+    /// Of a session whose calls are no execution.
+    pub(super) fn of_session(session: &Session) -> Self {
+        Self {
+            usage: session.usage().clone(),
+            traffic: session.traffic().clone(),
+            log: session.log().clone(),
+        }
+    }
+
+    /// What the connector has logged as a warning, or worse.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let (lines, _) = self.log.lines();
+        let is_one = |line: &Line| {
+            line.source != crate::runtime::HOST && matches!(line.level, Level::Error | Level::Warn)
+        };
+        let warnings = lines.into_iter().filter(is_one);
+        warnings.map(|line| line.message).collect()
     }
 
     /// Of an end that is no connector.

@@ -41,6 +41,7 @@ pub use limits::{LimitReached, Limits, Usage};
 pub use plan::{Extent, Permissions, Plan, PlannedRequest};
 pub use process_limits::ProcessLimits;
 pub use redaction::Redactor;
+pub(crate) use run_log::HOST;
 pub use run_log::{Level, Line, RunLog};
 pub use secret_source::{NoSecrets, SecretError, SecretSource};
 pub use session::{Connection, Session, call};

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 /// What is beyond is dropped unread: a flood costs next to nothing, and fills no
 /// journal.
 const LINES_PER_SECOND: u32 = 100;
-const HOST: &str = "host";
+/// The source of the host's own lines.
+pub(crate) const HOST: &str = "host";
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

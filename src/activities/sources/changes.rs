@@ -306,6 +306,7 @@ impl Changes {
                 items,
                 next,
                 warning: said,
+                ..
             } = page;
             let mut news = items;
             news.retain(|item| self.is_news(item, window, begun.pass, &mut memory));
@@ -404,20 +405,12 @@ impl Changes {
         // Any list tells it: where parents are left open, theirs.
         let path = self.plan.path.split("/{").next().unwrap_or_default();
         let url = format!("{path}?limit=1&fields=%5B%22id%22%5D");
-        let said = client
-            .get(url, |response| {
-                Ok(response.header("date").map(str::to_owned))
-            })
-            .await;
-        let said = match said {
-            Err(error) if error.code == "coupa.not-found" => None,
-            said => said?,
-        };
-        let own = || Moment::from_unix(client.host().unix_time());
-        Ok(said
-            .as_deref()
-            .and_then(Moment::parse_http)
-            .unwrap_or_else(own))
+        match client.get(url, |response| Ok(response.answered_at())).await {
+            Err(error) if error.code == "coupa.not-found" => {
+                Ok(Moment::from_unix(client.host().unix_time()))
+            }
+            said => said,
+        }
     }
 }
 

@@ -188,6 +188,7 @@ impl Download {
                 items,
                 next,
                 warning: said,
+                ..
             } = page;
             let mut batch: Vec<Event> = said.map(warning).into_iter().collect();
             let path = self.plan.under(next.parents()).path;

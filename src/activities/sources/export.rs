@@ -1,26 +1,27 @@
 //! Export: records that Coupa has not yet marked as exported, marked when they
 //! have been taken for good.
 //!
-//! A checkpoint holds the ids of its page. Whoever acknowledges it marks them, one
-//! by one; a second time has no effect. What was not acknowledged comes again with
-//! the next call.
+//! A checkpoint holds the ids of its page, and of each which version was delivered.
+//! Whoever acknowledges it marks those that are still as they were, one by one
+//! (`marking`); a second time has no effect. What was not acknowledged comes again
+//! with the next call.
 
+use super::marking::{self, Marking, Told};
 use super::reading::{batch, each_page};
+use super::version::Delivered;
 use super::{EXPORT, selection};
 use crate::activities::{Events, Options, summary};
-use crate::client::{Client, Exchange, Repeat, not_json};
-use crate::contract::{Activity, Call, Error, ErrorKind, PlannedRequest, Summary};
+use crate::client::Client;
+use crate::contract::{Activity, Call, Error, Item, PlannedRequest, Summary};
 use crate::fingerprint::fingerprint;
 use crate::host::{Host, Method};
-use crate::query::{Cursor, Filter, Operator, Page, Plan, id_in_key, read_checkpoint};
+use crate::query::{Cursor, Fields, Filter, Operator, Page, Plan, id_in_key, read_checkpoint};
+use crate::time::Moment;
 use coupa_catalog::Collection;
-use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 /// Pages read at the same time.
 const AT_ONCE: usize = 2;
-/// Records marked at the same time.
-const MARKED_AT_ONCE: usize = 4;
 
 /// The activity.
 pub fn activity() -> Activity {
@@ -47,6 +48,8 @@ pub struct Export {
     plan: Plan,
     start: Cursor,
     of: String,
+    /// What a mark answers.
+    marked: Fields,
 }
 
 /// A page that was emitted, as it travels in a checkpoint.
@@ -55,6 +58,10 @@ struct Reached {
     of: String,
     /// In the order of the records.
     ids: Vec<i64>,
+    /// What was delivered of each, with blanks between. Earlier versions of this connector
+    /// had none.
+    #[serde(default)]
+    delivered: String,
     taken: u64,
     /// What they belong to, where that was left open.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -82,6 +89,9 @@ impl Export {
         }
         // What is marked no longer meets the filter, and shifts what was asked for ahead.
         plan.most_at_once = AT_ONCE;
+        if let Some(fields) = &mut plan.fields {
+            marking::ensure_versions(fields, collection.record_type);
+        }
         let filters: Vec<_> = plan.filters.iter().map(Filter::to_query).collect();
         let of = fingerprint(&format!("export {} {}", plan.path, filters.join("&")));
         plan.filters.push(Filter {
@@ -97,7 +107,12 @@ impl Export {
             }
             start = start.having(reached.taken, reached.parents, reached.before);
         }
-        Ok(Self { plan, start, of })
+        Ok(Self {
+            plan,
+            start,
+            of,
+            marked: marking::fields(collection.record_type),
+        })
     }
 
     /// What is read, page by page.
@@ -107,11 +122,22 @@ impl Export {
 
     pub fn requests(&self) -> Vec<PlannedRequest> {
         let mut requests = self.plan.requests(&self.start);
+        let path = self.plan.path.replace('{', "<").replace('}', ">");
+        requests.push(PlannedRequest {
+            method: Method::Get.as_str(),
+            path: format!("{path}?id%5Bin%5D=<ids>&{}", self.marked.to_query()),
+            body: None,
+            note: "once for each page, when it has arrived: whether the records are still as they \
+                   were delivered"
+                .to_owned(),
+        });
         requests.push(PlannedRequest {
             method: Method::Put.as_str(),
-            path: mark(&self.plan.path.replace('{', "<").replace('}', ">"), "<id>"),
+            path: marking::url(&path, "<id>", true, &self.marked),
             body: None,
-            note: "once for each record, when it has arrived".to_owned(),
+            note: "once for each record that is; where one was changed in between, its mark is \
+                   taken back"
+                .to_owned(),
         });
         requests
     }
@@ -128,13 +154,15 @@ impl Export {
             let Page {
                 items,
                 next,
+                at,
                 warning: said,
             } = page;
             succeeded += items.len() as u64;
-            let ids = items.iter().map(|item| id_in_key(&item.key));
+            let (ids, delivered) = told(&items, at);
             let reached = Reached {
                 of: self.of.clone(),
-                ids: ids.filter_map(|id| id.parse().ok()).collect(),
+                ids,
+                delivered,
                 taken: next.taken(),
                 parents: next.parents().to_vec(),
                 before: next.before(),
@@ -150,7 +178,7 @@ impl Export {
         })
     }
 
-    /// Marks the records of a checkpoint.
+    /// Marks the records of a checkpoint that are still as they were delivered.
     ///
     /// # Errors
     /// The first that could not be marked; the others are tried all the same.
@@ -160,49 +188,14 @@ impl Export {
         checkpoint: &str,
     ) -> Result<(), Error> {
         let reached = Reached::parse(checkpoint, &self.of)?;
-        let path = &self.plan.under(&reached.parents).path;
-        let marking = reached.ids.into_iter().map(|id| async move {
-            let exchange = Exchange {
-                method: Method::Put,
-                path_and_query: mark(path, &id.to_string()),
-                body: String::new(),
-                repeat: Repeat::Freely,
-            };
-            let marked = client
-                .exchange(exchange, |response| {
-                    let record: Mark = serde_json::from_slice(&response.body)
-                        .map_err(|_| not_json(&response, "the record"))?;
-                    Ok(record.exported)
-                })
-                .await;
-            match marked {
-                // Whatever cannot be marked any more need not be.
-                Err(error) if error.code == "coupa.not-found" => Ok(()),
-                Ok(Some(false)) => Err(Error::new(
-                    ErrorKind::UnexpectedAnswer,
-                    "export.not-marked",
-                    format!("Coupa took the mark of the record {id}, and shows it unmarked"),
-                )
-                .remedy("Look in Coupa whether this object can be marked as exported.")),
-                other => other.map(drop),
-            }
-        });
-        let ended: Vec<_> = stream::iter(marking)
-            .buffered(MARKED_AT_ONCE)
-            .collect()
-            .await;
-        ended.into_iter().collect()
+        let marking = Marking {
+            client,
+            plan: &self.plan,
+            parents: &reached.parents,
+            fields: &self.marked,
+        };
+        marking.mark(&reached.told()).await
     }
-}
-
-fn mark(path: &str, id: &str) -> String {
-    let fields = "fields=%5B%22id%22%2C%22exported%22%5D";
-    format!("{path}/{id}?exported=true&{fields}")
-}
-
-#[derive(Deserialize)]
-struct Mark {
-    exported: Option<bool>,
 }
 
 impl Reached {
@@ -213,4 +206,26 @@ impl Reached {
     fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+
+    fn told(&self) -> Vec<Told> {
+        let mut delivered = self.delivered.split(' ');
+        let told = self.ids.iter().map(|id| Told {
+            id: *id,
+            delivered: delivered.next().and_then(Delivered::read),
+        });
+        told.collect()
+    }
+}
+
+/// The ids of a page, and what was delivered of each.
+fn told(items: &[Item], at: Moment) -> (Vec<i64>, String) {
+    let (mut ids, mut delivered) = (Vec::new(), String::new());
+    for item in items {
+        if let Ok(id) = id_in_key(&item.key).parse() {
+            ids.push(id);
+            delivered.push_str(&Delivered::of(&item.data, at).text());
+            delivered.push(' ');
+        }
+    }
+    (ids, delivered)
 }

@@ -3,12 +3,16 @@
 mod changes;
 mod download;
 mod export;
+#[cfg(test)]
+mod export_tests;
 mod get;
+mod marking;
 mod query;
 mod reading;
 mod selection;
 #[cfg(test)]
 mod tests;
+mod version;
 #[cfg(test)]
 mod walk_tests;
 mod window;

@@ -89,6 +89,7 @@ impl Query {
                 items,
                 next,
                 warning: said,
+                ..
             } = page;
             succeeded += items.len() as u64;
             let batch = batch(client, said, items, next.to_text());

@@ -2,8 +2,8 @@
 
 use crate::activities::{self, Events, Gone, Input};
 use crate::client::{Client, TokenStore};
-use crate::contract::{Call, Event, Item, Setting};
-use crate::fake::{Answers, Fake, settings};
+use crate::contract::{Call, Event, Item};
+use crate::fake::{Answers, Fake, Remote, setting, settings};
 use crate::time::Moment;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,7 +128,7 @@ impl Answers for Coupa {
     }
 }
 
-struct Nothing;
+pub(super) struct Nothing;
 
 impl Input for Nothing {
     async fn next(&mut self) -> Option<Item> {
@@ -192,15 +192,8 @@ impl Events for Taken {
     }
 }
 
-fn setting(name: &str, value: &str) -> Setting {
-    Setting {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    }
-}
-
 /// A client of something that stands in for Coupa.
-pub(super) fn client<A: Answers>(fake: &Fake<A>) -> Client<Fake<A>> {
+pub(super) fn client<A: Remote>(fake: &Fake<A>) -> Client<Fake<A>> {
     let settings = settings(&[("authentication", "api-key")]);
     let tokens = Rc::new(TokenStore::default());
     Client::new(Rc::new(fake.clone()), settings, tokens)
@@ -228,7 +221,7 @@ pub(super) fn read<A: Answers + Clone>(
     run(&Fake::new(answers.clone()), call, batches)
 }
 
-fn run<A: Answers>(fake: &Fake<A>, call: Call, batches: usize) -> Taken {
+pub(super) fn run<A: Remote>(fake: &Fake<A>, call: Call, batches: usize) -> Taken {
     let mut taken = Taken::after(call.resume.clone(), batches);
     let prepared = activities::prepare(&call).unwrap();
     fake.run(prepared.run(&client(fake), Nothing, &mut taken))

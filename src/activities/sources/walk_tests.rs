@@ -42,7 +42,7 @@ impl Asked {
             .filter(|id| *id > self.after && self.from.is_none_or(|from| old >= from))
             .skip(self.offset)
             .take(self.limit)
-            .map(|id| format!(r#"{{"id":{id},"updated-at":"{old}","exported":true}}"#));
+            .map(|id| format!(r#"{{"id":{id},"updated-at":"{old}","exported":false}}"#));
         format!("[{}]", records.collect::<Vec<_>>().join(","))
     }
 }
@@ -69,7 +69,7 @@ impl Answers for Tree {
                 None => return (404, "{}".to_owned()),
             },
             // A mark.
-            [.., _] => r#"{"id":1,"exported":true}"#.to_owned(),
+            [.., _] => r#"{"id":1,"updated-at":"2026-01-01T00:00:00Z","exported":true}"#.to_owned(),
             [] => return (404, "{}".to_owned()),
         };
         (200, page)

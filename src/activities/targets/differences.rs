@@ -196,7 +196,7 @@ fn is_true(value: &Value) -> bool {
 
 /// Whether two values mean the same: Coupa shows decimals with its own number
 /// of digits, times in its own zone, and takes numbers and flags as text.
-fn same(given: &Value, remote: &Value) -> bool {
+pub fn same(given: &Value, remote: &Value) -> bool {
     if given == remote || (is_empty(given) && is_empty(remote)) {
         return true;
     }

@@ -22,6 +22,7 @@ mod upsert;
 
 pub use key::{Extent, Key, find, not_found, show, shown};
 pub use place::{Place, parent_of, parents};
+pub use record::record_in;
 pub use upload::is_attachments;
 
 use super::{Events, Gone, Input, Options, is_about_the_connection, notices, summary};

@@ -3,13 +3,14 @@
 use super::answering::Answering;
 use super::differences::{differences, not_known_to_be_same};
 use super::fate::doubt;
-use super::key::{Extent, Found, Key, find, id_of, not_found, show};
+use super::key::{Extent, Found, Key, find, id_of, not_found, show, shown};
 use super::record::{Record, field_of};
 use super::{Done, UPDATE, key_option, shared_options};
 use crate::activities::Options;
 use crate::client::{Client, Exchange, Repeat};
 use crate::contract::{Activity, Effect, Error, ErrorKind, PlannedRequest, Property, PropertyKind};
 use crate::host::{Host, Method};
+use crate::query::Fields;
 use coupa_catalog::{Collection, FieldKind};
 use serde_json::{Map, Value};
 
@@ -274,18 +275,41 @@ impl Update {
         if superfluous.is_empty() {
             return self.send(client, path, record, id).await;
         }
-        self.empty(client, &format!("{path}/{id}"), &superfluous)
-            .await?;
-        self.send(client, path, record, id)
-            .await
-            .map_err(|error| Error {
-                message: format!(
-                    "{}; of the record {id} these lists were emptied already: {}",
-                    error.message,
-                    superfluous.join(", ")
-                ),
-                ..error
-            })
+        let place = format!("{path}/{id}");
+        let mut before = found.fields;
+        let is_shown = |before: &Map<String, Value>| {
+            let mut names = superfluous.iter();
+            names.all(|name| field_of(before, name).is_some())
+        };
+        if !is_shown(&before) {
+            // A response filter hides one: asked for by its name it is shown.
+            if let Some(shown) = shown(client, asking_for(&place, &superfluous)).await? {
+                before.extend(shown.fields);
+            }
+        }
+        let emptied = lists(&superfluous, |_| Value::Array(Vec::new()));
+        self.set(client, &place, emptied).await?;
+        let error = match self.send(client, path, record, id).await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        // Where it may have been taken, what was there before is in its way.
+        let put_back = error.kind != ErrorKind::Uncertain && is_shown(&before) && {
+            let before = lists(&superfluous, |name| references(&before, name));
+            self.set(client, &place, before).await.is_ok()
+        };
+        let what = match put_back {
+            true => "they hold again what they held before",
+            false => "they stayed empty",
+        };
+        Err(Error {
+            message: format!(
+                "{}; of the record {id} these lists had been emptied, and {what}: {}",
+                error.message,
+                superfluous.join(", ")
+            ),
+            ..error
+        })
     }
 
     /// The lists to be set exactly that a record holds.
@@ -296,20 +320,17 @@ impl Update {
             .filter(|name| field_of(record.fields(), name).is_some())
     }
 
-    /// Empties lists that Coupa only adds to. A second time has no effect.
-    async fn empty<H: Host>(
+    /// Writes lists that Coupa only adds to, or empties them. A second time has no effect.
+    async fn set<H: Host>(
         &self,
         client: &Client<H>,
         path: &str,
-        names: &[&str],
+        lists: Value,
     ) -> Result<(), Error> {
-        let lists = names
-            .iter()
-            .map(|name| ((*name).to_owned(), Value::Array(Vec::new())));
         let exchange = Exchange {
             method: Method::Put,
             path_and_query: path.to_owned(),
-            body: Value::Object(lists.collect()).to_string(),
+            body: lists.to_string(),
             repeat: Repeat::Freely,
         };
         client.exchange(exchange, |_| Ok(())).await
@@ -353,6 +374,31 @@ impl Update {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Lists by their names, as they are written.
+fn lists(names: &[&str], list: impl Fn(&str) -> Value) -> Value {
+    let lists = names.iter().map(|name| ((*name).to_owned(), list(name)));
+    Value::Object(lists.collect())
+}
+
+/// The URL of a record with these fields.
+fn asking_for(place: &str, names: &[&str]) -> String {
+    let mut fields = Fields::id();
+    for name in names {
+        fields.ensure(&name.replace('-', "_"));
+    }
+    format!("{place}?{}", fields.to_query())
+}
+
+/// What a list refers to, by the ids.
+fn references(fields: &Map<String, Value>, name: &str) -> Value {
+    let elements = field_of(fields, name).and_then(Value::as_array);
+    let ids = elements.into_iter().flatten().map(|element| {
+        let id = element.get("id").cloned();
+        id.map_or_else(|| element.clone(), |id| serde_json::json!({ "id": id }))
+    });
+    ids.collect()
 }
 
 /// Whether a list has elements that the wanted one does not have, or may have: a

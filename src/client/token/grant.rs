@@ -1,24 +1,15 @@
 //! Asking for a token, and what it means where none is granted.
 
 use super::Token;
-use crate::client::{answer, front, milliseconds, reveal};
+use super::granted::{Granted, NotGranted};
+use crate::client::{answer, fate, front, milliseconds, reveal, unsent};
 use crate::contract::{Error, ErrorKind};
 use crate::host::{Body, Host, Keep, LogLevel, Method, Request, Response};
 use crate::settings::{Authentication, Settings, name};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use std::time::Duration;
+use serde_json::{Map, Value};
 
-/// Where an answer does not say how long the token lives.
-const ASSUMED_LIFE: Duration = Duration::from_secs(3600);
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
-
-#[derive(Deserialize)]
-struct Granted {
-    access_token: String,
-    expires_in: Option<f64>,
-    scope: Option<String>,
-}
 
 /// Asks Coupa for a new token with these scopes.
 ///
@@ -66,55 +57,73 @@ pub async fn mint<H: Host>(
             keep: Keep::Whole(MAX_ANSWER_BYTES),
         })
         .await;
-    let response = sent.map_err(|error| answer::not_sent(&error, settings))?;
-    if response.status != 200 {
-        return Err(refused(&response, client_id, scopes));
-    }
-    let granted: Granted = serde_json::from_slice(&response.body).map_err(|_| {
-        Error::new(
-            ErrorKind::UnexpectedAnswer,
-            "token.unexpected-answer",
-            format!("{} answered no token to a request for one", settings.origin),
-        )
-        .status(response.status)
-        .remedy("Check that the Host Name is that of a Coupa instance.")
-    })?;
-    let life = granted
-        .expires_in
-        .filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
-        .map_or(ASSUMED_LIFE, |seconds| Duration::from_secs(seconds as u64));
+    let response = sent.map_err(|error| unsent::not_sent(&error, settings))?;
+    let Granted {
+        access_token,
+        scope,
+        life,
+    } = granted(&response, settings, client_id, scopes)?;
     host.log(
         LogLevel::Info,
         "token granted",
         &[("expires-in-ms", milliseconds(life).to_string())],
     );
-    Ok(Token::new(
-        granted.access_token,
-        granted.scope,
-        asked_at,
-        life,
-    ))
+    Ok(Token::new(access_token, scope, asked_at, life))
+}
+
+/// What an answer grants.
+fn granted(
+    response: &Response,
+    settings: &Settings,
+    client_id: &str,
+    scopes: &[String],
+) -> Result<Granted, Error> {
+    if !(200..300).contains(&response.status) {
+        return Err(refused(response, client_id, scopes));
+    }
+    Granted::read(response).map_err(|why| match why {
+        NotGranted::Refused => refused(response, client_id, scopes),
+        why => no_token(&why, response, settings),
+    })
+}
+
+/// The error for a good answer without a token that can be used.
+fn no_token(why: &NotGranted, response: &Response, settings: &Settings) -> Error {
+    let (message, remedy) = match why {
+        NotGranted::Field(what) => (
+            format!(
+                "{} answered a request for a token with one that cannot be used: {what}",
+                settings.origin
+            ),
+            "Check that the Host Name is that of a Coupa instance. If it is, a gateway in between \
+             may alter what Coupa answers at /oauth2/token.",
+        ),
+        NotGranted::NoObject | NotGranted::Refused => (
+            format!("{} answered no token to a request for one", settings.origin),
+            "Check that the Host Name is that of a Coupa instance.",
+        ),
+    };
+    Error::new(
+        ErrorKind::UnexpectedAnswer,
+        "token.unexpected-answer",
+        message,
+    )
+    .status(response.status)
+    .remedy(remedy)
 }
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-#[derive(Deserialize, Default)]
-struct Refused {
-    #[serde(default)]
-    error: String,
-    #[serde(default)]
-    error_description: String,
-}
-
 /// What a refusal by the token endpoint means (RFC 6749, section 5.2). Whether
 /// Coupa describes an `invalid_client` further is not documented, so the
 /// description only ever sharpens the message.
 fn refused(response: &Response, client_id: &str, scopes: &[String]) -> Error {
-    let refused: Refused = serde_json::from_slice(&response.body).unwrap_or_default();
-    let said = refused.error_description.to_ascii_lowercase();
-    let error = match refused.error.as_str() {
+    let body: Map<String, Value> = serde_json::from_slice(&response.body).unwrap_or_default();
+    let field = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let said = field("error_description").to_ascii_lowercase();
+    let error = match field("error") {
         "invalid_client" if said.contains("secret") && !said.contains("unknown") => Error::new(
             ErrorKind::Authentication,
             "token.wrong-secret",
@@ -187,7 +196,7 @@ fn unexplained(response: &Response) -> Error {
 /// Whatever else is answered, it is about signing in and about no record; unless it
 /// passes, or something in between said it.
 fn refused_otherwise(refusal: Error, remedy: &str) -> Error {
-    if answer::is_passing(&refusal)
+    if fate::is_passing(&refusal)
         || refusal.code == "coupa.redirect"
         || refusal.code.starts_with("front.")
     {

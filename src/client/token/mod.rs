@@ -8,6 +8,7 @@
 
 mod cached;
 mod grant;
+mod granted;
 mod line;
 mod store;
 #[cfg(test)]

@@ -159,6 +159,8 @@ pub struct Switches {
     pub file_names: FileNames,
     /// What lists that are no collections make of parameters.
     pub other_lists: OtherLists,
+    /// Whether marking a record as exported, or taking the mark away, moves its `updated-at`.
+    pub mark_moves_updated_at: bool,
     /// Whether the rate limit is enforced.
     pub rate_limit: bool,
     /// Requests a second that the rate limit lets through.
@@ -193,6 +195,7 @@ impl Default for Switches {
             bulk_create: false,
             file_names: FileNames::Both,
             other_lists: OtherLists::Paged,
+            mark_moves_updated_at: false,
             rate_limit: false,
             rate_per_second: 25.0,
             rate_burst: 20.0,

@@ -134,8 +134,21 @@ async fn a_write_that_a_front_refused_is_never_uncertain() {
     let before = sandbox.count("commodities");
     for (status, code) in [
         (400, "front.bad-request"),
+        (406, "front.bad-request"),
+        (407, "front.sign-in"),
+        (411, "front.refused"),
+        (413, "coupa.too-large"),
+        (414, "coupa.too-large"),
+        (415, "coupa.media-type"),
         (421, "front.misdirected"),
+        (426, "front.refused"),
+        (428, "coupa.unexpected-status"),
+        (431, "front.headers-too-large"),
+        (451, "coupa.unexpected-status"),
+        (494, "front.headers-too-large"),
+        (501, "coupa.not-allowed"),
         (505, "front.http-version"),
+        (511, "front.sign-in"),
     ] {
         sandbox.reset_log();
         sandbox.add_fault(
@@ -157,10 +170,41 @@ async fn a_write_that_a_front_refused_is_never_uncertain() {
         assert_eq!(sent, 1, "{code}");
         // A single record may be what a firewall did not like; a front that refuses every
         // request ends the call.
-        match status {
-            400 => assert_eq!(outcome.summary().rejected, 1),
-            _ => assert_eq!(outcome.code(), code),
+        match code {
+            "front.bad-request" => assert_eq!(outcome.summary().rejected, 1),
+            front if front.starts_with("front.") => assert_eq!(outcome.code(), code),
+            _ => assert_eq!(outcome.summary().rejected, 1),
         }
     }
     assert_eq!(sandbox.count("commodities"), before);
+}
+
+/// An answer that grants a token, and is the answer to whatever else is asked as well.
+fn grants(body: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn a_token_is_one_whatever_stands_beside_it() {
+    for body in [
+        r#"{"access_token":"t","expires_in":"86399","token_type":null,"scope":["a"]}"#,
+        r#"{"access_token":"t","expires_in":-1.5,"refresh_token":{},"scope":7}"#,
+    ] {
+        let outcome = query(always(grants(body)).await, "suppliers", &[]).await;
+        assert_eq!(outcome.code(), "coupa.not-json", "{body}");
+    }
+    for body in [
+        r#"{"expires_in":86399}"#,
+        r#"{"access_token":""}"#,
+        r#"{"access_token":7}"#,
+    ] {
+        let (step, error) = failed(always(grants(body)).await).await;
+        let told = (step.as_str(), error.code.as_str());
+        assert_eq!(told, ("token", "token.unexpected-answer"), "{body}");
+        assert!(error.message.contains("access_token"), "{}", error.message);
+    }
 }

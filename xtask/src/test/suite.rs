@@ -38,6 +38,7 @@ const MODULES: &[(&str, bool)] = &[
     ("query::", true),
     ("record_files::", false),
     ("registry::", false),
+    ("revised::", true),
     ("sandbox::", false),
     ("screen::", false),
     ("size::", false),

@@ -209,11 +209,15 @@ pub(super) async fn run(
             acknowledger.tell(checkpoint).await;
         }
     }
-    let broken = source.failed().await;
+    let (broken, acknowledging) = source.ended(delivery.observer).await;
     if whole && broken.is_none() && failed.is_none() {
         delivery.reject_left(&mut failed);
     }
-    Ok(delivery.report(started, ended, interrupted, failed, broken))
+    let mut report = delivery.report(started, ended, interrupted, failed, broken);
+    if let Some(acknowledging) = &acknowledging {
+        report.add(acknowledging);
+    }
+    Ok(report)
 }
 
 enum Next {

@@ -1,6 +1,6 @@
 //! A source at work: its records and checkpoints in order, as fast as they are taken.
 
-use super::{Place, Rejected, Source, Stop};
+use super::{Observer, Place, Rejected, Source, Stop};
 use crate::records::{Entry, RecordReader};
 use crate::run::acknowledge::Acknowledger;
 use crate::run::report::Measured;
@@ -47,8 +47,12 @@ impl Running {
         self.steps.recv().await
     }
 
-    /// Why it broke off; none where it came to its end, or was stopped.
-    pub(super) async fn failed(self) -> Option<String> {
+    /// Why it broke off, none where it came to its end or was stopped; and what telling it
+    /// of what was taken has used and said.
+    pub(super) async fn ended(
+        self,
+        observer: &mut dyn Observer,
+    ) -> (Option<String>, Option<Measured>) {
         // Whoever is not listened to any more stops.
         drop(self.steps);
         let broken = match self.ended.await {
@@ -56,11 +60,14 @@ impl Running {
             Ok(Err(why)) => Some(why),
             Err(error) => Some(format!("reading broke down: {error}")),
         };
-        let unacknowledged = match self.acknowledger {
-            Some(acknowledger) => acknowledger.finish().await,
-            None => None,
+        let Some(acknowledger) = self.acknowledger else {
+            return (broken, None);
         };
-        broken.or(unacknowledged)
+        let acknowledged = acknowledger.finish().await;
+        for warning in acknowledged.warnings() {
+            observer.notice(&warning);
+        }
+        (broken.or(acknowledged.failed), Some(acknowledged.measured))
     }
 }
 

@@ -219,7 +219,7 @@ pub(super) async fn run(
         }
         observer.progress(output.progress(&measured));
     }
-    let broken = source.failed().await;
+    let (broken, acknowledging) = source.ended(observer).await;
     let interrupted = *stop.borrow() > Stop::No;
     let whole = failed.is_none() && broken.is_none() && !interrupted;
     // Records that no checkpoint follows are read again when it is resumed.
@@ -238,6 +238,9 @@ pub(super) async fn run(
         stopped_early: false,
     });
     let mut report = Report::of(counts, &measured, started.elapsed(), ended, interrupted);
+    if let Some(acknowledging) = &acknowledging {
+        report.add(acknowledging);
+    }
     match output.records.close(whole) {
         Ok(Some(path)) => {
             report.output = Some(path);

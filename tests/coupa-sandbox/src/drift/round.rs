@@ -108,7 +108,7 @@ impl Round<'_> {
             sent.insert(name.to_owned(), text.into());
         }
         let writer = Writer::new(self.records, API_USER)?;
-        match writer.update(self.record_type, id, &sent, None) {
+        match writer.update(self.record_type, id, &sent, None, false) {
             Ok(_) => self.done.updated.push(id),
             // Such as an inactive address, which stays as it is.
             Err(Refusal::Invalid { .. }) => {}

@@ -53,7 +53,9 @@ pub fn update(work: &Work, id: i64) -> Result<Answer, Refusal> {
     work.shared.store.write(|records| {
         work.route.check_child(records, id)?;
         let writer = Writer::new(records, API_USER)?;
-        let mut record = writer.update(record_type, id, &sent, parameters.get("exported"))?;
+        let exported = parameters.get("exported");
+        let moves = work.switches.mark_moves_updated_at;
+        let mut record = writer.update(record_type, id, &sent, exported, moves)?;
         if let Some(action) = action {
             let asked = Asked::new(sent, parameters.iter());
             record = writer.act(record_type, id, action, &asked, None)?;

@@ -39,6 +39,7 @@ impl Switches {
             ("bulk_create", flag()),
             ("file_names", all::<FileNames>()),
             ("other_lists", all::<OtherLists>()),
+            ("mark_moves_updated_at", flag()),
             ("rate_limit", flag()),
             ("rate_per_second", vec![json!(25.0), json!(200.0)]),
             ("rate_burst", vec![json!(20.0), json!(1.0)]),

@@ -264,7 +264,12 @@ impl Writer<'_> {
             let message = "Document can't be found";
             return Err(Refusal::invalid(record_type.name, message));
         };
-        let marked = export::mark(document_type, document, true, &self.now);
+        let mark = export::Mark {
+            exported: true,
+            now: &self.now,
+            moves: false,
+        };
+        let marked = export::mark(document_type, document, mark);
         self.store(document_type, marked, None)?;
         Ok(())
     }

@@ -11,14 +11,30 @@ pub fn has_flag(record_type: &RecordType) -> bool {
         .any(|name| record_type.shape.contains(name))
 }
 
-/// Marks a record as exported, or takes the mark away. `updated-at` stays: it
-/// is no change of the record (a guess).
+/// A mark, or taking it away.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark<'a> {
+    pub exported: bool,
+    pub now: &'a str,
+    /// Whether it counts as a change of the record, so that `updated-at` moves. Which way
+    /// Coupa has is not documented.
+    pub moves: bool,
+}
+
+/// Marks a record as exported, or takes the mark away.
 pub fn mark(
     record_type: &RecordType,
     mut record: Map<String, Value>,
-    exported: bool,
-    now: &str,
+    mark: Mark<'_>,
 ) -> Map<String, Value> {
+    let Mark {
+        exported,
+        now,
+        moves,
+    } = mark;
+    if moves && record.contains_key("updated-at") {
+        record.insert("updated-at".to_owned(), now.into());
+    }
     let at = match exported {
         true => now.into(),
         false => Value::Null,

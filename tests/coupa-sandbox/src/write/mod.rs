@@ -91,19 +91,26 @@ impl<'a> Writer<'a> {
     }
 
     /// Changes what was sent of a record and leaves the rest. `exported` comes
-    /// from the query; then nothing else changes.
+    /// from the query; then nothing else changes, and `mark_moves` says whether
+    /// `updated-at` does.
     pub fn update(
         &self,
         record_type: &'static RecordType,
         id: i64,
         sent: &Map<String, Value>,
         exported: Option<&str>,
+        mark_moves: bool,
     ) -> Result<Map<String, Value>, Refusal> {
         let record = self.existing(record_type, id)?;
         let alone = (sent.len() == 1).then(|| says(sent, "exported")).flatten();
         match exported.and_then(values::boolean).or(alone) {
             Some(flag) if export::has_flag(record_type) => {
-                let marked = export::mark(record_type, record, flag, &self.now);
+                let mark = export::Mark {
+                    exported: flag,
+                    now: &self.now,
+                    moves: mark_moves,
+                };
+                let marked = export::mark(record_type, record, mark);
                 self.store(record_type, marked, None)
             }
             _ => self.change_record(record_type, record, sent),

@@ -73,7 +73,7 @@ impl Writer<'_> {
             SqlValue::Integer(user),
         ];
         match self.records.ids(sql, values)?.first() {
-            Some(cart) => self.update(record_type, *cart, &sent, None),
+            Some(cart) => self.update(record_type, *cart, &sent, None, false),
             None => {
                 let mut cart = self.create(record_type, &sent, None, None)?;
                 cart.insert("status".to_owned(), "cart".into());
