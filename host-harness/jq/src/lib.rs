@@ -3,8 +3,16 @@
 
 #![cfg(target_family = "wasm")]
 
+mod arithmetic;
 mod bindings;
+mod count;
 mod filter;
+mod functions;
+mod hint;
+mod json;
+mod pattern;
+mod rewrite;
+mod value;
 
 use bindings::exports::harness::jq::filters::{Bounds, Failure, Filter, Guest, GuestFilter, Wrong};
 

@@ -28,8 +28,8 @@ use crate::connection::{self, ConnectionFile, RevealError, Secrets};
 use crate::egress::Budgets;
 use crate::mapping;
 use crate::registry::{
-    Digest, Entry, LocalRegistry, Location, OciRegistry, Pulled, Quarantine, QuarantinedVersion,
-    Registry, RegistryError, Store, TrustPolicy,
+    Digest, Entry, LocalRegistry, Location, OciRegistry, PassedOver, Pulled, Quarantine,
+    QuarantinedVersion, Registry, RegistryError, Store, TrustPolicy,
 };
 use crate::runtime::recording::Recording;
 use crate::runtime::{
@@ -54,6 +54,9 @@ pub struct Downloaded {
     pub connector: Connector,
     /// Newer versions that would have fitted, and are in quarantine.
     pub passed_over: Vec<QuarantinedVersion>,
+    /// What the registry has under newer versions that would have fitted, and is no
+    /// connector.
+    pub beside: Vec<PassedOver>,
     /// Why the registry could not be asked, where it could not: then this is the
     /// newest that was here.
     pub offline: Option<String>,

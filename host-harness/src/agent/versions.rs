@@ -4,8 +4,8 @@ use super::guard::{Guard, count};
 use super::stages::{Lap, Stages};
 use super::{Agent, AgentError, Downloaded};
 use crate::registry::{
-    Candidate, ConnectorName, Digest, Entry, Lease, Pulled, QuarantinedVersion, Receipt,
-    RegistryError, Requirement, Rollback, StoreError, TrustError,
+    Candidate, ConnectorName, Digest, Entry, Lease, PassedOver, Pulled, QuarantinedVersion,
+    Receipt, RegistryError, Requirement, Rollback, StoreError, TrustError,
 };
 use crate::runtime::{self, Connector, RuntimeError};
 use jiff::Timestamp;
@@ -21,6 +21,8 @@ struct Chosen {
     /// holds on to them.
     here: Option<(Lease, Vec<u8>)>,
     passed_over: Vec<QuarantinedVersion>,
+    /// What is no connector.
+    beside: Vec<PassedOver>,
     offline: Option<String>,
 }
 
@@ -88,6 +90,7 @@ impl Agent {
             receipt,
             here,
             passed_over: Vec::new(),
+            beside: Vec::new(),
             offline: None,
         })
     }
@@ -131,6 +134,7 @@ impl Agent {
         }
         let mut passed_over = Vec::new();
         let mut others: Vec<(Version, Version)> = Vec::new();
+        let (mut beside, mut no_connector) = (Vec::new(), None);
         for version in candidates {
             if let Some(found) = unserved.iter().find(|(known, _)| *known == version) {
                 others.push(found.clone());
@@ -141,10 +145,18 @@ impl Agent {
             // that can be asked.
             let entry = match (receipt, &offline) {
                 (Some(receipt), Some(_)) => receipt.entry.clone(),
-                _ => match self.registry.entry(name, &version).await? {
-                    Some(entry) => entry,
+                _ => match self.registry.entry(name, &version).await {
+                    Ok(Some(entry)) => entry,
                     // It went away just now.
-                    None => continue,
+                    Ok(None) => continue,
+                    // What was a connector once does not become something else.
+                    Err(error) if receipt.is_none() && error.beside().is_some() => {
+                        tracing::info!(%error, "it is passed over");
+                        beside.extend(error.beside());
+                        no_connector.get_or_insert(error);
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
                 },
             };
             if let Some(contract) = contract_of(&entry).filter(|said| !runtime::serves(said)) {
@@ -164,14 +176,16 @@ impl Agent {
                 entry,
                 here: None,
                 passed_over,
+                beside,
                 offline,
             });
         }
-        match passed_over.into_iter().next() {
-            Some(held) => Err(AgentError::Quarantined {
+        match (passed_over.into_iter().next(), no_connector) {
+            (Some(held), _) => Err(AgentError::Quarantined {
                 held: Box::new(held),
             }),
-            None => Err(none_served(name, others)),
+            (None, Some(error)) if others.is_empty() => Err(error.into()),
+            (None, _) => Err(none_served(name, others)),
         }
     }
 
@@ -210,6 +224,7 @@ impl Agent {
             receipt,
             here,
             passed_over,
+            beside,
             offline,
         } = chosen;
         let is_new = receipt.is_none();
@@ -287,6 +302,7 @@ impl Agent {
             pulled,
             connector,
             passed_over,
+            beside,
             offline,
             stages: *stages,
         })))

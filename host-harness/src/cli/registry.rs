@@ -5,7 +5,7 @@ use super::table::table;
 use super::{Failed, print};
 use clap::Args;
 use host_harness::agent::{Agent, Publication};
-use host_harness::registry::{ConnectorName, RegistryError, Requirement};
+use host_harness::registry::{ConnectorName, PassedOver, RegistryError, Requirement};
 use jiff::Timestamp;
 use semver::Version;
 use std::path::{Path, PathBuf};
@@ -96,7 +96,11 @@ pub async fn list(agent: &Agent) -> Result<ExitCode, Failed> {
         .map(str::to_owned)
         .to_vec();
     let mut rows = vec![header];
-    for entry in agent.registry().list().await? {
+    let listing = agent.registry().list().await?;
+    if let Some(line) = PassedOver::line(&listing.passed_over) {
+        eprintln!("harness: {line}");
+    }
+    for entry in listing.entries {
         rows.push(vec![
             entry.name.to_string(),
             entry.version.to_string(),
@@ -130,6 +134,9 @@ pub async fn pull(
             held.version,
             held.reason()
         );
+    }
+    if let Some(line) = PassedOver::line(&downloaded.beside) {
+        eprintln!("harness: {line}");
     }
     if let Some(why) = &downloaded.offline {
         eprintln!("harness: {why}");

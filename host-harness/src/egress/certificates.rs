@@ -107,19 +107,6 @@ impl Certificates {
     }
 }
 
-impl Certificates {
-    /// As the client of an OCI registry takes them.
-    pub(crate) fn for_registry(&self) -> Vec<oci_client::client::Certificate> {
-        self.0
-            .iter()
-            .map(|certificate| oci_client::client::Certificate {
-                encoding: oci_client::client::CertificateEncoding::Der,
-                data: certificate.to_vec(),
-            })
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -177,6 +177,32 @@ mod tests {
         assert!(map(".", &deep).await.unwrap_err().contains("not JSON"));
     }
 
+    #[test]
+    fn a_name_with_a_hyphen_gets_the_hint_that_it_needs_quotes() {
+        for (filter, says) in [
+            ("{t: .document-type}", "write `.\"document-type\"`"),
+            ("{c: .payment-term.code}", "write `.\"payment-term\"`"),
+            ("{d: .invoice-date}", "write `.\"invoice-date\"`"),
+            ("{d: .a.ship-to-address.b}", "write `.\"ship-to-address\"`"),
+            ("{l: .x-length}", "column 5: `.x-length` is a subtraction"),
+            ("{s: \"\\(.order-type)\"}", "write `.\"order-type\"`"),
+            ("{document-type: 1}", "write `\"document-type\"`"),
+            ("{id, invoice-date}", "write `\"invoice-date\"`"),
+        ] {
+            let error = Mapping::parse(filter).unwrap_err().to_string();
+            assert!(error.contains(says), "{filter}: {error}");
+        }
+        for filter in [
+            "{t: .\"document-type\"}",
+            "{t: .[\"document-type\"]}",
+            "{n: (.a - .b), m: (.a -.b), o: (.a-1), p: (.a-.b), q: (.a - length)}",
+            "{n: (3-length)}",
+            "# .document-type\n{}",
+        ] {
+            Mapping::parse(filter).unwrap();
+        }
+    }
+
     /// What would take a program down, were it not in a sandbox. Each is told,
     /// and the next record is mapped as if nothing had happened.
     #[tokio::test]

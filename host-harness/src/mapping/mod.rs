@@ -97,3 +97,6 @@ impl Mapping {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod table;

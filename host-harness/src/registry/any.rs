@@ -4,8 +4,8 @@ use semver::Version;
 
 use super::oci::OciRegistry;
 use super::{
-    ConnectorName, Entry, LocalRegistry, Published, Pulled, RegistryError, Release, Requirement,
-    Store,
+    ConnectorName, Entry, Listing, LocalRegistry, Published, Pulled, RegistryError, Release,
+    Requirement, Store,
 };
 
 /// Where versions of connectors are published.
@@ -77,14 +77,18 @@ impl Registry {
         }
     }
 
-    /// All that is published, by name and then by version, oldest first.
+    /// All that is published, by name and then by version, oldest first, and what
+    /// else lies there.
     ///
     /// # Errors
-    /// Where one version cannot be understood: a list that silently lacks it
-    /// would mislead.
-    pub async fn list(&self) -> Result<Vec<Entry>, RegistryError> {
+    /// Where it cannot be asked, or a folder's version cannot be understood: a list
+    /// that silently lacks it would mislead.
+    pub async fn list(&self) -> Result<Listing, RegistryError> {
         match self {
-            Self::Folder(registry) => registry.list(),
+            Self::Folder(registry) => Ok(Listing {
+                entries: registry.list()?,
+                passed_over: Vec::new(),
+            }),
             Self::Oci(registry) => Ok(registry.list().await?),
         }
     }

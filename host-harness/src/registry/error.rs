@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use semver::Version;
 
-use super::{ConnectorName, Digest, Entry, OciError, Requirement};
+use super::{ConnectorName, Digest, Entry, OciError, PassedOver, Requirement};
 use crate::atomic_file::AtomicFileError;
 
 /// Why a registry could not do what it was asked.
@@ -206,6 +206,18 @@ impl RegistryError {
             Self::Store(error) => error.code(),
             Self::Oci(error) => error.code(),
             Self::Io { .. } => "registry.files",
+        }
+    }
+
+    /// What lies in place of a connector, where that is what it is about.
+    #[must_use]
+    pub fn beside(&self) -> Option<PassedOver> {
+        match self {
+            Self::Oci(OciError::NotAConnector { what, why, .. }) => Some(PassedOver {
+                what: what.clone(),
+                why: why.clone(),
+            }),
+            _ => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::error::WorkspaceError;
 use super::id::{ConnectionId, EnvironmentId};
 use super::{Connection, Workspace};
-use crate::registry::{ConnectorName, Published, Requirement};
+use crate::registry::{ConnectorName, PassedOver, Published, Requirement};
 use crate::runtime::Connector;
 use crate::runtime::types::{self, PropertyKind, Role};
 use serde::Serialize;
@@ -189,11 +189,12 @@ impl Workspace {
     /// If the registry cannot be read.
     pub async fn connectors(&self) -> Result<Vec<ConnectorVersions>, WorkspaceError> {
         let mut connectors: Vec<ConnectorVersions> = Vec::new();
-        let mut entries = self
-            .registry()
-            .list()
-            .await
-            .map_err(crate::agent::AgentError::from)?;
+        let listing = self.registry().list().await;
+        let listing = listing.map_err(crate::agent::AgentError::from)?;
+        if let Some(line) = PassedOver::line(&listing.passed_over) {
+            tracing::info!("{line}");
+        }
+        let mut entries = listing.entries;
         entries.sort_by(|a, b| a.name.cmp(&b.name).then(b.version.cmp(&a.version)));
         for entry in entries {
             let (name, version) = (entry.name.to_string(), entry.version.to_string());

@@ -20,7 +20,7 @@ async fn get(server: &Server, path: &str) -> reqwest::Response {
 }
 
 /// Pushes a blob as any tool would.
-async fn put_blob(server: &Server, repository: &str, bytes: &[u8]) -> String {
+pub(super) async fn put_blob(server: &Server, repository: &str, bytes: &[u8]) -> String {
     let client = reqwest::Client::new();
     let begun = client
         .post(format!(
@@ -66,13 +66,25 @@ async fn put_foreign(
             "digest": put_blob(server, repository, bytes).await,
         }],
     });
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    put_manifest(server, repository, tag, kind, &manifest).await;
+}
+
+/// Pushes a manifest or an index as any tool would.
+pub(super) async fn put_manifest(
+    server: &Server,
+    repository: &str,
+    tag: &str,
+    media_type: &str,
+    content: &Value,
+) {
     let put = reqwest::Client::new()
         .put(format!(
             "http://{}/v2/{repository}/manifests/{tag}",
             server.host()
         ))
-        .header("content-type", "application/vnd.oci.image.manifest.v1+json")
-        .body(manifest.to_string())
+        .header("content-type", media_type)
+        .body(content.to_string())
         .send()
         .await
         .unwrap();
@@ -181,7 +193,7 @@ async fn a_version_is_published_in_the_common_layout_and_downloaded_and_runs() {
         .await
         .unwrap();
     assert_eq!(bill.unwrap(), br#"{"bomFormat":"CycloneDX"}"#);
-    let listed = consumer.registry().list().await.unwrap();
+    let listed = consumer.registry().list().await.unwrap().entries;
     assert_eq!(listed.len(), 1, "what goes with a version is no version");
     assert_eq!(listed[0].name, name());
     let unknown = consumer

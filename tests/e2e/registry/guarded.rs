@@ -92,14 +92,15 @@ async fn answer(State(front): State<Front>, request: Request) -> Response {
         )
             .into_response();
     }
-    hand_on(&front, request).await
+    hand_on(&front.behind, request).await
 }
 
-async fn hand_on(front: &Front, request: Request) -> Response {
+/// The answer of the registry at this host and port, which is not told who asks.
+pub(super) async fn hand_on(behind: &str, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     parts.headers.remove(header::AUTHORIZATION);
     let body = axum::body::to_bytes(body, 64 << 20).await.unwrap();
-    let behind = Behind::at(&format!("http://{}", front.behind));
+    let behind = Behind::at(&format!("http://{behind}"));
     let answer = behind.forward(Request::from_parts(parts, body)).await;
     answer.unwrap().map(Body::from)
 }

@@ -8,6 +8,7 @@ mod proxy;
 mod quarantine;
 mod server;
 pub mod shadow;
+mod shared;
 mod stored;
 mod trust;
 

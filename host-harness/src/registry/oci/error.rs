@@ -175,6 +175,18 @@ impl OciError {
         }
     }
 
+    /// Whether it is about what was asked alone, so that the registry may have more to
+    /// say of other things.
+    pub(crate) const fn is_of_one_thing(&self) -> bool {
+        matches!(
+            self,
+            Self::Credentials { .. }
+                | Self::Forbidden { .. }
+                | Self::Unexpected { .. }
+                | Self::TooLarge { .. }
+        )
+    }
+
     /// Whether the registry could not be asked, or had nothing to say.
     pub(crate) const fn is_out_of_reach(&self) -> bool {
         matches!(

@@ -4,12 +4,18 @@
 use crate::registry::{Digest, Facts, Release};
 use jiff::Timestamp;
 use oci_client::annotations as known;
-use oci_client::manifest::{OciDescriptor, OciImageManifest};
+use oci_client::manifest::{ImageIndexEntry, OciDescriptor, OciImageIndex, OciImageManifest};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// What may lie under a tag: ours, and what a registry that is shared has beside. One
+/// that is not asked for is answered as if it were not there, or turned into another.
+pub(super) const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json";
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const LAYER: &str = "application/wasm";
 /// What older tools call the layer: Spin's, and wasmCloud's.
@@ -23,6 +29,11 @@ pub(super) const EMPTY_CONFIG: &[u8] = b"{}";
 pub(super) const SIGNATURE: &str = "application/vnd.minisign.signature";
 pub(super) const BILL_OF_MATERIALS: &str = "application/vnd.cyclonedx+json";
 
+/// What begins the exports of a connector.
+const CONNECTOR: &str = "integration:connector/";
+/// The layout knows `wasip1`, for modules, and `wasip2`, for components.
+const COMPONENTS: &str = "wasip2";
+
 const CONTRACT: &str = "integration.connector.contract";
 const REACHES: &str = "integration.connector.reaches";
 
@@ -32,7 +43,6 @@ const REACHES: &str = "integration.connector.reaches";
 struct WasmConfig {
     created: String,
     architecture: String,
-    /// The layout knows `wasip1`, for modules, and `wasip2`, for components.
     os: String,
     layer_digests: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +86,7 @@ pub(super) fn connector(release: &Release, created: Timestamp) -> serde_json::Re
     let config = serde_json::to_vec(&WasmConfig {
         created: created.to_string(),
         architecture: "wasm".to_owned(),
-        os: "wasip2".to_owned(),
+        os: COMPONENTS.to_owned(),
         layer_digests: vec![Digest::of(&release.component).to_string()],
         component: Some(ComponentConfig {
             exports: facts.exports.clone(),
@@ -220,15 +230,63 @@ pub(super) fn with_config(facts: &mut Facts, config: &[u8]) -> Option<Timestamp>
     config.created.parse().ok()
 }
 
-/// The tag of a version. A tag has no `+`, and a version no `_`.
+/// That what exports are known of are a connector's, or none are known.
+pub(super) fn exports_a_connector(facts: &Facts) -> Result<(), String> {
+    let exports = &facts.exports;
+    if facts.contract.is_some()
+        || exports.is_empty()
+        || exports.iter().any(|export| export.starts_with(CONNECTOR))
+    {
+        return Ok(());
+    }
+    Err(format!(
+        "it exports {}, and a connector exports {CONNECTOR}connector",
+        exports.join(", ")
+    ))
+}
+
+/// The manifests of an index that may be of WebAssembly: those that say so; where
+/// none does, those that do not say that they are of something else.
+pub(super) fn may_be_wasm(index: &OciImageIndex) -> Vec<&ImageIndexEntry> {
+    let (wasm, others): (Vec<_>, Vec<_>) = index.manifests.iter().partition(|entry| {
+        is_of_components(entry)
+            || entry.artifact_type.as_deref() == Some(CONFIG)
+            || entry.platform.as_ref().is_some_and(|platform| {
+                platform.architecture.to_string().starts_with("wasm")
+                    || platform.os.to_string().starts_with("wasi")
+            })
+    });
+    if !wasm.is_empty() {
+        return wasm;
+    }
+    let says_nothing = |entry: &&ImageIndexEntry| entry.platform.is_none();
+    others.into_iter().filter(says_nothing).collect()
+}
+
+/// Whether a manifest of an index is said to be of a component.
+pub(super) fn is_of_components(entry: &ImageIndexEntry) -> bool {
+    let platform = entry.platform.as_ref();
+    platform.is_some_and(|platform| platform.os.to_string() == COMPONENTS)
+}
+
+/// The tag under which a version is published. A tag has no `+`, and a version no `_`.
 pub(super) fn tag(version: &Version) -> String {
     version.to_string().replace('+', "_")
+}
+
+/// The tags that a version may have, the preferred one first: other tools put a `v`
+/// before it.
+pub(super) fn tags(version: &Version) -> [String; 2] {
+    let tag = tag(version);
+    let with_v = format!("v{tag}");
+    [tag, with_v]
 }
 
 /// The version of a tag; absent where it is something else, such as `latest` or
 /// a signature's.
 pub(super) fn version(tag: &str) -> Option<Version> {
-    tag.replace('_', "+").parse().ok()
+    let version = tag.strip_prefix('v').unwrap_or(tag);
+    version.replace('_', "+").parse().ok()
 }
 
 /// The tag of what goes with the version that a manifest leads to.

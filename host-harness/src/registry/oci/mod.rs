@@ -7,17 +7,25 @@
 //! made of. Registries without the referrers API keep these like any other, and
 //! one with it lists them, because each names its subject.
 //!
-//! [`oci_client`] pushes, and gets tokens. Everything that is read is read here,
-//! because that library takes answers of any size.
+//! The manifests' types are [`oci_client`]'s. Requests are our own, because that
+//! library takes answers of any size, and asks who is to be told only at `/v2/`: a
+//! registry that is open there and closed elsewhere would never let it in.
 
+mod access;
+mod challenge;
 mod error;
 mod layout;
+mod link;
+mod listing;
+mod manifest;
+mod pages;
 mod publish;
 mod read;
 mod transport;
 
+pub use access::Credentials;
 pub use error::OciError;
-pub use transport::{Credentials, OciSettings};
+pub use transport::OciSettings;
 
 use super::{ConnectorName, OciAddress};
 use std::sync::Arc;

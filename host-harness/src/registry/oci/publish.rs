@@ -1,12 +1,15 @@
 //! Publishing into an OCI registry.
 
+use super::transport::Writing;
 use super::{OciError, OciRegistry, layout};
 use crate::registry::trust::{MAX_SIGNATURE_BYTES, key_id_of};
 use crate::registry::{Digest, Entry, Published, RegistryError, Release};
-use oci_client::Client;
-use oci_client::errors::OciDistributionError;
-use reqwest::StatusCode;
-use reqwest::header::HeaderValue;
+use bytes::Bytes;
+use reqwest::header::LOCATION;
+use reqwest::{Method, Url};
+
+/// What a blob is sent as.
+const BYTES: &str = "application/octet-stream";
 
 impl OciRegistry {
     /// Publishes a version. The same bytes again change nothing, but add
@@ -25,7 +28,6 @@ impl OciRegistry {
             size: release.component.len() as u64,
             manifest: Some(manifest),
         };
-        let client = self.transport.pusher(&repository).await?;
         if let Some(there) = self.entry(&release.name, &release.version).await? {
             if there.digest != digest {
                 return Err(RegistryError::VersionTaken {
@@ -33,11 +35,11 @@ impl OciRegistry {
                     offered: digest,
                 });
             }
-            let subject = self.manifest(&repository, &tag).await?;
+            let subject = self.manifest_of(&repository, &release.version).await?;
             let (Some(manifest), Some(subject)) = (there.manifest, subject) else {
                 return Ok(published(digest));
             };
-            self.push_companions(&client, release, &there, &subject.bytes)
+            self.push_companions(release, &there, &subject.bytes)
                 .await?;
             return Ok(published(manifest));
         }
@@ -54,20 +56,17 @@ impl OciRegistry {
             manifest: Some(manifest),
         };
         // The tag comes last: what it leads to is signed from its first moment on.
-        self.push_blob(&client, &repository, &release.component)
+        self.push_blob(&repository, &release.component).await?;
+        self.push_blob(&repository, &artifact.config).await?;
+        self.push_companions(release, &entry, &artifact.manifest)
             .await?;
-        self.push_blob(&client, &repository, &artifact.config)
-            .await?;
-        self.push_companions(&client, release, &entry, &artifact.manifest)
-            .await?;
-        self.push_manifest(&client, &repository, &tag, artifact.manifest)
+        self.push_manifest(&repository, &tag, artifact.manifest)
             .await?;
         Ok(published(manifest))
     }
 
     async fn push_companions(
         &self,
-        client: &Client,
         release: &Release,
         entry: &Entry,
         subject: &[u8],
@@ -88,21 +87,13 @@ impl OciRegistry {
             signatures.retain(|there| !new.contains(&key_id_of(&String::from_utf8_lossy(there))));
             signatures.extend(release.signatures.iter().map(|s| s.as_bytes().to_vec()));
             let tag = layout::companion_tag(&manifest, "minisig");
-            self.push_companion(
-                client,
-                &repository,
-                &tag,
-                layout::SIGNATURE,
-                &signatures,
-                subject,
-            )
-            .await?;
+            self.push_companion(&repository, &tag, layout::SIGNATURE, &signatures, subject)
+                .await?;
         }
         if let Some(bill) = &release.bill_of_materials {
             let tag = layout::companion_tag(&manifest, "cdx");
             let parts = [bill.clone()];
             self.push_companion(
-                client,
                 &repository,
                 &tag,
                 layout::BILL_OF_MATERIALS,
@@ -116,7 +107,6 @@ impl OciRegistry {
 
     async fn push_companion(
         &self,
-        client: &Client,
         repository: &str,
         tag: &str,
         media_type: &str,
@@ -125,49 +115,100 @@ impl OciRegistry {
     ) -> Result<(), OciError> {
         let manifest =
             layout::companion(media_type, parts, subject).map_err(|e| self.not_written(&e))?;
-        self.push_blob(client, repository, layout::EMPTY_CONFIG)
-            .await?;
+        self.push_blob(repository, layout::EMPTY_CONFIG).await?;
         for part in parts {
-            self.push_blob(client, repository, part).await?;
+            self.push_blob(repository, part).await?;
         }
-        self.push_manifest(client, repository, tag, manifest).await
+        self.push_manifest(repository, tag, manifest).await
     }
 
-    async fn push_blob(
-        &self,
-        client: &Client,
-        repository: &str,
-        bytes: &[u8],
-    ) -> Result<(), OciError> {
-        let digest = Digest::of(bytes).to_string();
-        let reference = self.transport.reference(repository, "latest");
-        if matches!(client.blob_exists(&reference, &digest).await, Ok(true)) {
+    async fn push_blob(&self, repository: &str, bytes: &[u8]) -> Result<(), OciError> {
+        let digest = Digest::of(bytes);
+        if self.has_blob(repository, &digest).await? {
             return Ok(());
         }
-        client
-            .push_blob(&reference, bytes.to_vec(), &digest)
+        let what = format!("{repository}@{digest}");
+        let path = format!("{repository}/blobs/uploads/");
+        let begun = self
+            .transport
+            .write(Writing {
+                what: &what,
+                repository,
+                method: Method::POST,
+                url: self.transport.url(&path)?,
+                media_type: BYTES,
+                body: Bytes::new(),
+            })
+            .await?;
+        let place = begun.headers().get(LOCATION);
+        let place = place.and_then(|place| place.to_str().ok());
+        let place = place.and_then(|place| begun.url().join(place).ok());
+        let mut url = place.ok_or_else(|| {
+            self.not_understood(&what, "it does not say where to put it".to_owned())
+        })?;
+        // Something before it may have taken TLS off.
+        if let Some(own) = self.transport.at_home(&url) {
+            url = own;
+        } else if !self.transport.is_plain() && url.scheme() != "https" {
+            let why = "it is to be put where there is no TLS".to_owned();
+            return Err(self.not_understood(&what, why));
+        }
+        url.query_pairs_mut()
+            .append_pair("digest", &digest.to_string());
+        self.put(repository, &what, url, BYTES, bytes.to_vec())
             .await
-            .map(drop)
-            .map_err(|error| self.not_pushed(error, repository))
+    }
+
+    /// Whether a blob is there. Where that is not said, it is put there again.
+    async fn has_blob(&self, repository: &str, digest: &Digest) -> Result<bool, OciError> {
+        let writing = Writing {
+            what: "a blob",
+            repository,
+            method: Method::HEAD,
+            url: self
+                .transport
+                .url(&format!("{repository}/blobs/{digest}"))?,
+            media_type: BYTES,
+            body: Bytes::new(),
+        };
+        match self.transport.write(writing).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_out_of_reach() => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     async fn push_manifest(
         &self,
-        client: &Client,
         repository: &str,
         tag: &str,
         manifest: Vec<u8>,
     ) -> Result<(), OciError> {
-        let reference = self.transport.reference(repository, tag);
-        client
-            .push_manifest_raw(
-                &reference,
-                manifest,
-                HeaderValue::from_static(layout::MANIFEST),
-            )
+        let what = format!("{repository}:{tag}");
+        let url = self
+            .transport
+            .url(&format!("{repository}/manifests/{tag}"))?;
+        self.put(repository, &what, url, layout::MANIFEST, manifest)
             .await
-            .map(drop)
-            .map_err(|error| self.not_pushed(error, repository))
+    }
+
+    async fn put(
+        &self,
+        repository: &str,
+        what: &str,
+        url: Url,
+        media_type: &'static str,
+        bytes: Vec<u8>,
+    ) -> Result<(), OciError> {
+        let writing = Writing {
+            what,
+            repository,
+            method: Method::PUT,
+            url,
+            media_type,
+            body: bytes.into(),
+        };
+        self.transport.write(writing).await.map(drop)
     }
 
     fn not_written(&self, error: &serde_json::Error) -> OciError {
@@ -175,29 +216,6 @@ impl OciRegistry {
             registry: self.address().to_string(),
             what: "a manifest".to_owned(),
             why: error.to_string(),
-        }
-    }
-
-    fn not_pushed(&self, error: OciDistributionError, repository: &str) -> OciError {
-        let status = match &error {
-            OciDistributionError::RequestError(error) => return self.transport.failed(error),
-            OciDistributionError::UnauthorizedError { .. }
-            | OciDistributionError::AuthenticationFailure(_) => Some(401),
-            OciDistributionError::ServerError { code, .. } => Some(*code),
-            _ => None,
-        };
-        match status.and_then(|code| StatusCode::from_u16(code).ok()) {
-            Some(StatusCode::FORBIDDEN) => OciError::Forbidden {
-                registry: self.address().to_string(),
-                who: "this publisher".to_owned(),
-                what: format!("publish into {repository}"),
-            },
-            Some(status) => self.transport.status(status, repository),
-            None => OciError::Unexpected {
-                registry: self.address().to_string(),
-                what: format!("publishing into {repository}"),
-                why: error.to_string(),
-            },
         }
     }
 }

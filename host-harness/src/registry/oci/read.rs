@@ -1,35 +1,19 @@
-//! Reading from an OCI registry: names, versions, manifests, and bytes.
+//! Reading from an OCI registry: names, versions, and bytes.
 
+use super::manifest::MAX_MANIFEST_BYTES;
 use super::transport::Question;
 use super::{OciError, OciRegistry, layout};
 use crate::registry::trust::MAX_SIGNATURE_BYTES;
-use crate::registry::{ConnectorName, Digest, Entry, Pulled, RegistryError, Store};
-use futures::{StreamExt, TryStreamExt, stream};
-use oci_client::manifest::OciImageManifest;
+use crate::registry::{ConnectorName, Digest, Entry, PassedOver, Pulled, RegistryError, Store};
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_RANGE, LINK};
+use reqwest::header::CONTENT_RANGE;
 use semver::Version;
 use serde::Deserialize;
 
-/// The largest manifest that is taken; the specification asks registries for 4 MiB.
-const MAX_MANIFEST_BYTES: u64 = 4 * 1024 * 1024;
-/// The largest page of a list.
-const MAX_LIST_BYTES: u64 = 4 * 1024 * 1024;
-/// The most pages of a list.
-const MAX_PAGES: usize = 200;
 /// The largest bill of materials.
 const MAX_BILL_BYTES: u64 = 16 * 1024 * 1024;
 /// The most signatures that are looked at.
 const MAX_SIGNATURES: usize = 16;
-/// How many versions are asked about at the same time.
-const AT_ONCE: usize = 8;
-
-/// A manifest as it came.
-pub(super) struct Manifest {
-    pub(super) digest: Digest,
-    pub(super) bytes: Vec<u8>,
-    pub(super) content: OciImageManifest,
-}
 
 #[derive(Deserialize)]
 struct Tags {
@@ -49,10 +33,17 @@ impl OciRegistry {
     /// # Errors
     /// Where it cannot be asked, or lists no repositories.
     pub async fn names(&self) -> Result<Vec<ConnectorName>, OciError> {
+        Ok(self.repositories().await?.0)
+    }
+
+    /// The same, and what lies under the prefix whose name no connector can have.
+    pub(super) async fn repositories(
+        &self,
+    ) -> Result<(Vec<ConnectorName>, Vec<PassedOver>), OciError> {
         if !self.known.is_empty() {
             let mut names = self.known.clone();
             names.sort_unstable();
-            return Ok(names);
+            return Ok((names, Vec::new()));
         }
         let pages = self.pages::<Catalog>("", "_catalog?n=500", "its repositories");
         let pages = match pages.await {
@@ -76,14 +67,24 @@ impl OciRegistry {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
-        let mut names: Vec<ConnectorName> = pages
-            .iter()
-            .flat_map(|page| &page.repositories)
-            .filter_map(|repository| repository.strip_prefix(&prefix)?.parse().ok())
-            .collect();
+        let (mut names, mut passed_over) = (Vec::new(), Vec::new());
+        for repository in pages.iter().flat_map(|page| &page.repositories) {
+            let Some(name) = repository.strip_prefix(&prefix) else {
+                continue;
+            };
+            match name.parse::<ConnectorName>() {
+                Ok(name) => names.push(name),
+                Err(_) => passed_over.push(PassedOver {
+                    what: repository.clone(),
+                    why: "no connector has such a name".to_owned(),
+                }),
+            }
+        }
         names.sort_unstable();
         names.dedup();
-        Ok(names)
+        passed_over.sort_unstable_by(|a, b| a.what.cmp(&b.what));
+        passed_over.dedup();
+        Ok((names, passed_over))
     }
 
     /// The versions of a connector, oldest first; none where it is unknown. Tags
@@ -110,106 +111,6 @@ impl OciRegistry {
         Ok(versions)
     }
 
-    /// All pages of a list.
-    async fn pages<T: serde::de::DeserializeOwned>(
-        &self,
-        repository: &str,
-        path: &str,
-        what: &str,
-    ) -> Result<Vec<T>, OciError> {
-        let mut pages = Vec::new();
-        let mut path = path.to_owned();
-        loop {
-            let response = self
-                .transport
-                .ask(Question {
-                    what,
-                    repository,
-                    path: &path,
-                    accept: "application/json",
-                    from: 0,
-                })
-                .await?;
-            let next = response
-                .headers()
-                .get(LINK)
-                .and_then(|link| link.to_str().ok())
-                .and_then(next_page);
-            let body = self.transport.body(response, what, MAX_LIST_BYTES).await?;
-            pages.push(
-                serde_json::from_slice(&body)
-                    .map_err(|error| self.not_understood(what, error.to_string()))?,
-            );
-            match next {
-                None => return Ok(pages),
-                Some(_) if pages.len() >= MAX_PAGES => {
-                    return Err(self.not_understood(what, "its list does not end".to_owned()));
-                }
-                Some(next) => path = next,
-            }
-        }
-    }
-
-    fn not_understood(&self, what: &str, why: String) -> OciError {
-        OciError::Unexpected {
-            registry: self.address().to_string(),
-            what: what.to_owned(),
-            why,
-        }
-    }
-
-    /// The manifest under a tag; absent where there is none.
-    pub(super) async fn manifest(
-        &self,
-        repository: &str,
-        tag: &str,
-    ) -> Result<Option<Manifest>, OciError> {
-        let what = format!("{repository}:{tag}");
-        let asked = self
-            .transport
-            .ask(Question {
-                what: &what,
-                repository,
-                path: &format!("{repository}/manifests/{tag}"),
-                accept: layout::MANIFEST,
-                from: 0,
-            })
-            .await;
-        let response = match asked {
-            Err(OciError::NotFound { .. }) => return Ok(None),
-            asked => asked?,
-        };
-        let said = response
-            .headers()
-            .get("docker-content-digest")
-            .and_then(|digest| digest.to_str().ok())
-            .map(str::to_owned);
-        let bytes = self
-            .transport
-            .body(response, &what, MAX_MANIFEST_BYTES)
-            .await?;
-        let digest = Digest::of(&bytes);
-        if let Some(said) = said.filter(|said| *said != digest.to_string()) {
-            return Err(OciError::WrongDigest {
-                registry: self.address().to_string(),
-                what,
-                said,
-                found: digest.to_string(),
-            });
-        }
-        let content: OciImageManifest =
-            serde_json::from_slice(&bytes).map_err(|error| OciError::NotAConnector {
-                registry: self.address().to_string(),
-                what,
-                why: format!("its manifest is none: {error}"),
-            })?;
-        Ok(Some(Manifest {
-            digest,
-            bytes,
-            content,
-        }))
-    }
-
     /// What it says of one version; absent where it has none.
     ///
     /// # Errors
@@ -220,16 +121,11 @@ impl OciRegistry {
         version: &Version,
     ) -> Result<Option<Entry>, OciError> {
         let repository = self.repository(name);
-        let tag = layout::tag(version);
-        let Some(manifest) = self.manifest(&repository, &tag).await? else {
+        let Some(manifest) = self.manifest_of(&repository, version).await? else {
             return Ok(None);
         };
-        let (digest, size) =
-            layout::layer(&manifest.content).map_err(|why| OciError::NotAConnector {
-                registry: self.address().to_string(),
-                what: format!("{repository}:{tag}"),
-                why,
-            })?;
+        let no_connector = |why| self.no_connector(manifest.place.clone(), why);
+        let (digest, size) = layout::layer(&manifest.content).map_err(no_connector)?;
         let mut facts = layout::facts(&manifest.content);
         let mut created = layout::created(&manifest.content);
         // Another tool's annotations say less, but its configuration says enough.
@@ -237,8 +133,17 @@ impl OciRegistry {
             let config = &manifest.content.config;
             let config = self
                 .blob(&repository, &config.digest, MAX_MANIFEST_BYTES)
-                .await?;
+                .await
+                .map_err(|error| match error {
+                    OciError::NotFound { .. }
+                    | OciError::TooLarge { .. }
+                    | OciError::Unexpected { .. } => {
+                        no_connector(format!("its configuration cannot be had: {error}"))
+                    }
+                    error => error,
+                })?;
             created = layout::with_config(&mut facts, &config).or(created);
+            layout::exports_a_connector(&facts).map_err(no_connector)?;
         }
         Ok(Some(Entry {
             name: name.clone(),
@@ -249,26 +154,6 @@ impl OciRegistry {
             facts,
             manifest: Some(manifest.digest),
         }))
-    }
-
-    /// All that is published, by name and then by version, oldest first.
-    ///
-    /// # Errors
-    /// Where it cannot be asked, or has a version that is no connector.
-    pub async fn list(&self) -> Result<Vec<Entry>, OciError> {
-        let mut wanted = Vec::new();
-        for name in self.names().await? {
-            for version in self.versions(&name).await? {
-                wanted.push((name.clone(), version));
-            }
-        }
-        let entries = stream::iter(wanted)
-            .map(|(name, version)| async move { self.entry(&name, &version).await })
-            .buffered(AT_ONCE);
-        entries
-            .try_filter_map(|entry| async move { Ok(entry) })
-            .try_collect()
-            .await
     }
 
     /// A small blob, its digest compared.
@@ -282,7 +167,9 @@ impl OciRegistry {
             .ask(Question {
                 what: &what,
                 repository,
-                path: &format!("{repository}/blobs/{expected}"),
+                url: self
+                    .transport
+                    .url(&format!("{repository}/blobs/{expected}"))?,
                 accept: "*/*",
                 from: 0,
             })
@@ -290,12 +177,7 @@ impl OciRegistry {
         let bytes = self.transport.body(response, &what, limit).await?;
         let found = Digest::of(&bytes);
         if found != expected {
-            return Err(OciError::WrongDigest {
-                registry: self.address().to_string(),
-                what,
-                said: expected.to_string(),
-                found: found.to_string(),
-            });
+            return Err(self.wrong_digest(what, expected.to_string(), found));
         }
         Ok(bytes)
     }
@@ -371,7 +253,9 @@ impl OciRegistry {
         let mut download = store.download(entry.digest, entry.size)?;
         let repository = self.repository(&entry.name);
         let what = format!("`{}` {}", entry.name, entry.version);
-        let path = format!("{repository}/blobs/{}", entry.digest);
+        let url = self
+            .transport
+            .url(&format!("{repository}/blobs/{}", entry.digest))?;
         let mut fruitless = 0;
         while !download.is_complete() {
             let before = download.have();
@@ -380,7 +264,7 @@ impl OciRegistry {
                 .ask(Question {
                     what: &what,
                     repository: &repository,
-                    path: &path,
+                    url: url.clone(),
                     accept: "*/*",
                     from: before,
                 })
@@ -429,14 +313,4 @@ impl OciRegistry {
         }
         Ok(download.finish()?)
     }
-}
-
-/// The address of the next page in a `Link` header, behind `/v2/`.
-fn next_page(link: &str) -> Option<String> {
-    let (address, parameters) = link.strip_prefix('<')?.split_once('>')?;
-    if !parameters.contains("rel=\"next\"") {
-        return None;
-    }
-    let (_, path) = address.split_once("/v2/")?;
-    Some(path.to_owned())
 }

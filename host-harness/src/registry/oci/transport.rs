@@ -1,15 +1,13 @@
-//! Requests to an OCI registry: who asks, how long is waited, how often it is
-//! tried again, and how much of an answer is taken.
+//! Requests to an OCI registry: how long is waited, how often it is tried again, and
+//! how much of an answer is taken.
 
 use super::OciError;
+use super::access::{Authorization, Credentials, Right};
 use crate::egress::{Certificates, Offer};
 use crate::registry::{ConnectorName, OciAddress};
-use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::OciDistributionError;
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
-use reqwest::header::{ACCEPT, HeaderValue, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode, redirect};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,19 +19,6 @@ const MOST_REDIRECTS: usize = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause, also where the registry asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-/// Who asks.
-#[derive(Debug, Clone, Default)]
-pub enum Credentials {
-    /// Nobody in particular.
-    #[default]
-    Anonymous,
-    /// A user with a password. Where the registry sends to a token server, that
-    /// gets them, and the registry its token.
-    Basic(String, SecretString),
-    /// A token that the registry takes as it is.
-    Bearer(SecretString),
-}
 
 /// How an OCI registry is used.
 #[derive(Debug, Clone)]
@@ -65,26 +50,19 @@ impl Default for OciSettings {
     }
 }
 
-/// How a request says who asks.
-#[derive(Clone)]
-enum Authorization {
-    None,
-    Basic(String, SecretString),
-    /// Known to be a header's value.
-    Bearer(SecretString),
-}
-
 /// The connection to one registry.
 pub(super) struct Transport {
     registry: String,
-    host: String,
-    base: String,
+    prefix: String,
+    base: Url,
     plain: bool,
     client: reqwest::Client,
     settings: OciSettings,
-    /// By repository, and whether for pushing.
-    authorizations: Mutex<HashMap<(String, bool), Authorization>>,
+    authorizations: Mutex<Authorizations>,
 }
+
+/// By repository, and by what is to be done there.
+type Authorizations = HashMap<(String, Right), Authorization>;
 
 impl std::fmt::Debug for Transport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -93,16 +71,36 @@ impl std::fmt::Debug for Transport {
 }
 
 /// What is asked of a registry.
-#[derive(Clone, Copy)]
 pub(super) struct Question<'a> {
     /// For messages.
     pub(super) what: &'a str,
     pub(super) repository: &'a str,
-    /// Behind `/v2/`.
-    pub(super) path: &'a str,
+    pub(super) url: Url,
     pub(super) accept: &'a str,
     /// The first byte that is wanted.
     pub(super) from: u64,
+}
+
+/// What is written into a registry.
+pub(super) struct Writing<'a> {
+    /// For messages.
+    pub(super) what: &'a str,
+    pub(super) repository: &'a str,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) media_type: &'static str,
+    pub(super) body: Bytes,
+}
+
+/// A request, to be sent as often as it takes.
+struct Sent<'a> {
+    what: &'a str,
+    repository: &'a str,
+    right: Right,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Transport {
@@ -147,14 +145,12 @@ impl Transport {
             .user_agent(USER_AGENT)
             .build()
             .map_err(|error| wrong(error.to_string()))?;
+        let scheme = if plain { "http" } else { "https" };
+        let base = Url::parse(&format!("{scheme}://{}/v2/", address.host));
         Ok(Self {
             registry: address.to_string(),
-            host: address.host.clone(),
-            base: format!(
-                "{}://{}/v2/",
-                if plain { "http" } else { "https" },
-                address.host
-            ),
+            prefix: address.prefix.clone(),
+            base: base.map_err(|error| wrong(error.to_string()))?,
             plain,
             client,
             settings,
@@ -176,61 +172,123 @@ impl Transport {
         tokio::time::sleep(pause(attempt)).await;
     }
 
-    /// The library's client for pushing, which is let in already.
-    pub(super) async fn pusher(&self, repository: &str) -> Result<Client, OciError> {
-        let auth = match self.authorization(repository, true).await? {
-            Authorization::None => RegistryAuth::Anonymous,
-            Authorization::Basic(user, password) => {
-                RegistryAuth::Basic(user, password.expose_secret().to_owned())
-            }
-            Authorization::Bearer(token) => RegistryAuth::Bearer(token.expose_secret().to_owned()),
-        };
-        let client = self.library()?;
-        client.store_auth_if_needed(&self.host, &auth).await;
-        Ok(client)
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
-    pub(super) fn reference(&self, repository: &str, tag: &str) -> Reference {
-        Reference::with_tag(self.host.clone(), repository.to_owned(), tag.to_owned())
+    pub(super) const fn is_plain(&self) -> bool {
+        self.plain
     }
 
-    fn library(&self) -> Result<Client, OciError> {
-        // Its constructor that cannot fail falls back to default settings.
-        Client::try_from(ClientConfig {
-            protocol: if self.plain {
-                ClientProtocol::Http
-            } else {
-                ClientProtocol::Https
-            },
-            extra_root_certificates: self.settings.certificates.for_registry(),
-            connect_timeout: Some(self.settings.connect_timeout),
-            read_timeout: Some(self.settings.read_timeout),
-            user_agent: USER_AGENT,
-            ..ClientConfig::default()
+    pub(super) const fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    pub(super) const fn settings(&self) -> &OciSettings {
+        &self.settings
+    }
+
+    /// What stands behind `/v2/`.
+    pub(super) fn url(&self, path: &str) -> Result<Url, OciError> {
+        self.base.join(path).map_err(|error| OciError::Unexpected {
+            registry: self.registry(),
+            what: path.to_owned(),
+            why: error.to_string(),
         })
-        .map_err(|error| OciError::Settings {
+    }
+
+    /// Whether this registry answers at an address itself. Nobody else is told who
+    /// asks, nor believed about it.
+    pub(super) fn is_own(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin()
+    }
+
+    /// An address at this registry, which may call itself by another scheme where
+    /// something before it adds TLS; absent where it is elsewhere.
+    pub(super) fn at_home(&self, url: &Url) -> Option<Url> {
+        let place = |url: &Url| (url.host_str().map(str::to_owned), url.port());
+        if !self.is_own(url) && place(url) != place(&self.base) {
+            return None;
+        }
+        let mut own = self.base.clone();
+        own.set_path(url.path());
+        own.set_query(url.query());
+        Some(own)
+    }
+
+    /// What stands there, without a word of who asks.
+    pub(super) async fn get(&self, url: Url) -> Result<Response, OciError> {
+        let asked = self.client.get(url).send().await;
+        asked.map_err(|error| self.failed(&error))
+    }
+
+    /// An answer, its body not yet read. Tries again where that may help, and once
+    /// as the registry wants to be asked where it refuses.
+    pub(super) async fn ask(&self, question: Question<'_>) -> Result<Response, OciError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, self.header(question.accept)?);
+        if question.from > 0 {
+            headers.insert(RANGE, self.header(&format!("bytes={}-", question.from))?);
+        }
+        self.send(Sent {
+            what: question.what,
+            repository: question.repository,
+            right: Right::Pull,
+            method: Method::GET,
+            url: question.url,
+            headers,
+            body: Bytes::new(),
+        })
+        .await
+    }
+
+    /// The same for what is written, and for a look at what is there before.
+    pub(super) async fn write(&self, writing: Writing<'_>) -> Result<Response, OciError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(writing.media_type));
+        self.send(Sent {
+            what: writing.what,
+            repository: writing.repository,
+            right: Right::Push,
+            method: writing.method,
+            url: writing.url,
+            headers,
+            body: writing.body,
+        })
+        .await
+    }
+
+    fn header(&self, value: &str) -> Result<HeaderValue, OciError> {
+        HeaderValue::from_str(value).map_err(|error| OciError::Settings {
             registry: self.registry(),
             why: error.to_string(),
         })
     }
 
-    /// An answer, its body not yet read. Tries again where that may help, and
-    /// once with new credentials where the old ones are not taken.
-    pub(super) async fn ask(&self, question: Question<'_>) -> Result<Response, OciError> {
+    async fn send(&self, sent: Sent<'_>) -> Result<Response, OciError> {
         let mut attempt = 0;
-        let mut renewed = false;
+        let mut learned = false;
         loop {
             attempt += 1;
-            let (error, wait) = match self.ask_once(question).await {
+            let (error, wait) = match self.send_once(&sent).await {
                 Ok(response) if response.status().is_success() => return Ok(response),
-                Ok(response) if response.status() == StatusCode::UNAUTHORIZED && !renewed => {
-                    renewed = true;
-                    attempt -= 1;
-                    let mut kept = self.kept();
-                    kept.remove(&(question.repository.to_owned(), false));
-                    continue;
+                Ok(response) if !learned && self.wants_to_know(&response) => {
+                    match self.learn(&response, sent.repository, sent.right).await {
+                        Ok(()) => {
+                            learned = true;
+                            attempt -= 1;
+                            continue;
+                        }
+                        Err(error) => (error, None),
+                    }
                 }
-                Ok(response) => (self.refused(&response, question.what), wait_of(&response)),
+                Ok(response) => {
+                    let error = match sent.right {
+                        Right::Pull => self.status(response.status(), sent.what),
+                        Right::Push => self.not_written(response.status(), &sent),
+                    };
+                    (error, wait_of(&response))
+                }
                 Err(error) => (error, None),
             };
             if !error.is_out_of_reach() || attempt >= self.attempts() {
@@ -244,23 +302,38 @@ impl Transport {
         }
     }
 
-    async fn ask_once(&self, question: Question<'_>) -> Result<Response, OciError> {
-        let authorization = self.authorization(question.repository, false).await?;
+    /// Whether a refusal says how to ask instead. A token from the settings is all
+    /// that there is.
+    fn wants_to_know(&self, response: &Response) -> bool {
+        response.status() == StatusCode::UNAUTHORIZED
+            && self.is_own(response.url())
+            && !matches!(self.settings.credentials, Credentials::Bearer(_))
+    }
+
+    async fn send_once(&self, sent: &Sent<'_>) -> Result<Response, OciError> {
         let mut request = self
             .client
-            .get(format!("{}{}", self.base, question.path))
-            .header(ACCEPT, question.accept);
-        if question.from > 0 {
-            request = request.header(RANGE, format!("bytes={}-", question.from));
+            .request(sent.method.clone(), sent.url.clone())
+            .headers(sent.headers.clone());
+        if !sent.body.is_empty() || sent.method == Method::POST {
+            request = request.body(sent.body.clone());
         }
-        request = match authorization {
-            Authorization::None => request,
-            Authorization::Basic(user, password) => {
-                request.basic_auth(user, Some(password.expose_secret()))
-            }
-            Authorization::Bearer(token) => request.bearer_auth(token.expose_secret()),
-        };
+        if self.is_own(&sent.url) {
+            let who = self.authorization(sent.repository, sent.right).await?;
+            request = who.on(request);
+        }
         request.send().await.map_err(|error| self.failed(&error))
+    }
+
+    fn not_written(&self, status: StatusCode, sent: &Sent<'_>) -> OciError {
+        if status == StatusCode::FORBIDDEN {
+            return OciError::Forbidden {
+                registry: self.registry(),
+                who: self.who(),
+                what: format!("publish into {}", sent.repository),
+            };
+        }
+        self.status(status, sent.what)
     }
 
     /// A body of at most `limit` bytes.
@@ -291,90 +364,19 @@ impl Transport {
         }
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<(String, bool), Authorization>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Authorizations> {
         self.authorizations
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn authorization(&self, repository: &str, push: bool) -> Result<Authorization, OciError> {
-        let key = (repository.to_owned(), push);
-        if let Some(kept) = self.kept().get(&key) {
-            return Ok(kept.clone());
-        }
-        let found = self.authorize(repository, push).await?;
-        self.kept().insert(key, found.clone());
-        Ok(found)
+    pub(super) fn known(&self, repository: &str, right: Right) -> Option<Authorization> {
+        let key = (repository.to_owned(), right);
+        self.kept().get(&key).cloned()
     }
 
-    /// Asks the registry how it wants to be asked.
-    async fn authorize(&self, repository: &str, push: bool) -> Result<Authorization, OciError> {
-        let credentials = match &self.settings.credentials {
-            Credentials::Bearer(token) => return Ok(Authorization::Bearer(token.clone())),
-            Credentials::Basic(user, password) => {
-                RegistryAuth::Basic(user.clone(), password.expose_secret().to_owned())
-            }
-            Credentials::Anonymous => RegistryAuth::Anonymous,
-        };
-        let asked = self.client.get(&self.base).send().await;
-        let response = asked.map_err(|error| self.failed(&error))?;
-        if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS
-        {
-            return Err(self.refused(&response, "who asks"));
-        }
-        let challenge = response
-            .headers()
-            .get(WWW_AUTHENTICATE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        if !challenge.to_ascii_lowercase().starts_with("bearer") {
-            // No challenge, no credentials.
-            return Ok(match &self.settings.credentials {
-                Credentials::Basic(user, password) if !challenge.is_empty() => {
-                    Authorization::Basic(user.clone(), password.clone())
-                }
-                _ => Authorization::None,
-            });
-        }
-        let token = |why: String| OciError::Token {
-            registry: self.registry(),
-            why,
-        };
-        let realm = challenge
-            .split_once("realm=\"")
-            .and_then(|(_, rest)| rest.split_once('"'))
-            .map_or("", |(realm, _)| realm);
-        if !self.plain && !realm.starts_with("https://") {
-            return Err(token(format!(
-                "it is to be asked at “{realm}”, where there is no TLS"
-            )));
-        }
-        let operation = if push {
-            RegistryOperation::Push
-        } else {
-            RegistryOperation::Pull
-        };
-        // A client of its own, because the library keeps the first credentials.
-        let (client, reference) = (self.library()?, self.reference(repository, "latest"));
-        let got = client.auth(&reference, &credentials, operation);
-        let got = tokio::time::timeout(self.settings.read_timeout, got).await;
-        match got {
-            Err(_) => Err(token("it does not answer in time".to_owned())),
-            Ok(Err(OciDistributionError::AuthenticationFailure(_))) => Err(self.not_let_in()),
-            Ok(Err(OciDistributionError::RequestError(error))) => Err(self.failed(&error)),
-            Ok(Err(error)) => Err(token(error.to_string())),
-            Ok(Ok(None)) => Err(token("its answer has no token".to_owned())),
-            Ok(Ok(Some(got))) => {
-                let got = SecretString::from(got);
-                if !is_header_value(&got) {
-                    return Err(token(
-                        "its token has something in it that no token has".to_owned(),
-                    ));
-                }
-                Ok(Authorization::Bearer(got))
-            }
-        }
+    pub(super) fn keep(&self, repository: &str, right: Right, found: Authorization) {
+        self.kept().insert((repository.to_owned(), right), found);
     }
 
     fn who(&self) -> String {
@@ -417,10 +419,6 @@ impl Transport {
         }
     }
 
-    fn refused(&self, response: &Response, what: &str) -> OciError {
-        self.status(response.status(), what)
-    }
-
     /// What a request that got no answer means.
     pub(super) fn failed(&self, error: &reqwest::Error) -> OciError {
         let registry = self.registry();
@@ -457,7 +455,7 @@ fn causes(error: &reqwest::Error) -> String {
     }
 }
 
-fn is_header_value(secret: &SecretString) -> bool {
+pub(super) fn is_header_value(secret: &SecretString) -> bool {
     HeaderValue::from_str(secret.expose_secret()).is_ok()
 }
 
