@@ -79,8 +79,9 @@ impl Header {
         }
         if let [only] = header.names.as_slice() {
             let held = Separator::ALL.into_iter();
-            let held = held.filter(|it| *it != separator && only.contains(char::from(it.byte())));
-            if let Some(held) = held.last() {
+            let mut held =
+                held.filter(|it| *it != separator && only.contains(char::from(it.byte())));
+            if let Some(held) = held.next_back() {
                 return Err(HeaderError::OneColumn {
                     name: only.clone(),
                     separator,

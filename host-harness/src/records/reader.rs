@@ -30,7 +30,7 @@ pub struct RecordReader<R> {
 enum Parser<R> {
     Ndjson(NdjsonReader<Source<R>>),
     Json(JsonReader<Source<R>>),
-    Csv(CsvReader<Source<R>>),
+    Csv(Box<CsvReader<Source<R>>>),
 }
 
 /// The first bytes, which had to be looked at, and the rest.
@@ -64,11 +64,10 @@ impl<R: Read> RecordReader<R> {
         let parser = match format {
             Format::Ndjson => Parser::Ndjson(NdjsonReader::new(source, max_record_bytes)),
             Format::Json => Parser::Json(JsonReader::new(source, max_record_bytes)),
-            _ => Parser::Csv(CsvReader::open(
-                source,
-                format.separator(),
-                max_record_bytes,
-            )?),
+            _ => {
+                let reader = CsvReader::open(source, format.separator(), max_record_bytes)?;
+                Parser::Csv(Box::new(reader))
+            }
         };
         Ok(Self {
             parser,
