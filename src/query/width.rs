@@ -2,14 +2,17 @@
 //!
 //! How long Coupa takes to answer cannot be told from how long the host holds a request
 //! back for the rate that the tenant allows, so neither is guessed at: the number is
-//! doubled, and stays so where pages then come sooner.
+//! doubled, and stays so where pages then come sooner; and now and then it is halved, and
+//! stays so where they come as soon.
 
 use std::time::Duration;
 
-/// By how much more a doubled number has to bring, to stay.
-const WORTH_IT: f64 = 1.08;
-/// Measurements between two attempts, where the last one brought nothing.
-const QUIET: u32 = 6;
+/// How much sooner pages have to come with twice as many at once, for that to stay.
+const WORTH_IT: f64 = 1.2;
+/// How much later they may come with half as many, for that to stay.
+const AS_GOOD: f64 = 1.05;
+/// Measurements between two attempts.
+const QUIET: u32 = 10;
 
 /// The number, and what is known of what it brings.
 #[derive(Debug)]
@@ -18,9 +21,17 @@ pub struct Width {
     most: usize,
     /// Pages delivered since then.
     measured: (usize, Duration),
-    /// Pages a second with half as many at once, while it is tried whether more help.
-    with_half: Option<f64>,
+    /// What is tried, and pages a second before.
+    trial: Option<(Trial, f64)>,
+    /// What is tried next.
+    next: Trial,
     quiet: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trial {
+    Double,
+    Half,
 }
 
 impl Width {
@@ -30,7 +41,8 @@ impl Width {
             now: 1,
             most: most.max(1),
             measured: (0, now),
-            with_half: None,
+            trial: None,
+            next: Trial::Double,
             quiet: 0,
         }
     }
@@ -58,16 +70,41 @@ impl Width {
         #[expect(clippy::cast_precision_loss, reason = "pages are few")]
         let rate = (pages + 1) as f64 / took.max(1e-6);
         self.measured = (0, now);
-        if self.with_half.is_some_and(|half| rate < half * WORTH_IT) {
-            self.with_half = None;
-            self.quiet = QUIET;
-            self.now = (self.now / 2).max(1);
-        } else if self.quiet > 0 {
-            self.quiet -= 1;
-        } else if 2 * self.now <= self.most {
-            self.with_half = Some(rate);
-            self.now *= 2;
+        match self.trial.take() {
+            Some((Trial::Double, before)) if rate < before * WORTH_IT => {
+                self.give_up(self.now / 2, Trial::Half);
+            }
+            Some((Trial::Half, before)) if rate * AS_GOOD < before => {
+                self.give_up(self.now * 2, Trial::Double);
+            }
+            // What has helped is gone on with.
+            Some((trial, _)) => self.try_out(trial, rate),
+            None if self.quiet > 0 => self.quiet -= 1,
+            None => self.try_out(self.next, rate),
         }
+    }
+
+    fn try_out(&mut self, trial: Trial, rate: f64) {
+        let width = match trial {
+            Trial::Double => self.now * 2,
+            Trial::Half => self.now / 2,
+        };
+        if (1..=self.most).contains(&width) {
+            self.now = width;
+            self.trial = Some((trial, rate));
+        } else {
+            self.quiet = QUIET;
+            self.next = match trial {
+                Trial::Double => Trial::Half,
+                Trial::Half => Trial::Double,
+            };
+        }
+    }
+
+    fn give_up(&mut self, width: usize, next: Trial) {
+        self.now = width.clamp(1, self.most);
+        self.quiet = QUIET;
+        self.next = next;
     }
 
     /// What was asked for ahead was of no use: one at a time, until pages are whole again.
@@ -77,7 +114,9 @@ impl Width {
 
     fn set(&mut self, width: usize, now: Duration) {
         self.now = width;
-        self.with_half = None;
+        self.trial = None;
+        self.next = Trial::Double;
+        self.quiet = 0;
         self.measured = (0, now);
     }
 }
