@@ -424,8 +424,9 @@ async fn what_is_nested_is_read_under_all_parents() {
     .await;
     assert_eq!(some.items.len(), 9);
 
-    // What cannot be gone through is refused before anything is sent.
-    sandbox.reset_log();
+    // What cannot be gone through is refused before anything is sent. Another sandbox: what
+    // was given up may still arrive here.
+    let sandbox = crate::support::sandbox(&[]);
     for (activity, object, options) in [
         ("query", "charges/{charge_id}/attachments", &[][..]),
         ("get", ADDRESSES, &[("value", "1")]),
