@@ -14,7 +14,7 @@
 #            closed at /v2/ too: pulled
 #            open at /v2/: refused, requests with credentials: 0
 #
-# Needs cargo and python3; loopback only. Fails if what is found changes.
+# Needs cargo, a C compiler and python3; loopback only. Fails if what is found changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "${registry:-}" 2>/dev/null || true; rm -rf "$folder"' EXIT
@@ -72,7 +72,8 @@ version = "0.0.0"
 edition = "2024"
 
 [dependencies]
-oci-client = { version = "=0.18.0", default-features = false }
+oci-client = { version = "=0.18.0", default-features = false, features = ["rustls-tls-no-provider"] }
+rustls = { version = "0.23", default-features = false, features = ["ring", "std", "tls12"] }
 tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 TOML
 cat > client/src/main.rs <<'RS'
@@ -81,6 +82,9 @@ use oci_client::secrets::RegistryAuth;
 
 #[tokio::main]
 async fn main() {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .unwrap();
     let place = std::env::args().nth(1).unwrap();
     let image = format!("{place}/team/connector:1.0.0").parse().unwrap();
     let client = Client::new(ClientConfig {
