@@ -69,6 +69,24 @@ impl Course {
             size: self.size.min(left - offset),
         })
     }
+
+    /// Whether an error can be avoided by asking otherwise, which is done from now on.
+    fn avoids(&mut self, error: &Error, asked: &Asked) -> bool {
+        if self.unasked {
+            return false;
+        }
+        if is_about_the_question(error) {
+            self.unasked = true;
+            return true;
+        }
+        // Records can be megabytes each: ask for fewer at once.
+        let is_too_large = error.code == "coupa.answer-too-large" && asked.size > 1;
+        if is_too_large {
+            self.size = asked.size / 2;
+            self.holds = None;
+        }
+        is_too_large
+    }
 }
 
 impl<H: Host> Pages<'_, H> {
@@ -107,29 +125,17 @@ impl<H: Host> Pages<'_, H> {
             };
             let mut fetched = match fetched {
                 Ok(fetched) => fetched,
-                // It may be about the offset. If not, it comes again without one.
-                Err(_) if asked.offset > 0 => {
-                    width.at_most(1, now());
+                Err(error) if asked.offset == 0 && !course.avoids(&error, &asked) => {
+                    return Err(error);
+                }
+                Err(_) => {
+                    if asked.offset > 0 {
+                        // It may be about the offset. If not, it comes again without one.
+                        width.at_most(1, now());
+                    }
                     ahead = FuturesOrdered::new();
                     continue;
                 }
-                Err(error) if is_about_the_question(&error) && !course.unasked => {
-                    course.unasked = true;
-                    ahead = FuturesOrdered::new();
-                    continue;
-                }
-                // Records can be megabytes each: ask for fewer at once.
-                Err(error)
-                    if error.code == "coupa.answer-too-large"
-                        && asked.size > 1
-                        && !course.unasked =>
-                {
-                    course.size = asked.size / 2;
-                    course.holds = None;
-                    ahead = FuturesOrdered::new();
-                    continue;
-                }
-                Err(error) => return Err(error),
             };
             fetched.keep(asked.size);
             let held = fetched.items.len() as u64;
@@ -142,14 +148,22 @@ impl<H: Host> Pages<'_, H> {
                 continue;
             }
             width.at_most(MOST_BYTES / fetched.bytes().max(1), now());
-            if asked.offset > 0
-                && !self
-                    .fill_up_to(&fetched, &mut cursor, &mut course, out)
-                    .await?
-            {
-                return Ok(());
+            if asked.offset > 0 {
+                let filling = self.fill_up_to(&fetched, &mut cursor, &mut course, out);
+                match filling.await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(()),
+                    // It comes again where the page after the last id is asked for.
+                    Err(_) => {
+                        width.fell_short(now());
+                        ahead = FuturesOrdered::new();
+                        continue;
+                    }
+                }
             }
-            let new = fetched.beyond(cursor.last(), plan.descending);
+            let mut new = fetched.beyond(cursor.last(), plan.descending);
+            // What filled the gap counts as well.
+            new.keep(plan.left(&cursor));
             course.covered = course.covered.saturating_sub(new.items.len() as u64);
             let is_whole = held == asked.size || Some(held) == course.holds;
             if asked.offset == 0 {

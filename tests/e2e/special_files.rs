@@ -64,7 +64,7 @@ fn pipes_devices_and_links_are_written_to_and_never_replaced() {
     }
     // As `/dev/stdout` is one.
     symlink("/proc/self/fd/1", at("stdout")).unwrap();
-    let output = folder.run(&[
+    let arguments = [
         "run",
         "query",
         "suppliers",
@@ -72,7 +72,8 @@ fn pipes_devices_and_links_are_written_to_and_never_replaced() {
         "ndjson",
         "--output",
         "stdout",
-    ]);
+    ];
+    let output = folder.run(&arguments);
     assert_eq!(lines(&text(&output.stdout)).len(), 20);
     assert!(
         std::fs::symlink_metadata(at("stdout"))
@@ -85,15 +86,6 @@ fn pipes_devices_and_links_are_written_to_and_never_replaced() {
         .open(at("appended"));
     let mut appended = appended.unwrap();
     std::io::Write::write_all(&mut appended, b"{}\n").unwrap();
-    let arguments = [
-        "run",
-        "query",
-        "suppliers",
-        "--output-format",
-        "ndjson",
-        "--output",
-        "stdout",
-    ];
     let done = folder.command(&arguments).stdout(appended).status();
     assert!(done.unwrap().success());
     assert_eq!(lines(&folder.read("appended")).len(), 21);

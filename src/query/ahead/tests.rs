@@ -38,6 +38,8 @@ struct Rows {
     /// Rows in a page, at most.
     given: usize,
     offsets: Offsets,
+    /// Rows with an id from here on are large: no answer holds more than ten.
+    large_from: i64,
     latency: Duration,
     requests: usize,
 }
@@ -52,6 +54,7 @@ impl Rows {
             most,
             given: 50,
             offsets: Offsets::Known,
+            large_from: i64::MAX,
             latency: Duration::from_millis(300),
             requests: 0,
         };
@@ -126,11 +129,12 @@ impl Remote for Rows {
             _ => all.into_iter().filter(meets).skip(offset).collect(),
         };
         let limit = number("limit").map_or(self.given, |limit| usize::try_from(limit).unwrap());
-        let page: Vec<String> = rows
-            .iter()
-            .take(limit.min(self.given))
-            .map(|id| format!(r#"{{"id":{id}}}"#))
-            .collect();
+        let page = &rows[..rows.len().min(limit.min(self.given))];
+        let large = page.iter().filter(|id| **id >= self.large_from).count();
+        if large > 10 {
+            return Err(SendError::TooLarge(1));
+        }
+        let page: Vec<String> = page.iter().map(|id| format!(r#"{{"id":{id}}}"#)).collect();
         Ok(json(200, format!("[{}]", page.join(","))))
     }
 
@@ -228,12 +232,14 @@ proptest! {
         churn in 0_u64..6,
         given in prop_oneof![3 => Just(50_usize), 1 => 1_usize..60],
         offsets in offsets(),
+        large_from in prop_oneof![3 => Just(i64::MAX), 1 => 0_i64..2000],
         descending in any::<bool>(),
         resumes in prop::bool::weighted(0.2),
         slow in prop::bool::weighted(0.3),
     ) {
         let mut rows = Rows::new(count, 2000, seed);
         (rows.churn, rows.given, rows.offsets) = (churn, given, offsets);
+        rows.large_from = large_from;
         let taking = Duration::from_millis(if slow { 400 } else { 0 });
         let (ids, _, rows) = read(rows, &plan(descending, None), taking, resumes);
         assert_whole(&ids, &rows, descending);
@@ -253,6 +259,26 @@ proptest! {
         let most = all.len().min(usize::try_from(limit).unwrap());
         prop_assert_eq!(&ids, &all[..most]);
         prop_assert!(rows.requests <= most.div_ceil(given.min(50).saturating_sub(1).max(1)) + 33);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_limit_is_kept_while_rows_come_and_go(
+        seed in any::<u64>(),
+        count in 0_usize..500,
+        limit in 1_u64..400,
+        churn in 1_u64..6,
+    ) {
+        let mut rows = Rows::new(count, 2000, seed);
+        rows.churn = churn;
+        let (ids, _, mut rows) = read(rows, &plan(false, Some(limit)), Duration::ZERO, false);
+        prop_assert!(ids.len() as u64 <= limit, "{} of {limit}", ids.len());
+        if ids.len() as u64 == limit {
+            let last = ids.last().copied().unwrap_or_default();
+            rows.lived.retain(|id| *id <= last);
+        }
+        assert_whole(&ids, &rows, false);
     }
 }
 
