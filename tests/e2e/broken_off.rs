@@ -236,15 +236,10 @@ fn a_run_that_failed_midway_goes_on_when_the_reason_is_gone() {
     });
     let run = ["run", "create", "suppliers", "--input", "in.ndjson"];
     // The token is not accepted any more, and no other is granted.
-    let refused = Fault::Status {
-        status: 401,
-        retry_after: None,
-        processed: false,
-    };
     sandbox.add_fault(
         FaultRule {
             times: None,
-            ..FaultRule::next(1, refused)
+            ..FaultRule::next(1, Fault::status(401))
         }
         .on_method("POST")
         .after(30),

@@ -317,14 +317,9 @@ fn a_failed_read_is_resumed_without_losing_or_repeating_a_record() {
     let sandbox = countable_sandbox(&[("suppliers", 400)]);
     let folder = Folder::new(&sandbox);
     for name in ["out.ndjson", "out.csv"] {
-        let forbidden = Fault::Status {
-            status: 403,
-            retry_after: None,
-            processed: false,
-        };
         sandbox.add_fault(FaultRule {
             times: None,
-            ..FaultRule::next(1, forbidden).after(3)
+            ..FaultRule::next(1, Fault::status(403)).after(3)
         });
         let run = [
             "run",

@@ -281,14 +281,9 @@ async fn operations_say_of_spreadsheets_what_the_command_line_says() {
 fn a_record_that_no_column_can_take_is_rejected_by_its_key_and_the_others_are_written() {
     let sandbox = countable_sandbox(&[("suppliers", 200)]);
     let folder = Folder::new(&sandbox);
-    let forbidden = Fault::Status {
-        status: 403,
-        retry_after: None,
-        processed: false,
-    };
     sandbox.add_fault(FaultRule {
         times: None,
-        ..FaultRule::next(1, forbidden).after(3)
+        ..FaultRule::next(1, Fault::status(403)).after(3)
     });
     let query = ["run", "query", "suppliers", "-o", "fields=number"];
     let run = |more: &[&str]| folder.code(&[&query[..], more].concat());

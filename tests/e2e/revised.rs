@@ -272,11 +272,7 @@ async fn a_list_that_was_emptied_for_a_refused_record_is_filled_again() {
 fn a_run_that_failed_counts_what_it_sent_again() {
     let sandbox = countable_sandbox(&[("suppliers", 3)]);
     let folder = Folder::new(&sandbox);
-    let busy = Fault::Status {
-        status: 503,
-        retry_after: None,
-        processed: false,
-    };
+    let busy = Fault::status(503);
     let elsewhere = Fault::Redirect {
         location: "/elsewhere".to_owned(),
     };

@@ -279,15 +279,7 @@ async fn custom_fields_are_learned_when_they_are_asked_for() {
         if !graphql {
             sandbox.add_fault(FaultRule {
                 times: None,
-                ..FaultRule::next(
-                    1,
-                    Fault::Status {
-                        status: 403,
-                        retry_after: None,
-                        processed: false,
-                    },
-                )
-                .on_path("/api/graphql")
+                ..FaultRule::next(1, Fault::status(403)).on_path("/api/graphql")
             });
         }
         let connection = oauth(&sandbox);

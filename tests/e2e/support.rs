@@ -182,6 +182,14 @@ fn by_oauth(url: &str) -> Connection {
         .setting("client-id", CLIENT_ID)
 }
 
+/// Serves on this machine as long as the test's runtime lives; where.
+pub async fn serve(router: axum::Router) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
 /// A connection by OAuth, by way of a front that this authority vouches for.
 pub fn through(url: &str, authority: &str) -> Connection {
     let mut connection = by_oauth(url);

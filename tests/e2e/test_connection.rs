@@ -211,14 +211,7 @@ async fn a_token_endpoint_that_is_none_is_recognised() {
         steps(&test(oauth(&sandbox)).await)[2],
         "token token.unexpected-answer"
     );
-    let down = FaultRule::next(
-        1,
-        Fault::Status {
-            status: 503,
-            retry_after: None,
-            processed: false,
-        },
-    );
+    let down = FaultRule::next(1, Fault::status(503));
     sandbox.add_fault(down.on_path("/oauth2"));
     assert_eq!(
         steps(&test(oauth(&sandbox)).await)[2],

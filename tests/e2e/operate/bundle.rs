@@ -27,14 +27,7 @@ async fn a_recorded_run_gives_the_same_events_without_the_remote_system() {
     let source = sandbox(&[("suppliers", 120)]);
     let target = sandbox(&[("suppliers", 0)]);
     // A run is recorded because something is odd: some answers are lost, others refuse.
-    source.add_fault(FaultRule::next(
-        1,
-        Fault::Status {
-            status: 503,
-            retry_after: None,
-            processed: false,
-        },
-    ));
+    source.add_fault(FaultRule::next(1, Fault::status(503)));
     let place = Place::new(&[&source, &target]);
     place.must(&[
         "activity",

@@ -1,7 +1,7 @@
 //! One trace a run, at a collector; and logs that say what they belong to.
 
 use super::{Place, requests, text, with_tls};
-use crate::support::{CLIENT_SECRET, sandbox};
+use crate::support::{CLIENT_SECRET, sandbox, serve};
 use axum::body::Bytes;
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -27,9 +27,7 @@ pub(super) async fn collector() -> (String, Arc<Mutex<Vec<Span>>>) {
             }
         }),
     );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let url = format!("http://{}", serve(router).await);
     (url, spans)
 }
 

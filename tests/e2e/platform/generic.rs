@@ -68,9 +68,7 @@ async fn server(lists: &Lists) -> String {
         .route("/", axum::routing::get(names))
         .route("/{name}", axum::routing::get(page).post(add))
         .with_state(Arc::clone(lists));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = format!("http://{}", crate::support::serve(router).await);
     url
 }
 

@@ -34,14 +34,11 @@ async fn people(
 
 /// Serves the list, and `never`, which is never answered.
 pub async fn lists(count: u64) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new()
         .route("/people", axum::routing::get(people))
         .route("/never", axum::routing::get(std::future::pending::<()>))
         .with_state(count);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    format!("http://{}", crate::support::serve(router).await)
 }
 
 /// A version that asks otherwise, and gets other answers.

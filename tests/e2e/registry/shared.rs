@@ -424,9 +424,10 @@ async fn a_repository_of_others_that_is_closed_does_not_hide_the_open_ones() {
             }
             hand_on(&behind, request).await
         });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("oci+http://{}/connectors", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let address = format!(
+            "oci+http://{}/connectors",
+            crate::support::serve(router).await
+        );
         let listing = agent(&home.path().join(closed), &address)
             .registry()
             .list()

@@ -51,8 +51,6 @@ pub async fn start(records: usize) -> (String, List) {
         .route("/", get(async || json!(["people"]).to_string()))
         .route("/{name}", get(page).post(add))
         .with_state(Arc::clone(&list));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = format!("http://{}", crate::support::serve(router).await);
     (url, list)
 }

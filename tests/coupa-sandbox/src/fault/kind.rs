@@ -142,6 +142,17 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// This status, at once: nothing is processed.
+    pub const fn status(status: u16) -> Self {
+        Self::Status {
+            status,
+            retry_after: None,
+            processed: false,
+        }
+    }
+}
+
 /// Where a redirect leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,19 +7,12 @@ use serde_json::json;
 
 use crate::support::{CLIENT, Reply, SECRET, query, read, start, start_with};
 
-fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-        processed: false,
-    }
-}
-
 #[tokio::test]
 async fn statuses_come_as_often_as_asked_for() {
     let api = start();
     for code in [401, 429, 500, 502, 503, 504] {
-        api.sandbox.add_fault(FaultRule::next(2, status(code)));
+        api.sandbox
+            .add_fault(FaultRule::next(2, Fault::status(code)));
         let got = [
             api.get("/api/suppliers").await.status,
             api.get("/api/suppliers").await.status,
@@ -38,7 +31,7 @@ async fn statuses_come_as_often_as_asked_for() {
 #[tokio::test]
 async fn rules_pick_their_requests() {
     let api = start();
-    let rule = FaultRule::next(1, status(503))
+    let rule = FaultRule::next(1, Fault::status(503))
         .on_method("POST")
         .on_path("/api/suppliers")
         .after(1);
@@ -72,7 +65,7 @@ async fn rules_pick_their_requests() {
 
     api.sandbox.add_fault(FaultRule {
         times: None,
-        ..FaultRule::next(0, status(500))
+        ..FaultRule::next(0, Fault::status(500))
     });
     for _ in 0..3 {
         assert_eq!(api.get("/api/suppliers").await.status, 500);
@@ -220,7 +213,7 @@ async fn tokens_expire_all_at_once() {
     assert_eq!(list(other).await.status, 401);
     assert_eq!(list(mint().await).await.status, 200);
 
-    let rule = FaultRule::next(1, status(503)).on_path("/oauth2");
+    let rule = FaultRule::next(1, Fault::status(503)).on_path("/oauth2");
     api.sandbox.add_fault(rule);
     assert_eq!(list(one).await.status, 401, "the rule is for tokens only");
     let refused = read(api.http.post(api.url("/oauth2/token"))).await;
