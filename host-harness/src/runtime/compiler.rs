@@ -181,7 +181,7 @@ impl Compiler {
     }
 
     fn why(&self, status: ExitStatus, said: &str) -> CompileError {
-        if said.contains("memory allocation of") || said.contains("Cannot allocate memory") {
+        if OUT_OF_MEMORY.iter().any(|words| said.contains(words)) {
             return CompileError::Memory(self.limits.memory);
         }
         match status.code() {
@@ -211,6 +211,13 @@ fn ends_within(mut process: Child, time: Duration) -> std::io::Result<Option<Exi
 const MEMORY: &str = "HARNESS_COMPILE_MEMORY";
 /// Where it is told how instances of what it compiles get their memories.
 const MEMORIES: &str = "HARNESS_COMPILE_MEMORIES";
+/// How whoever needs memory that there is no more of says so: Rust's allocator, the
+/// operating system, and what of wasmtime and Cranelift looks after it itself.
+const OUT_OF_MEMORY: [&str; 3] = [
+    "memory allocation of",
+    "Cannot allocate memory",
+    "out of memory (failed to allocate",
+];
 /// How it ends where the component is at fault.
 const REFUSED: i32 = 65;
 
@@ -270,3 +277,27 @@ fn bound() {
 
 #[cfg(not(unix))]
 fn bound() {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_compiler_that_runs_out_of_memory_is_told_as_that_however_it_says_so() {
+        let program = PathBuf::from("harness");
+        let compiler = Compiler::in_processes_of(program, CompileLimits::default());
+        let aborted = ExitStatus::from_raw(6);
+        for said in [
+            "memory allocation of 1048576 bytes failed",
+            "mmap failed to reserve 0x1000 bytes: Cannot allocate memory (os error 12)",
+            "thread '<unnamed>' panicked at map.rs:402:55:\n\
+             unhandled out-of-memory error: out of memory (failed to allocate 65537 bytes)",
+        ] {
+            let why = compiler.why(aborted, said);
+            assert!(matches!(why, CompileError::Memory(_)), "{why}");
+        }
+        let why = compiler.why(aborted, "assertion failed");
+        assert!(matches!(why, CompileError::Broken(_)), "{why}");
+    }
+}
